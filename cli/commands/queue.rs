@@ -1,0 +1,191 @@
+//! `queue`: what is shared, with whom, in which order this host drains it.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use printmesh_api::{
+    problem::Problem,
+    reply::{Reply, Share},
+    request::Request,
+};
+
+use super::{join, show};
+use crate::{context::Context, error::exit, render::time::parse_duration};
+
+/// Create, share, join, rename and order queues
+///
+/// Examples:
+///   printmesh queue create farm
+///   printmesh queue share farm
+///   printmesh queue peers farm
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Queue {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Create a queue that can be shared
+    Create {
+        /// Its name, unique on this host; `local` and `archive` are taken
+        name: String,
+    },
+    /// List queues in the order in which this host drains them
+    #[command(visible_alias = "ls")]
+    List,
+    /// Show one queue, its members and who asks to join
+    Show {
+        /// Queue
+        queue: String,
+    },
+    Share(ShareArgs),
+    Join(join::Join),
+    /// Leave a queue; its jobs stay with the other members
+    Leave {
+        /// Queue
+        queue: String,
+    },
+    /// Rename a queue for everybody; jobs are kept
+    Rename {
+        /// Queue
+        queue: String,
+        /// New name
+        name: String,
+    },
+    /// Show the members of a queue with version, link and printers
+    #[command(visible_alias = "members")]
+    Peers {
+        /// Queue
+        queue: String,
+    },
+    /// Set the order in which this host drains its queues
+    ///
+    /// Examples:
+    ///   printmesh queue order farm local
+    ///
+    /// Queues that are not named follow in their old order.
+    #[command(verbatim_doc_comment)]
+    Order {
+        /// Queues, first is drained first
+        #[arg(required = true)]
+        queue: Vec<String>,
+    },
+}
+
+/// Make a ticket that lets others join, or let hosts of this network in for a while
+///
+/// Examples:
+///   printmesh queue share farm                            for one host, until tomorrow
+///   printmesh queue share farm --role submitter --uses 5 --expires 7d
+///   printmesh queue share LAN --open 10m                  let hosts of this network in that ask
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+struct ShareArgs {
+    /// Queue
+    queue: String,
+    /// What the joiner may do
+    #[arg(long, value_enum, default_value_t = Role::Printer)]
+    role: Role,
+    /// How long the ticket is good
+    #[arg(long, default_value = "24h", value_name = "DURATION", value_parser = parse_duration)]
+    expires: Duration,
+    /// How many hosts may join with it
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    uses: u32,
+    /// Put the queue key itself into the ticket: any number of hosts, no end, role admin
+    #[arg(long, conflicts_with_all = ["role", "expires", "uses"])]
+    with_key: bool,
+    /// No ticket: for so long, let every host of this network in that asks
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with_all = ["with_key", "expires", "uses"])]
+    open: Option<Duration>,
+}
+
+/// What a member may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Role {
+    /// Look
+    Observer,
+    /// Submit jobs too
+    Submitter,
+    /// Print too
+    Printer,
+    /// Change and cancel the jobs of others too
+    Operator,
+    /// Everything, members too
+    Admin,
+}
+
+impl Role {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Observer => "observer",
+            Self::Submitter => "submitter",
+            Self::Printer => "printer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+pub(super) async fn run(cx: &Context, args: Queue) -> Result<u8, Problem> {
+    match args.action {
+        Action::Create { name } => {
+            let code = show(cx, Request::QueueCreate { name: name.clone() }).await?;
+            let command = cx.command(&format!("queue share {name}"));
+            cx.output
+                .note(&format!("Next: {command}    a ticket for another host"));
+            Ok(code)
+        }
+        Action::List => show(cx, Request::QueueList).await,
+        Action::Show { queue } => show(cx, Request::QueueShow { queue }).await,
+        Action::Share(args) => share(cx, args).await,
+        Action::Join(args) => join::run(cx, args).await,
+        Action::Leave { queue } => show(cx, Request::QueueLeave { queue }).await,
+        Action::Rename { queue, name } => show(cx, Request::QueueRename { queue, name }).await,
+        Action::Peers { queue } => show(cx, Request::QueuePeers { queue }).await,
+        Action::Order { queue } => show(cx, Request::QueueOrder { queues: queue }).await,
+    }
+}
+
+async fn share(cx: &Context, args: ShareArgs) -> Result<u8, Problem> {
+    let role = match args.with_key {
+        true => Role::Admin,
+        false => args.role,
+    };
+    let request = Request::QueueShare {
+        queue: args.queue,
+        role: role.word().to_owned(),
+        expires_s: (!args.with_key && args.open.is_none()).then_some(args.expires.as_secs()),
+        uses: args.uses,
+        with_key: args.with_key,
+        open_s: args.open.map(|open| open.as_secs()),
+    };
+    let reply = cx.call(request).await?;
+    cx.output.reply(&reply)?;
+    if let Reply::Share(share) = &reply {
+        cx.output.note(&remark(cx, share));
+    }
+    Ok(exit::DONE)
+}
+
+fn remark(cx: &Context, share: &Share) -> String {
+    let until = match &share.expires {
+        Some(expires) => format!("until {}", cx.output.clock().short(expires)),
+        None => "without end".to_owned(),
+    };
+    let Some(_) = &share.ticket else {
+        return format!("Open {until}. On the other host: printmesh join");
+    };
+    let hosts = match share.uses {
+        Some(1) => "one host".to_owned(),
+        Some(uses) => format!("{uses} hosts"),
+        None => "any number of hosts".to_owned(),
+    };
+    format!(
+        "For {hosts}, role {}, {until}. On the other host: printmesh join TICKET. \
+         Whoever has it can join: send it over a private channel.",
+        share.role
+    )
+}

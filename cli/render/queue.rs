@@ -1,0 +1,211 @@
+//! Queues, members and tickets as text.
+
+use printmesh_api::reply::{Join, List, Peer, Queue, Share};
+
+use super::{
+    freshness,
+    job::state,
+    table::{Block, Cell, Table, Tone},
+    time::Clock,
+};
+
+/// The table of queues, in the order in which this host drains them.
+pub(crate) fn list(list: &List<Queue>) -> Vec<Block> {
+    let rows = list.items.iter().map(|queue| {
+        vec![
+            queue.position.to_string().into(),
+            Cell::new(&queue.name),
+            Cell::new(&queue.sort),
+            queue.jobs_open.to_string().into(),
+            queue.copies_open.to_string().into(),
+            connected(queue).into(),
+            Cell::new(&queue.role),
+            Cell::both(note(queue), ""),
+            Cell::new(&queue.id),
+        ]
+    });
+    let mut blocks = vec![Block::Table(Table {
+        label: None,
+        head: vec![
+            "#", "QUEUE", "KIND", "JOBS", "COPIES", "HOSTS", "ROLE", "NOTE", "",
+        ],
+        rows: rows.collect(),
+    })];
+    blocks.extend(freshness(&list.sync));
+    blocks
+}
+
+/// `2/3`: members that are here now, of all; this host counts.
+fn connected(queue: &Queue) -> String {
+    let here = queue
+        .members
+        .iter()
+        .filter(|peer| peer.me || peer.link == "connected");
+    format!("{}/{}", here.count(), queue.members.len())
+}
+
+fn note(queue: &Queue) -> String {
+    let mut notes = Vec::new();
+    if !queue.voters_reachable {
+        notes.push(format!(
+            "no copy can start: {} not reachable",
+            queue.voters.join(", ")
+        ));
+    }
+    if !queue.asking.is_empty() {
+        let hosts: Vec<_> = queue
+            .asking
+            .iter()
+            .map(|asking| asking.host.as_str())
+            .collect();
+        notes.push(format!("asks to join: {}", hosts.join(", ")));
+    }
+    notes.join("; ")
+}
+
+/// One queue with its members and who asks to join.
+pub(crate) fn one(queue: &Queue, clock: &Clock) -> Vec<Block> {
+    let mut blocks = vec![Block::Facts(vec![
+        ("queue", Cell::new(&queue.name)),
+        ("id", Cell::new(&queue.id)),
+        ("kind", Cell::new(&queue.sort)),
+        ("strategy", Cell::new(&queue.strategy)),
+        ("position", queue.position.to_string().into()),
+        ("role", Cell::new(&queue.role)),
+        (
+            "holds key",
+            if queue.holds_key { "yes" } else { "no" }.into(),
+        ),
+        (
+            "open",
+            format!("{} jobs, {} copies", queue.jobs_open, queue.copies_open).into(),
+        ),
+        ("voters", queue.voters.join(", ").into()),
+        (
+            "voters here",
+            if queue.voters_reachable { "yes" } else { "no" }.into(),
+        ),
+    ])];
+    if !queue.members.is_empty() {
+        blocks.extend([
+            Block::Note(String::new()),
+            members(&queue.members, Some("member"), clock),
+        ]);
+    }
+    if !queue.asking.is_empty() {
+        let rows = queue.asking.iter().map(|asking| {
+            vec![
+                Cell::new(&asking.host).tone(Tone::Warn),
+                Cell::new(&asking.fingerprint),
+                Cell::new(&asking.code),
+                Cell::both(
+                    format!("printmesh member approve {} {}", queue.name, asking.host),
+                    "",
+                ),
+            ]
+        });
+        blocks.extend([
+            Block::Note(String::new()),
+            Block::Table(Table {
+                label: Some("asking"),
+                head: vec!["ASKS TO JOIN", "KEY", "CODE", "LET IT IN"],
+                rows: rows.collect(),
+            }),
+        ]);
+    }
+    blocks
+}
+
+/// Members of a queue.
+pub(crate) fn peers(list: &List<Peer>, clock: &Clock) -> Vec<Block> {
+    let mut blocks = vec![members(&list.items, None, clock)];
+    blocks.extend(freshness(&list.sync));
+    blocks
+}
+
+fn members(peers: &[Peer], label: Option<&'static str>, clock: &Clock) -> Block {
+    let rows = peers.iter().map(|peer| {
+        let printers: Vec<_> = peer
+            .printers
+            .iter()
+            .map(|printer| format!("{} {}", printer.name, printer.state))
+            .collect();
+        let link = match (peer.me, &peer.address) {
+            (true, _) => Cell::both("this host", "me"),
+            (false, Some(address)) => {
+                Cell::both(format!("{} {address}", peer.link), &peer.link).tone(Tone::Good)
+            }
+            (false, None) => state(&peer.link),
+        };
+        vec![
+            Cell::new(&peer.host),
+            Cell::new(&peer.fingerprint),
+            Cell::new(&peer.role),
+            link,
+            Cell::maybe(peer.version.as_ref()),
+            match (&peer.last_seen, peer.me || peer.link == "connected") {
+                (_, true) => Cell::both("now", ""),
+                (Some(seen), false) => Cell::both(
+                    clock
+                        .since(seen)
+                        .map_or_else(|| seen.clone(), |ago| format!("{ago} ago")),
+                    seen,
+                ),
+                (None, false) => Cell::both("never", ""),
+            },
+            printers.join(", ").into(),
+            Cell::maybe(peer.note.as_ref()),
+            Cell::new(&peer.key),
+        ]
+    });
+    Block::Table(Table {
+        label,
+        head: vec![
+            "HOST", "KEY", "ROLE", "LINK", "VERSION", "SEEN", "PRINTERS", "NOTE", "",
+        ],
+        rows: rows.collect(),
+    })
+}
+
+/// A ticket: alone on its line, to be copied or piped.
+pub(crate) fn share(share: &Share) -> Vec<Block> {
+    match &share.ticket {
+        Some(ticket) => vec![Block::Line(Cell::new(ticket))],
+        None => {
+            let until = share.expires.clone().unwrap_or_default();
+            vec![Block::Line(Cell::both(
+                format!(
+                    "{} is open: hosts of this network that ask are let in as {}",
+                    share.queue, share.role
+                ),
+                until,
+            ))]
+        }
+    }
+}
+
+/// What came of joining.
+pub(crate) fn join(join: &Join) -> Vec<Block> {
+    let queue = join.queue.as_deref().unwrap_or("the queue");
+    let host = join.host.as_deref().unwrap_or("a member");
+    let human = match join.state.as_str() {
+        "joined" => format!("joined {queue} ({host} let this host in)"),
+        "already" => format!("already a member of {queue}"),
+        "created" => format!("created {queue}: no host of this network offers one"),
+        "asked" => match &join.code {
+            Some(code) => format!("asked {host}; compare this code there: {code}"),
+            None => format!("asked {host}"),
+        },
+        other => format!("{other}: {queue}"),
+    };
+    let plain = [
+        Some(join.state.clone()),
+        join.queue.clone(),
+        join.host.clone(),
+        join.code.clone(),
+    ];
+    vec![Block::Record {
+        human,
+        plain: plain.map(Option::unwrap_or_default).into(),
+    }]
+}

@@ -1,0 +1,8 @@
+//! The command line against a fake daemon on a real socket: grammar, requests, answers, exit codes.
+
+mod follow;
+mod grammar;
+mod samples;
+mod show;
+mod stage;
+mod write;

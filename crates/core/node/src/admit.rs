@@ -1,0 +1,366 @@
+//! The member's side of joining: tickets, windows, and hosts that ask and are let in or refused by a person.
+
+use ed25519_dalek::{Signer as _, SigningKey};
+use printmesh_queue::{Certificate, HostId, QueueId, Role, verify};
+
+use crate::{
+    effect::{Answer, TicketParts},
+    event::Event,
+    join::{Asking, Window},
+    limits::{ASKING_MAX, NAME_BYTES_MAX},
+    node::Node,
+    problem::{Code, Problem},
+    queues::check_name,
+    records::QueueKind,
+    ticket::{Invite, JoinMessage, Want, Welcome, comparison_code, proof_bytes, signature},
+};
+
+impl Node {
+    /// The queue that this host offers on the LAN, and whether it lets everybody in right now.
+    pub(crate) fn lan_queue(&self) -> Option<(QueueId, Option<Role>)> {
+        if let Some(window) = &self.joins.window {
+            return Some((window.queue, Some(window.role)));
+        }
+        self.queues
+            .iter()
+            .find(|(_, queue)| queue.record.lan && !queue.record.left && queue.record.key.is_some())
+            .map(|(id, _)| (*id, None))
+    }
+
+    fn queue_key(&self, queue: QueueId) -> Result<SigningKey, Problem> {
+        let entry = &self.queues[&queue];
+        entry
+            .record
+            .key
+            .map(|key| SigningKey::from_bytes(&key))
+            .ok_or_else(|| {
+                Problem::new(
+                    Code::NoQueueKey,
+                    format!("this host cannot admit anybody to {}", entry.name()),
+                )
+                .because("it does not hold the queue key; hosts that were admitted as admin do")
+                .fix(
+                    format!("printmesh queue peers {}", entry.name()),
+                    "see who is admin",
+                )
+            })
+    }
+
+    pub(crate) fn queue_share(
+        &mut self,
+        queue: &str,
+        role: Role,
+        expires_ms: Option<u64>,
+        uses: u32,
+        with_key: bool,
+    ) -> Result<Answer, Problem> {
+        let id = self.network_queue(queue)?;
+        let key = self.queue_key(id)?;
+        if uses == 0 {
+            return Err(Problem::new(
+                Code::BadNumber,
+                "a ticket needs at least one use",
+            ));
+        }
+        let name = self.queues[&id].doc.snapshot().name.clone();
+        if with_key {
+            return Ok(Answer::Ticket(TicketParts {
+                queue: id.0,
+                name,
+                secret: key.to_bytes(),
+                proof: Vec::new(),
+                expires_at_s: None,
+            }));
+        }
+        let expires_at_s = expires_ms.map(|ms| (self.now.wall.0 + ms) / 1000);
+        let secret: [u8; 32] = self.entropy.bytes();
+        let public = HostId(SigningKey::from_bytes(&secret).verifying_key().to_bytes());
+        let mut invite = Invite {
+            queue: id,
+            public,
+            role,
+            expires_at_s,
+            uses,
+            signature: Vec::new(),
+        };
+        invite.signature = key.sign(&invite.signed_bytes()).to_bytes().to_vec();
+        let proof = postcard::to_stdvec(&invite).expect("plain data always encodes");
+        Ok(Answer::Ticket(TicketParts {
+            queue: id.0,
+            name,
+            secret,
+            proof,
+            expires_at_s,
+        }))
+    }
+
+    pub(crate) fn queue_open(
+        &mut self,
+        queue: &str,
+        role: Role,
+        for_ms: u64,
+    ) -> Result<Answer, Problem> {
+        let id = self.network_queue(queue)?;
+        self.queue_key(id)?;
+        let until_ms = self.now.mono_ms + for_ms;
+        self.joins.window = Some(Window {
+            queue: id,
+            role,
+            until_ms,
+        });
+        let waiting: Vec<HostId> = self
+            .asking
+            .iter()
+            .filter(|(_, a)| a.queue == id)
+            .map(|(host, _)| *host)
+            .collect();
+        for host in waiting {
+            self.let_in(host, role)?;
+        }
+        let text = format!(
+            "hosts of this LAN that ask are admitted to {queue} as {}",
+            role.word()
+        );
+        Ok(Answer::Done {
+            already: false,
+            text,
+        })
+    }
+    pub(crate) fn asked_to_join(
+        &mut self,
+        conversation: u64,
+        peer: HostId,
+        exporter: &[u8; 32],
+        name: String,
+        want: Want,
+    ) -> Result<(), Problem> {
+        if check_name("host", &name).is_err() || name.len() > NAME_BYTES_MAX {
+            return Err(Problem::new(
+                Code::BadName,
+                "that host's name cannot be used",
+            ));
+        }
+        match want {
+            Want::Ticket {
+                queue,
+                invite,
+                proof,
+            } => {
+                let entry = self
+                    .queues
+                    .get(&queue)
+                    .filter(|entry| entry.record.kind == QueueKind::Network && !entry.record.left);
+                let foreign = || {
+                    Problem::new(
+                        Code::TicketForeign,
+                        "this ticket is not for a queue of that host",
+                    )
+                };
+                let entry = entry.ok_or_else(foreign)?;
+                let (signer, role, used_invite) = match invite {
+                    None => (queue.0, Role::Admin, None),
+                    Some(bytes) => {
+                        let invite: Invite = postcard::from_bytes(&bytes).map_err(|_| {
+                            Problem::new(Code::TicketBad, "the invite in this ticket is damaged")
+                        })?;
+                        let genuine = invite.queue == queue
+                            && verify(
+                                &queue.0,
+                                &invite.signed_bytes(),
+                                &signature(&invite.signature),
+                            );
+                        if !genuine {
+                            return Err(foreign());
+                        }
+                        if invite
+                            .expires_at_s
+                            .is_some_and(|end| end <= self.now.wall.0 / 1000)
+                        {
+                            return Err(Problem::new(
+                                Code::TicketExpired,
+                                "this ticket has expired",
+                            ));
+                        }
+                        let members = entry.doc.snapshot().members.iter();
+                        let used = members.filter(|(host, member)| {
+                            **host != peer && member.certificate.invite == Some(invite.public)
+                        });
+                        if used.count() >= invite.uses as usize {
+                            return Err(Problem::new(
+                                Code::TicketUsed,
+                                "this ticket has been used up",
+                            ));
+                        }
+                        (invite.public.0, invite.role, Some(invite.public))
+                    }
+                };
+                let bytes = proof_bytes(exporter, queue, peer, self.me);
+                if !verify(&signer, &bytes, &signature(&proof)) {
+                    return Err(Problem::new(
+                        Code::TicketBad,
+                        "that host does not hold the ticket's key",
+                    ));
+                }
+                self.admit(conversation, queue, peer, &name, role, used_invite)
+            }
+            Want::Lan => {
+                let Some((queue, open)) = self.lan_queue() else {
+                    return Err(Problem::new(
+                        Code::LanNothing,
+                        "that host offers no queue on this network",
+                    ));
+                };
+                if let Some(role) = open {
+                    return self.admit(conversation, queue, peer, &name, role, None);
+                }
+                let snapshot = self.queues[&queue].doc.snapshot();
+                if let Some(member) = snapshot.members.get(&peer).filter(|member| !member.left) {
+                    let role = member.certificate.role;
+                    return self.admit(conversation, queue, peer, &name, role, None);
+                }
+                if self.asking.len() >= ASKING_MAX && !self.asking.contains_key(&peer) {
+                    return Err(Problem::new(
+                        Code::JoinRefused,
+                        "too many hosts ask at once",
+                    ));
+                }
+                let code = comparison_code(exporter);
+                let asking = Asking {
+                    queue,
+                    name: name.clone(),
+                    code: code.clone(),
+                    conversation,
+                };
+                self.asking.insert(peer, asking);
+                self.say(
+                    conversation,
+                    &JoinMessage::Waiting { code: code.clone() },
+                    false,
+                );
+                let queue = self.queue_names().remove(&queue);
+                self.tell(Event {
+                    queue,
+                    host: Some(peer),
+                    state: Some(code),
+                    text: Some(format!("{name} asks to join")),
+                    ..Event::new("member.asks")
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes a host a member and says so to it.
+    fn admit(
+        &mut self,
+        conversation: u64,
+        queue: QueueId,
+        peer: HostId,
+        name: &str,
+        role: Role,
+        invite: Option<HostId>,
+    ) -> Result<(), Problem> {
+        let key = self.queue_key(queue)?;
+        let certificate = Certificate::issue(&key, peer, role, self.now.wall, invite);
+        self.edit(queue, |edit| {
+            edit.put_certificate(&certificate);
+            Ok(())
+        })?;
+        self.asking.remove(&peer);
+        let snapshot = self.queues[&queue].doc.snapshot();
+        let peers = snapshot
+            .present_members()
+            .map(|(host, _)| *host)
+            .filter(|host| *host != peer && *host != self.me)
+            .filter_map(|host| Some((host, self.peers.get(&host)?.record.addresses.clone())))
+            .collect();
+        let welcome = Welcome {
+            queue,
+            name: snapshot.name.clone(),
+            certificate,
+            key: (role == Role::Admin).then(|| key.to_bytes()),
+            lan: self.queues[&queue].record.lan,
+            peers,
+        };
+        self.say(conversation, &JoinMessage::Welcome(Box::new(welcome)), true);
+        self.joins.conversations.remove(&conversation);
+        let queue = self.queue_names().remove(&queue);
+        self.tell(Event {
+            queue,
+            host: Some(peer),
+            text: Some(format!("{name} joined as {}", role.word())),
+            ..Event::new("member.joined")
+        });
+        Ok(())
+    }
+
+    fn let_in(&mut self, host: HostId, role: Role) -> Result<(), Problem> {
+        let Some(asking) = self.asking.get(&host).cloned() else {
+            return Ok(());
+        };
+        self.admit(
+            asking.conversation,
+            asking.queue,
+            host,
+            &asking.name,
+            role,
+            None,
+        )
+    }
+
+    fn asking_named(&self, queue: &str, member: &str) -> Result<HostId, Problem> {
+        let id = self.network_queue(queue)?;
+        let matching = |(host, asking): &(&HostId, &Asking)| {
+            asking.queue == id && (asking.name == member || host.fingerprint().starts_with(member))
+        };
+        let found: Vec<_> = self.asking.iter().filter(matching).collect();
+        match found.as_slice() {
+            [(host, _)] => Ok(**host),
+            [] => Err(Problem::new(
+                Code::MemberUnknown,
+                format!("no host `{member}` asks to join {queue}"),
+            )
+            .fix(format!("printmesh queue show {queue}"), "see who asks")),
+            _ => Err(Problem::new(
+                Code::MemberUnknown,
+                format!("several hosts named `{member}` ask to join {queue}"),
+            )
+            .fix(
+                format!("printmesh queue show {queue}"),
+                "name it by its key",
+            )),
+        }
+    }
+
+    pub(crate) fn member_approve(
+        &mut self,
+        queue: &str,
+        member: &str,
+        role: Role,
+    ) -> Result<Answer, Problem> {
+        let host = self.asking_named(queue, member)?;
+        self.let_in(host, role)?;
+        Ok(Answer::Done {
+            already: false,
+            text: format!("{member} joined {queue} as {}", role.word()),
+        })
+    }
+
+    pub(crate) fn member_deny(&mut self, queue: &str, member: &str) -> Result<Answer, Problem> {
+        let host = self.asking_named(queue, member)?;
+        if let Some(asking) = self.asking.remove(&host) {
+            let code = Code::JoinRefused.as_str().to_owned();
+            let text = "a member refused".to_owned();
+            self.say(
+                asking.conversation,
+                &JoinMessage::Refused { code, text },
+                true,
+            );
+            self.joins.conversations.remove(&asking.conversation);
+        }
+        Ok(Answer::Done {
+            already: false,
+            text: format!("{member} was refused"),
+        })
+    }
+}

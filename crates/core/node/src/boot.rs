@@ -1,0 +1,239 @@
+//! How a node is set up, and how it wakes up from what the disk says. Nothing goes on by itself after a crash.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use printmesh_queue::{Author, Bed, ClaimState, CopyId, QueueDocument, QueueId, RunResult, Signer};
+
+use crate::{
+    effect::{Effect, Step, Write},
+    entropy::Entropy,
+    input::Now,
+    join::JoinState,
+    node::{Node, Peer, Printer, Queue},
+    records::{self, HostRecord, PrinterEntry, QueueKind, QueueRecord, Stage, Work, key},
+    register::Vote,
+};
+
+/// What a node is born with.
+pub struct Boot {
+    /// Signs with this host's device key.
+    pub signer: Box<dyn Signer + Send + Sync>,
+    /// 32 fresh random bytes from the machine.
+    pub seed: [u8; 32],
+    /// Time of the start.
+    pub now: Now,
+    /// Every key of the store with its value.
+    pub state: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Every log of the store with its entries in order.
+    pub logs: BTreeMap<[u8; 32], Vec<Vec<u8>>>,
+}
+
+/// Why a node cannot start from what the disk says.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// Never set up.
+    #[error("this home has not been set up")]
+    NotSetUp,
+    /// A stored value cannot be read.
+    #[error("the stored value `{0}` cannot be read")]
+    Damaged(String),
+    /// A queue's log cannot be replayed.
+    #[error("the log of queue {queue} cannot be replayed")]
+    Log {
+        /// The queue.
+        queue: QueueId,
+        /// Which entry, and why.
+        #[source]
+        source: printmesh_queue::LoadError,
+    },
+}
+
+impl Node {
+    /// Returns the writes that set up a new host: its name and its `local` queue.
+    pub fn set_up(signer: &dyn Signer, seed: [u8; 32], now: Now, name: &str) -> Vec<Write> {
+        let host = HostRecord {
+            name: name.to_owned(),
+            boots: 0,
+            clean: true,
+            ballot: 0,
+        };
+        let mut entropy = Entropy::new(seed);
+        let mut writes = vec![records::put(key::HOST.to_owned(), &host)];
+        let (id, record, entry) = crate::queues::found(
+            signer,
+            &mut entropy,
+            now,
+            0,
+            QueueKind::Local,
+            "local",
+            name,
+        );
+        writes.push(records::put(key::queue(id), &record));
+        writes.push(Write::Append { log: id.0, entry });
+        writes
+    }
+
+    /// Wakes a node up from what the disk says. The step's writes come first, as always.
+    ///
+    /// # Errors
+    /// [`BootError`] when the home was never set up or is damaged.
+    pub fn boot(boot: Boot) -> Result<(Self, Step), BootError> {
+        let me = boot.signer.host();
+        let mut host: Option<HostRecord> = None;
+        let mut node = Self {
+            me,
+            signer: boot.signer,
+            entropy: Entropy::new(boot.seed),
+            now: boot.now,
+            host: HostRecord {
+                name: String::new(),
+                boots: 0,
+                clean: false,
+                ballot: 0,
+            },
+            queues: BTreeMap::new(),
+            printers: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            discovered: BTreeMap::new(),
+            files: BTreeSet::new(),
+            fetching: BTreeMap::new(),
+            missing: BTreeMap::new(),
+            imports: BTreeMap::new(),
+            importing: BTreeSet::new(),
+            rounds: BTreeMap::new(),
+            withdrawals: BTreeMap::new(),
+            moves: Vec::new(),
+            joins: JoinState::default(),
+            asking: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            progress: BTreeMap::new(),
+            stopping: false,
+            inbox: VecDeque::new(),
+            out: Step::default(),
+            sent_peers: BTreeMap::new(),
+            sent_accept_joins: None,
+            sent_offer_lan: None,
+        };
+        let mut queue_records = BTreeMap::new();
+        let mut works: BTreeMap<String, Work> = BTreeMap::new();
+        let mut votes: Vec<((QueueId, CopyId, u32), Vote)> = Vec::new();
+        let mut withdrawals = Vec::new();
+        for (raw, value) in &boot.state {
+            let name = String::from_utf8_lossy(raw).into_owned();
+            let damaged = || BootError::Damaged(name.clone());
+            if name == key::HOST {
+                host = Some(records::read(value).ok_or_else(damaged)?);
+            } else if let Some(rest) = name.strip_prefix(key::QUEUE) {
+                let id: QueueId = rest.parse().map_err(|_| damaged())?;
+                let record: QueueRecord = records::read(value).ok_or_else(damaged)?;
+                queue_records.insert(id, record);
+            } else if let Some(rest) = name.strip_prefix(key::PRINTER) {
+                let entry: PrinterEntry = records::read(value).ok_or_else(damaged)?;
+                node.printers.insert(rest.to_owned(), Printer::new(entry));
+            } else if let Some(rest) = name.strip_prefix(key::WORK) {
+                works.insert(rest.to_owned(), records::read(value).ok_or_else(damaged)?);
+            } else if let Some(rest) = name.strip_prefix(key::VOTE) {
+                let unit = key::parse_vote(rest).ok_or_else(damaged)?;
+                votes.push((unit, records::read(value).ok_or_else(damaged)?));
+            } else if name.starts_with(key::WITHDRAWAL) {
+                withdrawals.push(records::read(value).ok_or_else(damaged)?);
+            } else if let Some(rest) = name.strip_prefix(key::PEER) {
+                let record = records::read(value).ok_or_else(damaged)?;
+                let peer = Peer {
+                    record,
+                    ..Peer::default()
+                };
+                node.peers
+                    .insert(rest.parse().map_err(|_| damaged())?, peer);
+            } else if let Some(rest) = name.strip_prefix(key::FILE) {
+                node.files.insert(rest.parse().map_err(|_| damaged())?);
+            } else if let Some(rest) = name.strip_prefix(key::IMPORT) {
+                let unit = key::parse_import(rest).ok_or_else(damaged)?;
+                node.imports
+                    .insert(unit, records::read(value).ok_or_else(damaged)?);
+            }
+        }
+        node.host = host.ok_or(BootError::NotSetUp)?;
+        let clean = node.host.clean;
+        node.host.boots += 1;
+        node.host.clean = false;
+        node.save_host();
+        let mut logs = boot.logs;
+        for (id, record) in queue_records {
+            let author = Author {
+                host: me,
+                boot: node.host.boots,
+            };
+            let log = logs.remove(&id.0).unwrap_or_default();
+            let doc = QueueDocument::load(id, author, log)
+                .map_err(|source| BootError::Log { queue: id, source })?;
+            node.queues.insert(id, Queue::new(record, doc));
+        }
+        for ((queue, copy, attempt), vote) in votes {
+            if let Some(queue) = node.queues.get_mut(&queue) {
+                queue.votes.insert((copy, attempt), vote);
+            }
+        }
+        node.wake_printers(works, clean);
+        node.wake_withdrawals(withdrawals);
+        let queues: Vec<QueueId> = node.queues.keys().copied().collect();
+        for queue in queues {
+            node.note_claims(queue);
+        }
+        node.settle();
+        let step = std::mem::take(&mut node.out);
+        Ok((node, step))
+    }
+
+    /// After a start of the daemon: what the journal says, and what nobody can know.
+    pub(crate) fn wake_printers(&mut self, works: BTreeMap<String, Work>, clean: bool) {
+        let names: Vec<String> = self.printers.keys().cloned().collect();
+        for name in names {
+            if let Some(printer) = self.printers.get_mut(&name) {
+                if !clean && printer.entry.bed == Bed::Clear {
+                    printer.entry.bed = Bed::Unknown;
+                }
+                let at = printer.entry.at.clone();
+                self.effect(Effect::ConnectPrinter {
+                    name: name.clone(),
+                    at,
+                });
+            }
+            self.save_printer(&name);
+        }
+        for (name, work) in works {
+            if !self.printers.contains_key(&name) || !self.queues.contains_key(&work.queue) {
+                self.write(records::delete(key::work(&name)));
+                continue;
+            }
+            let stage = work.stage.clone();
+            if let Some(printer) = self.printers.get_mut(&name) {
+                printer.work = Some(work.clone());
+            }
+            match stage {
+                Stage::Claiming | Stage::Fetching | Stage::Staged => {
+                    self.drop_claim(&name, "its host was restarted");
+                }
+                // Asked again by `drive`, and the answer is the same.
+                Stage::Starting | Stage::Between => {}
+                Stage::Running { k } => self.lost_in_print(&name, &work, k),
+            }
+        }
+    }
+
+    /// The daemon died in the middle of a print: nobody knows how it ended, so a person must look.
+    fn lost_in_print(&mut self, name: &str, work: &Work, k: u32) {
+        let note = "its host went down in the middle of the print".to_owned();
+        if let Some(mut run) = self.runs_of(work).remove(&k) {
+            run.result = RunResult::Unknown;
+            run.ended = Some(self.now.wall);
+            run.note = Some(note.clone());
+            self.put_run(work, k, &run);
+        }
+        self.put_claim(work, ClaimState::Unknown, Some(note));
+        if let Some(printer) = self.printers.get_mut(name) {
+            printer.entry.bed = Bed::Unknown;
+        }
+        self.end_work(name);
+    }
+}

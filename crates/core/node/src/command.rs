@@ -1,0 +1,229 @@
+//! What a person or a program on this host may want changed. Reading is not a command: see `view.rs`.
+
+use std::net::SocketAddr;
+
+use printmesh_queue::{FileSpec, HostId, Role};
+
+/// A wanted change. References are text as typed; the node resolves them.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Makes a shared queue.
+    QueueCreate {
+        /// Its name.
+        name: String,
+    },
+    /// Makes the default LAN queue, or asks the host that offers one.
+    LanQueue,
+    /// Makes a ticket.
+    QueueShare {
+        /// Queue name.
+        queue: String,
+        /// Role of the joiner.
+        role: Role,
+        /// Milliseconds until it expires; `None` = never.
+        expires_ms: Option<u64>,
+        /// How many hosts may use it.
+        uses: u32,
+        /// Put the queue key itself into it.
+        with_key: bool,
+    },
+    /// Admits every host of the LAN that asks, for a while.
+    QueueOpen {
+        /// Queue name.
+        queue: String,
+        /// Role of the joiners.
+        role: Role,
+        /// For so many milliseconds.
+        for_ms: u64,
+    },
+    /// Joins by ticket.
+    QueueJoin {
+        /// What the ticket says.
+        ticket: Ticket,
+        /// Local name.
+        as_name: Option<String>,
+    },
+    /// Asks the host of this LAN that offers a queue.
+    QueueAsk {
+        /// Local name.
+        as_name: Option<String>,
+    },
+    /// Leaves a queue.
+    QueueLeave {
+        /// Queue name.
+        queue: String,
+    },
+    /// Renames a queue for everybody.
+    QueueRename {
+        /// Queue name.
+        queue: String,
+        /// New name.
+        name: String,
+    },
+    /// Sets the order in which this host drains its queues.
+    QueueOrder {
+        /// Names, first is drained first.
+        queues: Vec<String>,
+    },
+    /// Admits a host that asks.
+    MemberApprove {
+        /// Queue name.
+        queue: String,
+        /// Its name or fingerprint.
+        member: String,
+        /// Its role.
+        role: Role,
+    },
+    /// Refuses a host that asks.
+    MemberDeny {
+        /// Queue name.
+        queue: String,
+        /// Its name or fingerprint.
+        member: String,
+    },
+    /// Submits a job; its files are in the file store.
+    JobSubmit(NewJob),
+    /// Changes a job.
+    JobEdit {
+        /// Job reference.
+        job: String,
+        /// What changes.
+        edit: JobEdit,
+    },
+    /// Moves a job within its queue or to another.
+    JobMove {
+        /// Job reference.
+        job: String,
+        /// Target queue.
+        to: Option<String>,
+        /// Place there.
+        place: Place,
+    },
+    /// Takes a job out of its queue.
+    JobCancel {
+        /// Job reference.
+        job: String,
+    },
+    /// Holds a job.
+    JobHold {
+        /// Job reference.
+        job: String,
+    },
+    /// Undoes hold and draft.
+    JobRelease {
+        /// Job reference.
+        job: String,
+    },
+    /// Adds a printer, after trying it.
+    PrinterAdd {
+        /// Its name.
+        name: String,
+        /// Its address.
+        at: String,
+    },
+    /// A person says that beds are clear; empty = all of this host that wait for it.
+    PrinterReady {
+        /// Names.
+        printers: Vec<String>,
+    },
+    /// Pauses a printer.
+    PrinterPause {
+        /// Name.
+        printer: String,
+        /// Why.
+        reason: String,
+    },
+    /// Resumes a printer.
+    PrinterResume {
+        /// Name.
+        printer: String,
+    },
+    /// Forgets a printer.
+    PrinterRemove {
+        /// Name.
+        printer: String,
+    },
+    /// Whether printers start prints by themselves; empty = all of this host.
+    Autoprint {
+        /// Names.
+        printers: Vec<String>,
+        /// On or off.
+        on: bool,
+    },
+}
+
+/// What a ticket says, already taken out of its text form.
+#[derive(Clone)]
+pub struct Ticket {
+    /// The queue.
+    pub queue: [u8; 32],
+    /// Its name.
+    pub name: String,
+    /// Secret of the invite, or the queue key.
+    pub secret: [u8; 32],
+    /// Signed invite record; empty with the queue key.
+    pub proof: Vec<u8>,
+    /// Seconds since 1970 when it expires.
+    pub expires_at_s: Option<u64>,
+    /// Host to ask.
+    pub host: HostId,
+    /// Where it may be.
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl std::fmt::Debug for Ticket {
+    /// Never shows the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticket")
+            .field("name", &self.name)
+            .field("host", &self.host)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A job to submit.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// Queue name.
+    pub queue: String,
+    /// Job name.
+    pub name: String,
+    /// Files in printing order, each with its prints per copy.
+    pub sets: Vec<(FileSpec, u32)>,
+    /// Copies.
+    pub copies: u32,
+    /// All copies on one printer.
+    pub together: bool,
+    /// Save as draft.
+    pub draft: bool,
+    /// Only these printers.
+    pub printers: Vec<String>,
+}
+
+/// What changes about a job; `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct JobEdit {
+    /// Name.
+    pub name: Option<String>,
+    /// Copies.
+    pub copies: Option<u32>,
+    /// All copies on one printer.
+    pub together: Option<bool>,
+    /// Only these printers.
+    pub printers: Option<Vec<String>>,
+}
+
+/// Where a moved job goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Where it is, or last in another queue.
+    Keep,
+    /// First.
+    Top,
+    /// Last.
+    Bottom,
+    /// Before that job.
+    Before(String),
+    /// After that job.
+    After(String),
+}

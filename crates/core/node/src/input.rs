@@ -1,0 +1,226 @@
+//! Everything that can happen to a node: a closed list, so that it is easy to see what makes it act.
+
+use std::net::SocketAddr;
+
+use printmesh_queue::{FileHash, HostId, JobId, SetId, Timestamp};
+
+use crate::command::Command;
+
+/// The time of an input, by the two clocks of this host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds that only go up, also while the machine sleeps; every wait is measured by it.
+    pub mono_ms: u64,
+    /// Wall clock; display only.
+    pub wall: Timestamp,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A person or a program on this host wants something; answered by `Effect::Reply` with the same id.
+    Command {
+        /// Chosen by the caller.
+        id: u64,
+        /// What is wanted.
+        command: Command,
+    },
+    /// A member is connected.
+    PeerConnected {
+        /// The member, proven by the connection.
+        host: HostId,
+        /// Its software version.
+        software: String,
+        /// Its address.
+        address: Option<SocketAddr>,
+    },
+    /// A member speaks a version that this one does not.
+    PeerIncompatible {
+        /// The member.
+        host: HostId,
+        /// Its software version.
+        software: String,
+        /// What does not fit.
+        note: String,
+    },
+    /// A member is not connected any more.
+    PeerDisconnected {
+        /// The member.
+        host: HostId,
+        /// Why.
+        reason: String,
+    },
+    /// A member sent bytes.
+    Message {
+        /// The member, proven by the connection.
+        from: HostId,
+        /// A `Message` of this crate, if it is well-behaved.
+        bytes: Vec<u8>,
+    },
+    /// A join conversation is open.
+    JoinOpened {
+        /// Number of the conversation.
+        conversation: u64,
+        /// The other host, proven by the connection.
+        peer: HostId,
+        /// Secret of this connection that both ends derive and nobody else knows.
+        exporter: [u8; 32],
+        /// The attempt of `Effect::Join` when this host opened it.
+        attempt: Option<u64>,
+    },
+    /// Bytes in a join conversation.
+    JoinMessage {
+        /// Number of the conversation.
+        conversation: u64,
+        /// A `JoinMessage` of this crate, if it is well-behaved.
+        bytes: Vec<u8>,
+    },
+    /// A join conversation ended.
+    JoinClosed {
+        /// Number of the conversation; for a failed attempt, the attempt.
+        conversation: u64,
+        /// Whether it never opened: then `conversation` is the attempt.
+        attempt_failed: bool,
+        /// Why.
+        reason: String,
+    },
+    /// A host of this network announced itself.
+    Discovered {
+        /// The host.
+        host: HostId,
+        /// Where it is.
+        addresses: Vec<SocketAddr>,
+        /// Whether it offers a LAN queue.
+        offers_lan: bool,
+    },
+    /// A host of this network is not heard any more; a hint only.
+    Vanished {
+        /// The host.
+        host: HostId,
+    },
+    /// A file of this host was taken into the file store.
+    FileAdded {
+        /// Its hash.
+        hash: FileHash,
+    },
+    /// A fetch goes on.
+    FetchProgress {
+        /// The file.
+        hash: FileHash,
+        /// Bytes here.
+        done: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// A fetch ended.
+    Fetched {
+        /// The file.
+        hash: FileHash,
+        /// Whether it is here now.
+        result: Result<(), FetchFailure>,
+    },
+    /// A file was put into the imports folder, or could not be.
+    Imported {
+        /// The job.
+        job: JobId,
+        /// The set.
+        set: SetId,
+        /// Where it lies, or what went wrong.
+        result: Result<String, String>,
+    },
+    /// A printer that is to be added was tried.
+    PrinterTried {
+        /// Command that wants it.
+        id: u64,
+        /// Its name.
+        name: String,
+        /// Its address.
+        at: String,
+        /// What machine answered, or what went wrong.
+        result: Result<Machine, TryFailure>,
+    },
+    /// A printer of this host reports.
+    Printer {
+        /// Its name.
+        name: String,
+        /// What it reports.
+        report: PrinterReport,
+    },
+    /// The time of `Node::next_wakeup` has come.
+    Wake,
+    /// The daemon is about to end; nothing new begins.
+    ShuttingDown,
+}
+
+/// Why a file could not be fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchFailure {
+    /// No host that could be asked has it.
+    NobodyHasIt,
+    /// It could not be stored.
+    Local(String),
+}
+
+/// What machine answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Machine and firmware as it names itself.
+    pub name: String,
+}
+
+/// Why a printer could not be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TryFailure {
+    /// What failed.
+    pub title: String,
+    /// Why.
+    pub why: Option<String>,
+    /// How to mend it.
+    pub fix: Option<String>,
+}
+
+/// What a printer of this host reports.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PrinterReport {
+    /// It answers.
+    Online(Machine),
+    /// It does not answer.
+    Offline(String),
+    /// The first command that heats or moves was sent.
+    Began {
+        /// The print, as given in `Effect::StartPrint`.
+        print: String,
+    },
+    /// The print goes on.
+    Progress {
+        /// The print.
+        print: String,
+        /// 0 to 1.
+        fraction: f32,
+        /// Seconds left, when known.
+        left_s: Option<u64>,
+        /// Waits for a person or was paused.
+        paused: bool,
+    },
+    /// The print ended well.
+    Finished {
+        /// The print.
+        print: String,
+    },
+    /// The print ended badly, or could not begin.
+    Failed {
+        /// The print.
+        print: String,
+        /// Why.
+        reason: String,
+    },
+    /// The print was stopped on request.
+    Aborted {
+        /// The print.
+        print: String,
+    },
+    /// The machine itself proves that its bed is clear.
+    BedCleared,
+    /// It halted until a person has looked.
+    Fault(String),
+}

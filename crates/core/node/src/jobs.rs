@@ -1,0 +1,288 @@
+//! Commands about jobs: submit, edit, reorder, hold, release.
+
+use printmesh_queue::{CopyState, Job, JobId, JobState, QueueId, Rank, Role, Set, SetId};
+
+use crate::{
+    command::{JobEdit, NewJob, Place},
+    effect::Answer,
+    limits::{COUNT_MAX, JOB_NAME_BYTES_MAX, RUNS_MAX, SETS_MAX},
+    node::Node,
+    problem::{Code, Problem},
+    records::QueueKind,
+};
+
+fn check_count(what: &str, n: u32) -> Result<(), Problem> {
+    if (1..=COUNT_MAX).contains(&n) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::BadNumber,
+        format!("{what} must be from 1 to {COUNT_MAX}, not {n}"),
+    ))
+}
+
+fn check_job_name(name: &str) -> Result<(), Problem> {
+    if name.trim().is_empty()
+        || name.len() > JOB_NAME_BYTES_MAX
+        || name.chars().any(char::is_control)
+    {
+        return Err(
+            Problem::new(Code::BadName, "this cannot be the name of a job").because(format!(
+                "a job's name has 1 to {JOB_NAME_BYTES_MAX} bytes and no control characters"
+            )),
+        );
+    }
+    Ok(())
+}
+
+fn check_runs(sets: impl Iterator<Item = u32>, rounds: u32) -> Result<(), Problem> {
+    let runs = sets.map(u64::from).sum::<u64>() * u64::from(rounds);
+    if runs <= RUNS_MAX {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::BadNumber,
+        format!("one claim would be {runs} prints on one printer"),
+    )
+    .because(format!(
+        "at most {RUNS_MAX}; copies that are not `together` are spread over printers"
+    )))
+}
+
+impl Node {
+    pub(crate) fn job_submit(&mut self, new: NewJob) -> Result<Answer, Problem> {
+        let queue = self.queue_named(&new.queue)?;
+        self.require(queue, Role::Submitter)?;
+        check_job_name(&new.name)?;
+        check_count("copies", new.copies)?;
+        if new.sets.is_empty() || new.sets.len() > SETS_MAX {
+            return Err(Problem::new(
+                Code::JobSets,
+                format!("a job has 1 to {SETS_MAX} files, not {}", new.sets.len()),
+            ));
+        }
+        for (_, per_run) in &new.sets {
+            check_count("prints per copy", *per_run)?;
+        }
+        let rounds = if new.together { new.copies } else { 1 };
+        check_runs(new.sets.iter().map(|(_, n)| *n), rounds)?;
+        let id = self.job_id();
+        let mut rank: Option<Rank> = None;
+        let mut sets = Vec::new();
+        for (file, per_run) in new.sets {
+            let next = Rank::between(rank.as_ref(), None);
+            let id = SetId(self.entropy.bytes());
+            let spec = printmesh_queue::SetSpec { files: vec![file] };
+            sets.push(Set {
+                id,
+                rank: next.clone(),
+                per_run,
+                spec,
+            });
+            rank = Some(next);
+        }
+        let job = Job {
+            id,
+            name: new.name,
+            rank: self.end_rank(queue, false),
+            copies: new.copies,
+            together: new.together,
+            draft: new.draft,
+            held: false,
+            printers: new.printers,
+            state: JobState::Open,
+            submitter: self.me,
+            created: self.now.wall,
+            origin: None,
+            sets,
+        };
+        self.edit(queue, |edit| {
+            edit.add_job(&job);
+            Ok(())
+        })?;
+        Ok(Answer::Job(id))
+    }
+
+    /// The rank at an end of a queue.
+    pub(crate) fn end_rank(&self, queue: QueueId, top: bool) -> Rank {
+        let jobs = self.queues[&queue].doc.snapshot().jobs_in_order();
+        if top {
+            Rank::between(None, jobs.first().map(|job| &job.rank))
+        } else {
+            Rank::between(jobs.last().map(|job| &job.rank), None)
+        }
+    }
+
+    /// An open job that this host may change.
+    fn changeable(&self, reference: &str) -> Result<(QueueId, Job), Problem> {
+        let (queue, id) = self.job_named(reference)?;
+        let job = self.queues[&queue].doc.snapshot().jobs[&id].clone();
+        if job.state != JobState::Open {
+            return Err(Problem::new(
+                Code::JobOver,
+                format!(
+                    "{} is not in {} any more",
+                    job.name,
+                    self.queues[&queue].name()
+                ),
+            ));
+        }
+        if job.submitter != self.me {
+            self.require(queue, Role::Operator)?;
+        }
+        Ok((queue, job))
+    }
+
+    pub(crate) fn job_edit(&mut self, reference: &str, edit: &JobEdit) -> Result<Answer, Problem> {
+        let (queue, job) = self.changeable(reference)?;
+        if let Some(name) = &edit.name {
+            check_job_name(name)?;
+        }
+        let together = edit.together.unwrap_or(job.together);
+        let copies = edit.copies.unwrap_or(job.copies);
+        check_count("copies", copies)?;
+        let snapshot = self.queues[&queue].doc.snapshot();
+        let taken = snapshot.copies_of(&job).filter(|(_, state)| {
+            matches!(
+                state,
+                CopyState::Begun(_) | CopyState::Done(_) | CopyState::Failed(_)
+            )
+        });
+        let taken = taken.map(|(copy, _)| copy.index + 1).max().unwrap_or(0);
+        if taken > 0 && (together != job.together || together && copies != job.copies) {
+            return Err(Problem::new(Code::JobLeased, format!("{} has been started", job.name))
+                .because("a printer holds all its copies in one claim; their number cannot change any more"));
+        }
+        if !together && copies < taken {
+            return Err(Problem::new(
+                Code::JobLeased,
+                format!(
+                    "{} cannot have fewer than {taken} copies any more",
+                    job.name
+                ),
+            )
+            .because(format!("copy {taken} has been started")));
+        }
+        let rounds = if together { copies } else { 1 };
+        check_runs(job.sets.iter().map(|set| set.per_run), rounds)?;
+        let id = job.id;
+        self.edit(queue, |document| {
+            if let Some(name) = edit.name.as_ref().filter(|name| **name != job.name) {
+                document.set_job_name(id, name);
+            }
+            if copies != job.copies {
+                document.set_job_copies(id, copies);
+            }
+            if together != job.together {
+                document.set_job_together(id, together);
+            }
+            if let Some(printers) = edit.printers.as_ref().filter(|p| **p != job.printers) {
+                document.set_job_printers(id, printers);
+            }
+            Ok(())
+        })?;
+        Ok(Answer::Job(id))
+    }
+
+    pub(crate) fn job_hold(&mut self, reference: &str, held: bool) -> Result<Answer, Problem> {
+        let (queue, job) = self.changeable(reference)?;
+        let already = if held {
+            job.held
+        } else {
+            !job.held && !job.draft
+        };
+        self.edit(queue, |edit| {
+            if held != job.held {
+                edit.set_job_held(job.id, held);
+            }
+            if !held && job.draft {
+                edit.set_job_draft(job.id, false);
+            }
+            Ok(())
+        })?;
+        let text = if held {
+            "is held: no further copy starts"
+        } else {
+            "is released"
+        };
+        Ok(Answer::Done {
+            already,
+            text: format!("{} {text}", job.name),
+        })
+    }
+
+    pub(crate) fn job_move(
+        &mut self,
+        id: u64,
+        reference: &str,
+        to: Option<&str>,
+        place: &Place,
+    ) -> Result<(), Problem> {
+        let (queue, job) = self.changeable(reference)?;
+        let target = to.map(|name| self.queue_named(name)).transpose()?;
+        if let Some(target) = target.filter(|target| *target != queue) {
+            if matches!(place, Place::Before(_) | Place::After(_)) {
+                return Err(Problem::new(
+                    Code::BadName,
+                    "a job that moves to another queue goes first or last there",
+                )
+                .fix(
+                    format!("printmesh job move {} --before JOB", job.id),
+                    "then move it within that queue",
+                ));
+            }
+            return self.move_to_queue(id, queue, job.id, target, *place == Place::Top);
+        }
+        let rank = self.rank_at(queue, job.id, place)?;
+        self.edit(queue, |edit| {
+            if let Some(rank) = &rank {
+                edit.set_job_rank(job.id, rank);
+            }
+            Ok(())
+        })?;
+        self.reply(id, Ok(Answer::Job(job.id)));
+        Ok(())
+    }
+
+    fn rank_at(&self, queue: QueueId, job: JobId, place: &Place) -> Result<Option<Rank>, Problem> {
+        let snapshot = self.queues[&queue].doc.snapshot();
+        let others: Vec<&Job> = snapshot
+            .jobs_in_order()
+            .into_iter()
+            .filter(|other| other.id != job)
+            .collect();
+        let at = match place {
+            Place::Keep => return Ok(None),
+            Place::Top => 0,
+            Place::Bottom => others.len(),
+            Place::Before(other) | Place::After(other) => {
+                let (_, id) = self.job_named(other)?;
+                let at = others.iter().position(|job| job.id == id).ok_or_else(|| {
+                    Problem::new(
+                        Code::JobUnknown,
+                        format!("{other} is not another job of this queue"),
+                    )
+                })?;
+                if matches!(place, Place::Before(_)) {
+                    at
+                } else {
+                    at + 1
+                }
+            }
+        };
+        let low = at.checked_sub(1).map(|i| &others[i].rank);
+        Ok(Some(Rank::between(
+            low,
+            others.get(at).map(|job| &job.rank),
+        )))
+    }
+
+    /// A file of a job that came back to this host could not be put into imports: said, and asked for again at the
+    /// next start of its print.
+    pub(crate) fn import_failed(&mut self, job: JobId, why: &str) {
+        let in_local = self.queues.values().any(|queue| {
+            queue.record.kind == QueueKind::Local && queue.doc.snapshot().jobs.contains_key(&job)
+        });
+        tracing::warn!(%job, why, in_local, "a file could not be put into imports");
+    }
+}

@@ -1,0 +1,615 @@
+//! Getting into a queue: by ticket, with the queue key, or by asking on the LAN and being let in by a person.
+//!
+//! Possession is proven over the connection's own exporter, so that a proof cannot be replayed on another one.
+//! Strangers are never linked in silence: without a ticket, a member approves or has opened a window.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use ed25519_dalek::{Signer as _, SigningKey};
+use printmesh_queue::{Author, HostId, QueueDocument, QueueId, Role};
+
+use crate::{
+    command::Ticket,
+    effect::{Answer, Effect},
+    event::Event,
+    limits::{JOIN_MS, LAN_SEARCH_MS, NAME_BYTES_MAX},
+    node::{Discovered, Node, Queue},
+    problem::{Code, Problem},
+    records::{QueueKind, QueueRecord},
+    ticket::{JoinMessage, Want, Welcome, comparison_code, proof_bytes},
+};
+
+/// Name of the default LAN queue (seed 1).
+pub const LAN_QUEUE: &str = "LAN";
+
+/// Time until a host that asked and lost its connection asks again.
+const ASK_AGAIN_MS: u64 = 3_000;
+
+/// A host that asks to join, as the member sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asking {
+    /// The queue.
+    pub queue: QueueId,
+    /// Name that the host gives itself.
+    pub name: String,
+    /// Comparison code: the same on both screens.
+    pub code: String,
+    pub(crate) conversation: u64,
+}
+
+/// Everything about joining that is under way; nothing of it survives a restart but its results.
+#[derive(Default)]
+pub(crate) struct JoinState {
+    pub(crate) attempts: u64,
+    pub(crate) outgoing: BTreeMap<u64, Outgoing>,
+    pub(crate) conversations: BTreeMap<u64, Conversation>,
+    pub(crate) searches: Vec<Search>,
+    pub(crate) syncing: Vec<Syncing>,
+    pub(crate) window: Option<Window>,
+}
+
+pub(crate) struct Outgoing {
+    command: Option<u64>,
+    host: HostId,
+    addresses: Vec<SocketAddr>,
+    ticket: Option<Ticket>,
+    as_name: Option<String>,
+    lan: bool,
+    asked: bool,
+    deadline_ms: Option<u64>,
+    again_ms: Option<u64>,
+}
+
+pub(crate) struct Conversation {
+    pub(crate) peer: HostId,
+    pub(crate) exporter: [u8; 32],
+    pub(crate) attempt: Option<u64>,
+}
+
+/// Looks for a host that offers a LAN queue.
+pub(crate) struct Search {
+    command: u64,
+    deadline_ms: u64,
+    create: bool,
+    as_name: Option<String>,
+}
+
+/// Joined, and waits for the first changes.
+pub(crate) struct Syncing {
+    command: u64,
+    queue: QueueId,
+    deadline_ms: u64,
+}
+
+pub(crate) struct Window {
+    pub(crate) queue: QueueId,
+    pub(crate) role: Role,
+    pub(crate) until_ms: u64,
+}
+impl JoinState {
+    pub(crate) fn next_wakeup(&self) -> Option<u64> {
+        let outgoing = self
+            .outgoing
+            .values()
+            .flat_map(|o| o.deadline_ms.into_iter().chain(o.again_ms));
+        outgoing
+            .chain(self.searches.iter().map(|search| search.deadline_ms))
+            .chain(self.syncing.iter().map(|syncing| syncing.deadline_ms))
+            .chain(self.window.iter().map(|window| window.until_ms))
+            .min()
+    }
+}
+
+impl Node {
+    pub(crate) fn queue_join(
+        &mut self,
+        command: u64,
+        ticket: Ticket,
+        as_name: Option<String>,
+    ) -> Result<(), Problem> {
+        if let Some(name) = &as_name {
+            self.check_queue_name(name)?;
+        }
+        let id = QueueId(ticket.queue);
+        if let Some(entry) = self.queues.get(&id).filter(|entry| !entry.record.left) {
+            let queue = entry.name();
+            self.reply(
+                command,
+                Ok(Answer::Joined {
+                    queue,
+                    already: true,
+                }),
+            );
+            return Ok(());
+        }
+        if ticket
+            .expires_at_s
+            .is_some_and(|end| end <= self.now.wall.0 / 1000)
+        {
+            return Err(
+                Problem::new(Code::TicketExpired, "this ticket has expired").fix(
+                    "printmesh queue share QUEUE",
+                    "make a new one, on the host that shares the queue",
+                ),
+            );
+        }
+        let (host, addresses) = (ticket.host, ticket.addresses.clone());
+        self.open_join(Some(command), host, addresses, Some(ticket), as_name, false);
+        Ok(())
+    }
+
+    /// `init --lan`: makes the default LAN queue, or asks the host that offers one. `create` false only asks.
+    pub(crate) fn lan_join(&mut self, command: u64, create: bool, as_name: Option<String>) {
+        let mine = self
+            .queues
+            .iter()
+            .find(|(_, queue)| queue.record.lan && !queue.record.left);
+        if let Some((_, queue)) = mine {
+            let queue = queue.name();
+            self.reply(
+                command,
+                Ok(Answer::Joined {
+                    queue,
+                    already: true,
+                }),
+            );
+            return;
+        }
+        let deadline_ms = self.now.mono_ms + LAN_SEARCH_MS;
+        self.joins.searches.push(Search {
+            command,
+            deadline_ms,
+            create,
+            as_name,
+        });
+    }
+
+    fn open_join(
+        &mut self,
+        command: Option<u64>,
+        host: HostId,
+        addresses: Vec<SocketAddr>,
+        ticket: Option<Ticket>,
+        as_name: Option<String>,
+        lan: bool,
+    ) {
+        self.joins.attempts += 1;
+        let attempt = self.joins.attempts;
+        let deadline_ms = Some(self.now.mono_ms + JOIN_MS);
+        let outgoing = Outgoing {
+            command,
+            host,
+            addresses: addresses.clone(),
+            ticket,
+            as_name,
+            lan,
+            asked: false,
+            deadline_ms,
+            again_ms: None,
+        };
+        self.joins.outgoing.insert(attempt, outgoing);
+        self.effect(Effect::Join {
+            attempt,
+            host,
+            addresses,
+        });
+    }
+
+    pub(crate) fn discovered(
+        &mut self,
+        host: HostId,
+        addresses: Vec<SocketAddr>,
+        offers_lan: bool,
+    ) {
+        if host != self.me {
+            self.discovered.insert(
+                host,
+                Discovered {
+                    addresses,
+                    offers_lan,
+                },
+            );
+        }
+    }
+
+    /// Goes on with what waits for something to be discovered or to arrive.
+    pub(crate) fn drive_joins(&mut self) -> bool {
+        let mut moved = false;
+        let offer = self
+            .discovered
+            .iter()
+            .find(|(_, found)| found.offers_lan)
+            .map(|(host, found)| (*host, found.addresses.clone()));
+        if let Some((host, addresses)) = offer {
+            for search in std::mem::take(&mut self.joins.searches) {
+                let (command, as_name) = (search.command, search.as_name);
+                self.open_join(Some(command), host, addresses.clone(), None, as_name, true);
+                moved = true;
+            }
+        }
+        for syncing in std::mem::take(&mut self.joins.syncing) {
+            let entry = &self.queues[&syncing.queue];
+            if entry.doc.snapshot().members.contains_key(&self.me) {
+                let queue = self
+                    .queue_names()
+                    .remove(&syncing.queue)
+                    .unwrap_or_default();
+                self.reply(
+                    syncing.command,
+                    Ok(Answer::Joined {
+                        queue,
+                        already: false,
+                    }),
+                );
+                moved = true;
+            } else {
+                self.joins.syncing.push(syncing);
+            }
+        }
+        moved
+    }
+
+    pub(crate) fn expire_joins(&mut self) {
+        let now = self.now.mono_ms;
+        if self
+            .joins
+            .window
+            .as_ref()
+            .is_some_and(|window| window.until_ms <= now)
+        {
+            self.joins.window = None;
+        }
+        for search in std::mem::take(&mut self.joins.searches) {
+            if search.deadline_ms > now {
+                self.joins.searches.push(search);
+            } else if search.create {
+                let made = self.queue_create(LAN_QUEUE, true);
+                let result = made.map(|_| Answer::Queue(LAN_QUEUE.to_owned()));
+                self.reply(search.command, result);
+            } else {
+                let problem =
+                    Problem::new(Code::LanNothing, "no host on this network offers its queue")
+                        .fix(
+                            "printmesh queue share LAN --open 10m",
+                            "type this on a host that is in the queue",
+                        )
+                        .fix("printmesh join TICKET", "or join by ticket");
+                self.reply(search.command, Err(problem));
+            }
+        }
+        let (late, waiting) = std::mem::take(&mut self.joins.syncing)
+            .into_iter()
+            .partition::<Vec<_>, _>(|syncing| syncing.deadline_ms <= now);
+        self.joins.syncing = waiting;
+        for syncing in late {
+            let queue = self
+                .queue_names()
+                .remove(&syncing.queue)
+                .unwrap_or_default();
+            self.reply(
+                syncing.command,
+                Ok(Answer::Joined {
+                    queue,
+                    already: false,
+                }),
+            );
+        }
+        let due: Vec<u64> = self
+            .joins
+            .outgoing
+            .iter()
+            .filter(|(_, o)| o.again_ms.is_some_and(|at| at <= now))
+            .map(|(attempt, _)| *attempt)
+            .collect();
+        for attempt in due {
+            if let Some(outgoing) = self.joins.outgoing.remove(&attempt) {
+                let Outgoing {
+                    host,
+                    addresses,
+                    ticket,
+                    as_name,
+                    lan,
+                    ..
+                } = outgoing;
+                self.open_join(None, host, addresses, ticket, as_name, lan);
+                // Keeps asking as long as the person does not give up.
+                if let Some(again) = self.joins.outgoing.get_mut(&self.joins.attempts) {
+                    again.asked = true;
+                    again.deadline_ms = None;
+                }
+            }
+        }
+        let late: Vec<u64> = self
+            .joins
+            .outgoing
+            .iter()
+            .filter(|(_, o)| o.deadline_ms.is_some_and(|at| at <= now))
+            .map(|(attempt, _)| *attempt)
+            .collect();
+        for attempt in late {
+            self.join_failed(attempt, "it did not answer");
+        }
+    }
+
+    fn join_failed(&mut self, attempt: u64, reason: &str) {
+        let Some(outgoing) = self.joins.outgoing.remove(&attempt) else {
+            return;
+        };
+        if outgoing.asked {
+            let again_ms = Some(self.now.mono_ms + ASK_AGAIN_MS);
+            let waiting = Outgoing {
+                again_ms,
+                deadline_ms: None,
+                command: None,
+                ..outgoing
+            };
+            self.joins.outgoing.insert(attempt, waiting);
+            return;
+        }
+        let addresses: Vec<String> = outgoing.addresses.iter().map(ToString::to_string).collect();
+        let problem = Problem::new(
+            Code::JoinUnreachable,
+            format!("host {} could not be reached", outgoing.host.fingerprint()),
+        )
+        .because(format!(
+            "tried {}: {reason}",
+            if addresses.is_empty() {
+                "the LAN".into()
+            } else {
+                addresses.join(", ")
+            }
+        ))
+        .fix(
+            "",
+            "see that its daemon runs and that both hosts are on one network",
+        );
+        if let Some(command) = outgoing.command {
+            self.reply(command, Err(problem));
+        }
+    }
+
+    pub(crate) fn join_opened(
+        &mut self,
+        conversation: u64,
+        peer: HostId,
+        exporter: [u8; 32],
+        attempt: Option<u64>,
+    ) {
+        self.joins.conversations.insert(
+            conversation,
+            Conversation {
+                peer,
+                exporter,
+                attempt,
+            },
+        );
+        let Some(outgoing) = attempt.and_then(|attempt| self.joins.outgoing.get(&attempt)) else {
+            return;
+        };
+        let want = match &outgoing.ticket {
+            None => Want::Lan,
+            Some(ticket) => {
+                let queue = QueueId(ticket.queue);
+                let bytes = proof_bytes(&exporter, queue, self.me, peer);
+                let proof = SigningKey::from_bytes(&ticket.secret)
+                    .sign(&bytes)
+                    .to_bytes()
+                    .to_vec();
+                let invite = (!ticket.proof.is_empty()).then(|| ticket.proof.clone());
+                Want::Ticket {
+                    queue,
+                    invite,
+                    proof,
+                }
+            }
+        };
+        let ask = JoinMessage::Ask {
+            name: self.host.name.clone(),
+            want,
+        };
+        self.say(conversation, &ask, false);
+    }
+
+    pub(crate) fn say(&mut self, conversation: u64, message: &JoinMessage, last: bool) {
+        let bytes = postcard::to_stdvec(message).expect("plain data always encodes");
+        self.effect(Effect::JoinSend {
+            conversation,
+            bytes,
+            last,
+        });
+    }
+
+    pub(crate) fn join_closed(&mut self, number: u64, attempt_failed: bool, reason: &str) {
+        if attempt_failed {
+            self.join_failed(number, reason);
+            return;
+        }
+        let Some(conversation) = self.joins.conversations.remove(&number) else {
+            return;
+        };
+        match conversation.attempt {
+            Some(attempt) => self.join_failed(attempt, reason),
+            None => self
+                .asking
+                .retain(|_, asking| asking.conversation != number),
+        }
+    }
+
+    pub(crate) fn join_message(&mut self, number: u64, bytes: &[u8]) {
+        let Some(conversation) = self.joins.conversations.get(&number) else {
+            return;
+        };
+        let Ok(message) = postcard::from_bytes::<JoinMessage>(bytes) else {
+            tracing::warn!(peer = %conversation.peer, "skipped a join message that cannot be read");
+            return;
+        };
+        let (peer, exporter, attempt) = (
+            conversation.peer,
+            conversation.exporter,
+            conversation.attempt,
+        );
+        match (message, attempt) {
+            (JoinMessage::Ask { name, want }, None) => {
+                if let Err(problem) = self.asked_to_join(number, peer, &exporter, name, want) {
+                    let code = problem.code.as_str().to_owned();
+                    tracing::warn!(%peer, code, "refused a host that wants to join");
+                    let text = problem.why.unwrap_or(problem.title);
+                    self.say(number, &JoinMessage::Refused { code, text }, true);
+                }
+            }
+            (JoinMessage::Waiting { .. }, Some(attempt)) => {
+                self.told_to_wait(attempt, peer, &exporter)
+            }
+            (JoinMessage::Welcome(welcome), Some(attempt)) => {
+                self.welcomed(number, attempt, *welcome)
+            }
+            (JoinMessage::Refused { code, text }, Some(attempt)) => {
+                self.joins.conversations.remove(&number);
+                self.turned_away(attempt, &code, text);
+            }
+            _ => tracing::warn!(%peer, "skipped a join message out of turn"),
+        }
+    }
+    fn told_to_wait(&mut self, attempt: u64, peer: HostId, exporter: &[u8; 32]) {
+        let Some(outgoing) = self.joins.outgoing.get_mut(&attempt) else {
+            return;
+        };
+        outgoing.asked = true;
+        outgoing.deadline_ms = None;
+        // Computed here, never taken from the other end: that is what makes comparing worth something.
+        let code = comparison_code(exporter);
+        if let Some(command) = outgoing.command.take() {
+            self.reply(
+                command,
+                Ok(Answer::Asked {
+                    host: peer,
+                    code: code.clone(),
+                }),
+            );
+        }
+        self.tell(Event {
+            host: Some(peer),
+            state: Some(code),
+            text: Some("waits for a member's approval".into()),
+            ..Event::new("join.asked")
+        });
+    }
+
+    fn turned_away(&mut self, attempt: u64, code: &str, text: String) {
+        let Some(outgoing) = self.joins.outgoing.remove(&attempt) else {
+            return;
+        };
+        let known = [
+            Code::TicketBad,
+            Code::TicketExpired,
+            Code::TicketUsed,
+            Code::TicketForeign,
+            Code::LanNothing,
+        ];
+        let code = known
+            .into_iter()
+            .find(|known| known.as_str() == code)
+            .unwrap_or(Code::JoinRefused);
+        // The words come from a host that may be a stranger: short, and without anything that moves a cursor.
+        let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+        let problem = Problem::new(
+            code,
+            format!(
+                "host {} did not let this host in",
+                outgoing.host.fingerprint()
+            ),
+        )
+        .because(text.clone());
+        if let Some(command) = outgoing.command {
+            self.reply(command, Err(problem));
+        }
+        self.tell(Event {
+            host: Some(outgoing.host),
+            state: Some(code.as_str().to_owned()),
+            text: Some(text),
+            ..Event::new("join.refused")
+        });
+    }
+
+    fn welcomed(&mut self, number: u64, attempt: u64, welcome: Welcome) {
+        let Some(outgoing) = self.joins.outgoing.remove(&attempt) else {
+            return;
+        };
+        self.joins.conversations.remove(&number);
+        let wanted = outgoing
+            .ticket
+            .as_ref()
+            .is_none_or(|ticket| ticket.queue == welcome.queue.0);
+        let certificate = welcome.certificate;
+        let mine = certificate.member == self.me && certificate.is_valid_for(welcome.queue);
+        let key = welcome.key.filter(|key| {
+            SigningKey::from_bytes(key).verifying_key().to_bytes() == welcome.queue.0
+        });
+        if !wanted || !mine {
+            let problem = Problem::new(Code::JoinRefused, "the answer of that host is not genuine")
+                .because("its certificate is not for this host, this queue, or not signed by the queue key");
+            if let Some(command) = outgoing.command {
+                self.reply(command, Err(problem));
+            }
+            return;
+        }
+        let id = welcome.queue;
+        let position = self.next_position();
+        let joined_as: String = welcome
+            .name
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(NAME_BYTES_MAX)
+            .collect();
+        let record = QueueRecord {
+            kind: QueueKind::Network,
+            alias: outgoing.as_name,
+            joined_as,
+            key: key.or_else(|| {
+                let ticket = outgoing
+                    .ticket
+                    .as_ref()
+                    .filter(|ticket| ticket.proof.is_empty());
+                ticket.map(|ticket| ticket.secret)
+            }),
+            position,
+            left: false,
+            lan: welcome.lan,
+            certificate: Some(certificate),
+            introduced_by: Some(outgoing.host),
+        };
+        match self.queues.get_mut(&id) {
+            Some(known) => known.record = record,
+            None => {
+                let author = Author {
+                    host: self.me,
+                    boot: self.host.boots,
+                };
+                self.queues
+                    .insert(id, Queue::new(record, QueueDocument::new(id, author)));
+            }
+        }
+        self.save_queue(id);
+        for (host, addresses) in welcome
+            .peers
+            .into_iter()
+            .chain([(outgoing.host, outgoing.addresses)])
+        {
+            self.learn_addresses(host, addresses);
+        }
+        if let Some(command) = outgoing.command {
+            let deadline_ms = self.now.mono_ms + JOIN_MS;
+            self.joins.syncing.push(Syncing {
+                command,
+                queue: id,
+                deadline_ms,
+            });
+        }
+        let queue = self.queue_names().remove(&id);
+        self.tell(Event {
+            queue,
+            host: Some(outgoing.host),
+            ..Event::new("queue.joined")
+        });
+    }
+}

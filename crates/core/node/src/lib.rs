@@ -1,0 +1,59 @@
+//! One host's mind: inputs and time in, effects out.
+//!
+//! [`Node`] decides everything that printmesh decides on one host: what to claim, when a print may start, whom to
+//! trust, what to tell whom. It has no clock, no randomness, no socket and no file: the daemon (or a simulator)
+//! feeds it [`Input`]s, makes the [`Step::writes`] durable and then carries out the [`Step::effects`]. A seed and
+//! a list of inputs replay a node bit by bit.
+//!
+//! ```text
+//! loop { let step = node.handle(now, input); store.commit(step.writes); for e in step.effects { do(e) } }
+//! ```
+//!
+//! The one rule for whoever drives it: **commit first, then act**. A voter's promise, a claim's journal and the
+//! intent to print are writes of the same step as the effect that depends on them.
+
+mod admit;
+mod boot;
+mod claim;
+mod command;
+mod commands;
+mod effect;
+mod entropy;
+mod event;
+mod files;
+mod input;
+mod jobs;
+mod join;
+/// Every bound of the node.
+pub mod limits;
+mod message;
+mod names;
+mod node;
+mod printers;
+mod problem;
+mod queues;
+mod records;
+mod register;
+mod relocate;
+mod reports;
+mod sync;
+mod tell;
+mod ticket;
+mod view;
+mod voter;
+mod withdraw;
+mod work;
+
+pub use boot::{Boot, BootError};
+pub use command::{Command, JobEdit, NewJob, Place, Ticket};
+pub use commands::DEFAULT_ROLE;
+pub use effect::{Answer, Effect, Step, TicketParts, Write};
+pub use event::Event;
+pub use input::{FetchFailure, Input, Machine, Now, PrinterReport, TryFailure};
+pub use join::{Asking, LAN_QUEUE};
+pub use message::{Ask, Beat, Message, Reply};
+pub use node::{Node, Progress};
+pub use problem::{Code, Problem};
+pub use queues::RESERVED_NAMES;
+pub use register::{Nack, Value, Vote};
+pub use view::{HistoryEntry, Link, OwnPrinter, QueueView, claim_word, listed_jobs};

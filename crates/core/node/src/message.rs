@@ -1,0 +1,119 @@
+//! What members say to one another, as postcard bytes. Everything here is checked again by who receives it.
+
+use std::net::SocketAddr;
+
+use printmesh_queue::{Ballot, CopyId, HostId, QueueId, VersionVector};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    limits::MESSAGE_BYTES_MAX,
+    register::{Nack, Value},
+};
+
+/// A message between two connected members. New kinds are added at the end: old hosts skip what they cannot read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Message {
+    /// What the sender has; the receiver answers with what is missing.
+    Have {
+        /// The queue.
+        queue: QueueId,
+        /// Newest change per author.
+        vector: VersionVector,
+    },
+    /// Signed changes, in causal order.
+    Changes {
+        /// The queue.
+        queue: QueueId,
+        /// Encoded changes.
+        changes: Vec<Vec<u8>>,
+    },
+    /// A claim, first phase: asks a voter.
+    Prepare(Ask),
+    /// A claim, second phase: asks a voter to let it start.
+    Accept(Ask),
+    /// The proposer gave up before the start.
+    Abort {
+        /// The queue.
+        queue: QueueId,
+        /// Copies and attempts.
+        units: Vec<(CopyId, u32)>,
+        /// The ballot.
+        ballot: Ballot,
+    },
+    /// A voter promised.
+    Promise(Reply),
+    /// A voter accepted.
+    Accepted(Reply),
+    /// A voter refused.
+    Refused {
+        /// What was asked.
+        reply: Reply,
+        /// The unit that stood in the way.
+        unit: (CopyId, u32),
+        /// Why.
+        nack: Nack,
+    },
+    /// A holder is alive, and this is how far it is. Never stored.
+    Beat(Beat),
+    /// Where the sender met other members: a hint, used only for hosts that are members.
+    Addresses {
+        /// Hosts and where they were.
+        hosts: Vec<(HostId, Vec<SocketAddr>)>,
+    },
+}
+
+/// What is asked of a voter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// The queue.
+    pub queue: QueueId,
+    /// Voter configuration that the proposer knows.
+    pub cfg: u32,
+    /// Copies and attempts; all or none.
+    pub units: Vec<(CopyId, u32)>,
+    /// The ballot.
+    pub ballot: Ballot,
+    /// What is to be decided.
+    pub value: Value,
+}
+
+/// Which question a voter answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The queue.
+    pub queue: QueueId,
+    /// The ballot that asked.
+    pub ballot: Ballot,
+}
+
+/// A sign of life from the holder of a claim.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Beat {
+    /// The queue.
+    pub queue: QueueId,
+    /// The copy.
+    pub copy: CopyId,
+    /// The attempt.
+    pub attempt: u32,
+    /// The claim's ballot.
+    pub ballot: Ballot,
+    /// 0 to 1, while fetching or printing.
+    pub progress: Option<f32>,
+    /// Seconds left.
+    pub left_s: Option<u64>,
+}
+
+impl Message {
+    /// Writes it.
+    pub fn encode(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).expect("plain data always encodes")
+    }
+
+    /// Reads it; `None` when it is too long, cut, or of a kind that this version does not know.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() > MESSAGE_BYTES_MAX {
+            return None;
+        }
+        postcard::from_bytes(bytes).ok()
+    }
+}

@@ -1,0 +1,477 @@
+//! The node as a value: takes inputs one at a time, routes them, and gives out what is to be written and done.
+//!
+//! Only routes and shared steps live here; each protocol has its own file.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use printmesh_queue::{
+    Ballot, CopyId, Edit, FileHash, HostId, JobId, PrinterId, PrinterRecord, QueueDocument,
+    QueueId, SetId, SignedChange, Signer,
+};
+use printmesh_schedule::{JobStatus, Presence};
+
+use crate::{
+    effect::{Answer, Effect, Step, Write},
+    entropy::Entropy,
+    event::Event,
+    input::{Input, Now},
+    join::{Asking, JoinState},
+    limits::{BEAT_MS, LEASE_MS},
+    message::Message,
+    problem::{Code, Problem},
+    records::{self, HostRecord, PeerRecord, PrinterEntry, QueueKind, QueueRecord, Work, key},
+    register::{Round, Vote},
+    withdraw::Withdrawal,
+};
+
+/// One host's mind.
+pub struct Node {
+    pub(crate) me: HostId,
+    pub(crate) signer: Box<dyn Signer + Send + Sync>,
+    pub(crate) entropy: Entropy,
+    pub(crate) now: Now,
+    pub(crate) host: HostRecord,
+    pub(crate) queues: BTreeMap<QueueId, Queue>,
+    pub(crate) printers: BTreeMap<String, Printer>,
+    pub(crate) peers: BTreeMap<HostId, Peer>,
+    pub(crate) discovered: BTreeMap<HostId, Discovered>,
+    /// Files in this host's file store.
+    pub(crate) files: BTreeSet<FileHash>,
+    pub(crate) fetching: BTreeMap<FileHash, f32>,
+    /// Files that nobody had, and when to ask again.
+    pub(crate) missing: BTreeMap<FileHash, u64>,
+    pub(crate) imports: BTreeMap<(JobId, SetId), String>,
+    pub(crate) importing: BTreeSet<(JobId, SetId)>,
+    /// Claims in flight, by ballot number; each belongs to a printer of this host.
+    pub(crate) rounds: BTreeMap<u64, ClaimRound>,
+    pub(crate) withdrawals: BTreeMap<u64, Withdrawal>,
+    /// Moves to this host's local queue that wait for files.
+    pub(crate) moves: Vec<crate::relocate::WaitingMove>,
+    pub(crate) joins: JoinState,
+    pub(crate) asking: BTreeMap<HostId, Asking>,
+    /// When the holder of a pending claim was last heard, by queue, copy, attempt.
+    pub(crate) heard: BTreeMap<(QueueId, CopyId, u32), Heard>,
+    /// Last progress of every printer that this host can see.
+    pub(crate) progress: BTreeMap<PrinterId, Progress>,
+    pub(crate) stopping: bool,
+    /// Messages to ourselves: this host may be a voter of its own claims.
+    pub(crate) inbox: VecDeque<Message>,
+    pub(crate) out: Step,
+    pub(crate) sent_peers: BTreeMap<HostId, Vec<std::net::SocketAddr>>,
+    pub(crate) sent_accept_joins: Option<bool>,
+    pub(crate) sent_offer_lan: Option<bool>,
+}
+
+/// A queue of this host.
+pub(crate) struct Queue {
+    pub(crate) record: QueueRecord,
+    pub(crate) doc: QueueDocument,
+    /// Politeness leases of this voter: who beats for a unit, until when.
+    pub(crate) leases: BTreeMap<(CopyId, u32), (Ballot, u64)>,
+    /// Copies that the voters refused, until when.
+    pub(crate) refused: BTreeMap<(CopyId, u32), u64>,
+    pub(crate) votes: BTreeMap<(CopyId, u32), Vote>,
+    /// Job states as last told to listeners.
+    pub(crate) told_jobs: BTreeMap<JobId, JobStatus>,
+    pub(crate) told_printers: BTreeMap<PrinterId, PrinterRecord>,
+}
+
+/// A printer of this host.
+pub(crate) struct Printer {
+    pub(crate) entry: PrinterEntry,
+    pub(crate) online: bool,
+    pub(crate) offline_note: Option<String>,
+    pub(crate) work: Option<Work>,
+    /// When the voters decided, for `Stage::Starting`.
+    pub(crate) decided_ms: Option<u64>,
+    pub(crate) began: bool,
+    pub(crate) beat_ms: u64,
+}
+
+pub(crate) struct ClaimRound {
+    pub(crate) printer: String,
+    pub(crate) queue: QueueId,
+    pub(crate) round: Round,
+    pub(crate) deadline_ms: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct Peer {
+    pub(crate) record: PeerRecord,
+    pub(crate) connected: bool,
+    pub(crate) note: Option<String>,
+    pub(crate) incompatible: bool,
+}
+
+pub(crate) struct Discovered {
+    pub(crate) addresses: Vec<std::net::SocketAddr>,
+    pub(crate) offers_lan: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    pub(crate) ballot: Ballot,
+    pub(crate) at_ms: u64,
+}
+
+/// How far a printer is, as last heard.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// The queue.
+    pub queue: QueueId,
+    /// The copy.
+    pub copy: CopyId,
+    /// 0 to 1.
+    pub fraction: Option<f32>,
+    /// Seconds left.
+    pub left_s: Option<u64>,
+    pub(crate) told_ms: u64,
+}
+
+impl Node {
+    /// Takes one input; everything that follows from it is in the step.
+    pub fn handle(&mut self, now: Now, input: Input) -> Step {
+        self.now = now;
+        match input {
+            Input::Command { id, command } => self.command(id, command),
+            Input::PeerConnected {
+                host,
+                software,
+                address,
+            } => {
+                self.peer_connected(host, software, address);
+            }
+            Input::PeerIncompatible {
+                host,
+                software,
+                note,
+            } => {
+                self.peer_incompatible(host, software, note);
+            }
+            Input::PeerDisconnected { host, reason } => self.peer_disconnected(host, reason),
+            Input::Message { from, bytes } => match Message::decode(&bytes) {
+                Some(message) => self.message(from, message),
+                None => tracing::warn!(peer = %from, "skipped a message that cannot be read"),
+            },
+            Input::JoinOpened {
+                conversation,
+                peer,
+                exporter,
+                attempt,
+            } => {
+                self.join_opened(conversation, peer, exporter, attempt);
+            }
+            Input::JoinMessage {
+                conversation,
+                bytes,
+            } => self.join_message(conversation, &bytes),
+            Input::JoinClosed {
+                conversation,
+                attempt_failed,
+                reason,
+            } => {
+                self.join_closed(conversation, attempt_failed, &reason);
+            }
+            Input::Discovered {
+                host,
+                addresses,
+                offers_lan,
+            } => {
+                self.discovered(host, addresses, offers_lan);
+            }
+            Input::Vanished { host } => {
+                self.discovered.remove(&host);
+            }
+            Input::FileAdded { hash } => self.file_is_here(hash),
+            Input::FetchProgress { hash, done, total } => self.fetch_progress(hash, done, total),
+            Input::Fetched { hash, result } => self.fetched(hash, result),
+            Input::Imported { job, set, result } => self.imported(job, set, result),
+            Input::PrinterTried {
+                id,
+                name,
+                at,
+                result,
+            } => {
+                self.printer_tried(id, &name, &at, result);
+            }
+            Input::Printer { name, report } => self.printer_report(&name, report),
+            Input::Wake => {}
+            Input::ShuttingDown => self.shut_down(),
+        }
+        self.settle();
+        std::mem::take(&mut self.out)
+    }
+
+    /// Lets everything follow until nothing changes any more.
+    pub(crate) fn settle(&mut self) {
+        // Each turn either empties the inbox or moves a printer or a round one stage on; stages are finite.
+        loop {
+            while let Some(message) = self.inbox.pop_front() {
+                self.message(self.me, message);
+            }
+            self.expire();
+            let moved = self.drive_joins() | self.drive_moves() | self.drive_printers();
+            self.publish();
+            if !moved && self.inbox.is_empty() {
+                break;
+            }
+        }
+        self.beat();
+        self.tell_changes();
+        self.tell_network();
+    }
+
+    /// Returns when `Input::Wake` is wanted at the latest, by the monotonic clock.
+    pub fn next_wakeup(&self) -> Option<u64> {
+        let rounds = self.rounds.values().map(|round| round.deadline_ms);
+        let withdrawals = self
+            .withdrawals
+            .values()
+            .map(|withdrawal| withdrawal.deadline_ms);
+        let queues = self.queues.values().filter(|queue| !queue.record.left);
+        let refused = queues.flat_map(|queue| queue.refused.values().copied());
+        let missing = self.missing.values().copied();
+        let beats = self
+            .printers
+            .values()
+            .filter(|p| p.is_pending())
+            .map(|p| p.beat_ms + BEAT_MS);
+        let leases = self
+            .heard
+            .values()
+            .filter(|heard| heard.ballot.host != self.me)
+            .map(|h| h.at_ms + LEASE_MS);
+        rounds
+            .chain(withdrawals)
+            .chain(refused)
+            .chain(missing)
+            .chain(beats)
+            .chain(leases.filter(|at| *at > self.now.mono_ms))
+            .chain(self.joins.next_wakeup())
+            .min()
+    }
+
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        self.out.effects.push(effect);
+    }
+
+    pub(crate) fn write(&mut self, write: Write) {
+        self.out.writes.push(write);
+    }
+
+    pub(crate) fn reply(&mut self, id: u64, result: Result<Answer, Problem>) {
+        self.effect(Effect::Reply { id, result });
+    }
+
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.effect(Effect::Tell(event));
+    }
+
+    pub(crate) fn save_host(&mut self) {
+        let write = records::put(key::HOST.to_owned(), &self.host);
+        self.write(write);
+    }
+
+    /// Draws a ballot number; durable with the step that uses it, so before anybody hears of it.
+    pub(crate) fn next_ballot(&mut self, above: u64) -> u64 {
+        self.host.ballot = self.host.ballot.max(above) + 1;
+        self.save_host();
+        self.host.ballot
+    }
+
+    pub(crate) fn job_id(&mut self) -> JobId {
+        JobId(self.entropy.bytes())
+    }
+
+    /// Sends a message to a member, or to ourselves.
+    pub(crate) fn send(&mut self, to: HostId, message: Message) {
+        if to == self.me {
+            self.inbox.push_back(message);
+        } else if self.peers.get(&to).is_some_and(|peer| peer.connected) {
+            self.effect(Effect::Send {
+                to,
+                bytes: message.encode(),
+            });
+        }
+    }
+
+    /// Edits a queue's document: one signed change, durable with this step, pushed to the members after it.
+    pub(crate) fn edit<T>(
+        &mut self,
+        queue: QueueId,
+        f: impl FnOnce(&mut Edit<'_>) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let Some(entry) = self.queues.get_mut(&queue) else {
+            return Err(Problem::new(Code::QueueUnknown, "this queue is gone"));
+        };
+        let (value, change) = entry.doc.edit(self.now.wall, &*self.signer, f)?;
+        if let Some(change) = change {
+            self.write(Write::Append {
+                log: queue.0,
+                entry: change.to_bytes(),
+            });
+            self.note_claims(queue);
+            self.push(queue, &[change], None);
+        }
+        Ok(value)
+    }
+
+    /// Like [`Node::edit`] for edits of our own facts, which the document never refuses.
+    pub(crate) fn record(&mut self, queue: QueueId, f: impl FnOnce(&mut Edit<'_>)) {
+        let done = self.edit(queue, |edit| {
+            f(edit);
+            Ok(())
+        });
+        if let Err(problem) = done {
+            tracing::error!(%queue, %problem, "a fact of this host did not get into the document");
+        }
+    }
+
+    /// What this host sees of a queue's members right now.
+    pub(crate) fn presence(&self, queue: QueueId) -> Presence {
+        let mut presence = Presence::alone(self.me);
+        presence.reachable.extend(
+            self.peers
+                .iter()
+                .filter(|(_, p)| p.connected)
+                .map(|(h, _)| *h),
+        );
+        presence.missing.extend(self.missing.keys());
+        let working = self
+            .printers
+            .iter()
+            .filter(|(_, printer)| printer.work.is_some());
+        presence
+            .busy
+            .extend(working.map(|(name, _)| self.printer_id(name)));
+        if let Some(entry) = self.queues.get(&queue) {
+            presence.refused.extend(entry.refused.keys());
+        }
+        let silent = self.heard.iter().filter(|((q, _, _), heard)| {
+            *q == queue
+                && heard.ballot.host != self.me
+                && self.now.mono_ms >= heard.at_ms + LEASE_MS
+        });
+        presence
+            .lapsed
+            .extend(silent.map(|((_, copy, attempt), _)| (*copy, *attempt)));
+        presence
+    }
+
+    pub(crate) fn printer_id(&self, name: &str) -> PrinterId {
+        PrinterId {
+            host: self.me,
+            name: name.to_owned(),
+        }
+    }
+
+    /// Queues of this host that it has not left, in its order.
+    pub(crate) fn queues_in_order(&self) -> Vec<QueueId> {
+        let mut ids: Vec<(u32, QueueId)> = self
+            .queues
+            .iter()
+            .filter(|(_, queue)| !queue.record.left)
+            .map(|(id, queue)| (queue.record.position, *id))
+            .collect();
+        ids.sort();
+        ids.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Drops what has run out of time.
+    fn expire(&mut self) {
+        let now = self.now.mono_ms;
+        self.missing.retain(|_, until| *until > now);
+        for queue in self.queues.values_mut() {
+            queue.refused.retain(|_, until| *until > now);
+        }
+        self.expire_rounds();
+        self.expire_withdrawals();
+        self.expire_joins();
+    }
+    fn shut_down(&mut self) {
+        self.stopping = true;
+        self.give_back_claims();
+        self.host.clean = self.printers.values().all(|printer| {
+            printer
+                .work
+                .as_ref()
+                .is_none_or(|work| !matches!(work.stage, records::Stage::Running { .. }))
+        });
+        self.save_host();
+    }
+}
+
+impl Queue {
+    pub(crate) fn new(record: QueueRecord, doc: QueueDocument) -> Self {
+        Self {
+            record,
+            doc,
+            leases: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            votes: BTreeMap::new(),
+            told_jobs: BTreeMap::new(),
+            told_printers: BTreeMap::new(),
+        }
+    }
+
+    /// Its name on this host.
+    pub(crate) fn name(&self) -> String {
+        let shared = &self.doc.snapshot().name;
+        match (&self.record.alias, self.record.kind) {
+            (_, QueueKind::Local) => "local".to_owned(),
+            (Some(alias), QueueKind::Network) => alias.clone(),
+            (None, QueueKind::Network) if shared.is_empty() => self.record.joined_as.clone(),
+            (None, QueueKind::Network) => shared.clone(),
+        }
+    }
+}
+
+impl QueueRecord {
+    /// The host that admitted us: known before the document is.
+    pub(crate) fn introducer(&self) -> impl Iterator<Item = HostId> {
+        self.introduced_by.iter().copied()
+    }
+}
+
+impl Printer {
+    pub(crate) fn new(entry: PrinterEntry) -> Self {
+        Self {
+            entry,
+            online: false,
+            offline_note: None,
+            work: None,
+            decided_ms: None,
+            began: false,
+            beat_ms: 0,
+        }
+    }
+
+    /// Whether it holds a claim that its voters must hear of.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.work.as_ref().is_some_and(|work| {
+            matches!(
+                work.stage,
+                records::Stage::Fetching | records::Stage::Staged | records::Stage::Starting
+            )
+        })
+    }
+
+    pub(crate) fn announcement(&self) -> PrinterRecord {
+        PrinterRecord {
+            position: self.entry.position,
+            machine: self.entry.machine.clone(),
+            bed: self.entry.bed,
+            autoprint: self.entry.autoprint,
+            paused: self.entry.paused.clone(),
+            online: self.online,
+            fault: self.entry.fault.clone(),
+            last_print_ended: self.entry.last_print_ended,
+            removed: false,
+        }
+    }
+}
+
+pub(crate) type Changes = [Arc<SignedChange>];

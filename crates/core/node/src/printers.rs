@@ -1,0 +1,265 @@
+//! Commands about the printers of this host.
+
+use printmesh_queue::{Bed, QueueId};
+
+use crate::{
+    effect::{Answer, Effect},
+    event::Event,
+    input::{Machine, TryFailure},
+    node::{Node, Printer},
+    problem::{Code, Problem},
+    queues::check_name,
+    records::{self, PrinterEntry, Stage, key},
+};
+
+impl Node {
+    /// Tries a printer before it is added; answered when the trial has ended.
+    pub(crate) fn printer_add(&mut self, id: u64, name: String, at: String) -> Result<(), Problem> {
+        check_name("printer", &name)?;
+        if self.printers.contains_key(&name) {
+            return Err(Problem::new(
+                Code::NameTaken,
+                format!("this host already has a printer `{name}`"),
+            )
+            .fix("printmesh printer list", "see the printers of this host"));
+        }
+        if let Some((other, _)) = self
+            .printers
+            .iter()
+            .find(|(_, printer)| printer.entry.at == at && !at.starts_with("sim:"))
+        {
+            return Err(Problem::new(
+                Code::NameTaken,
+                format!("{at} is the address of printer `{other}`"),
+            ));
+        }
+        self.effect(Effect::TryPrinter { id, name, at });
+        Ok(())
+    }
+
+    pub(crate) fn printer_tried(
+        &mut self,
+        id: u64,
+        name: &str,
+        at: &str,
+        result: Result<Machine, TryFailure>,
+    ) {
+        let machine = match result {
+            Ok(machine) => machine,
+            Err(failure) => {
+                let mut problem = Problem::new(Code::PrinterUnreachable, failure.title);
+                problem.why = failure.why;
+                if let Some(fix) = failure.fix {
+                    problem = problem.fix("", fix);
+                }
+                self.reply(id, Err(problem));
+                return;
+            }
+        };
+        if self.printers.contains_key(name) {
+            self.reply(
+                id,
+                Err(Problem::new(
+                    Code::NameTaken,
+                    format!("this host already has a printer `{name}`"),
+                )),
+            );
+            return;
+        }
+        let position = self
+            .printers
+            .values()
+            .map(|p| p.entry.position + 1)
+            .max()
+            .unwrap_or(0);
+        // A simulated printer ruins nothing: it prints at once. A real one waits for a person.
+        let simulated = at.starts_with("sim:");
+        let entry = PrinterEntry {
+            at: at.to_owned(),
+            position,
+            autoprint: simulated,
+            paused: None,
+            bed: if simulated { Bed::Clear } else { Bed::Unknown },
+            fault: None,
+            machine: Some(machine.name.clone()),
+            last_print_ended: None,
+        };
+        self.printers.insert(name.to_owned(), Printer::new(entry));
+        self.save_printer(name);
+        self.effect(Effect::ConnectPrinter {
+            name: name.to_owned(),
+            at: at.to_owned(),
+        });
+        let text = format!("{name} is {}", machine.name);
+        self.reply(
+            id,
+            Ok(Answer::Done {
+                already: false,
+                text,
+            }),
+        );
+    }
+
+    /// Adds a simulated printer at set-up, before the daemon has ever run.
+    pub fn simulated_printer(name: &str, at: &str) -> crate::effect::Write {
+        let entry = PrinterEntry {
+            at: at.to_owned(),
+            position: 0,
+            autoprint: true,
+            paused: None,
+            bed: Bed::Clear,
+            fault: None,
+            machine: None,
+            last_print_ended: None,
+        };
+        records::put(key::printer(name), &entry)
+    }
+
+    pub(crate) fn printer_ready(&mut self, names: &[String]) -> Result<Answer, Problem> {
+        let chosen = self.own_printers(names)?;
+        for name in &chosen {
+            let printing = matches!(
+                self.printers[name].work.as_ref().map(|work| &work.stage),
+                Some(Stage::Running { .. })
+            );
+            if printing {
+                return Err(
+                    Problem::new(Code::PrinterBusy, format!("{name} is printing"))
+                        .because("the bed of a printer that prints is not clear"),
+                );
+            }
+        }
+        let mut cleared = Vec::new();
+        for name in chosen {
+            let Some(printer) = self.printers.get_mut(&name) else {
+                continue;
+            };
+            let fault = printer.entry.fault.take().is_some();
+            let at = printer.entry.at.clone();
+            if fault {
+                // A machine that halted is of no more use over its old connection.
+                printer.online = false;
+                self.effect(Effect::ConnectPrinter {
+                    name: name.clone(),
+                    at,
+                });
+            }
+            if self.bed_is_clear(&name) || fault {
+                self.save_printer(&name);
+                let printer = Some(self.printer_id(&name));
+                self.tell(Event {
+                    printer,
+                    state: Some("clear".into()),
+                    ..Event::new("printer.ready")
+                });
+                cleared.push(name);
+            }
+        }
+        let text = if cleared.is_empty() {
+            "no bed had to be cleared".to_owned()
+        } else {
+            format!("ready: {}", cleared.join(", "))
+        };
+        Ok(Answer::Done {
+            already: cleared.is_empty(),
+            text,
+        })
+    }
+
+    pub(crate) fn printer_pause(
+        &mut self,
+        name: &str,
+        reason: Option<String>,
+    ) -> Result<Answer, Problem> {
+        let name = self.own_printer(name)?;
+        let printer = self.printers.get_mut(&name).expect("just resolved");
+        let already = printer.entry.paused == reason;
+        let text = match &reason {
+            Some(_) => format!("{name} takes no new copies"),
+            None => format!("{name} takes copies"),
+        };
+        printer.entry.paused = reason.clone();
+        self.save_printer(&name);
+        let pending = self.printers[&name].work.as_ref().is_some_and(|work| {
+            matches!(
+                work.stage,
+                Stage::Claiming | Stage::Fetching | Stage::Staged
+            )
+        });
+        if pending && reason.is_some() {
+            self.drop_claim(&name, "the printer was paused");
+        }
+        Ok(Answer::Done { already, text })
+    }
+
+    pub(crate) fn printer_remove(&mut self, name: &str) -> Result<Answer, Problem> {
+        let name = self.own_printer(name)?;
+        let stage = self.printers[&name]
+            .work
+            .as_ref()
+            .map(|work| work.stage.clone());
+        if matches!(
+            stage,
+            Some(Stage::Starting | Stage::Between | Stage::Running { .. })
+        ) {
+            return Err(
+                Problem::new(Code::PrinterBusy, format!("{name} is printing"))
+                    .because("a printer that prints cannot be removed")
+                    .fix(
+                        format!("printmesh printer pause {name}"),
+                        "take no more, then remove it",
+                    ),
+            );
+        }
+        if stage.is_some() {
+            self.drop_claim(&name, "the printer was removed");
+        }
+        self.printers.remove(&name);
+        self.write(records::delete(key::printer(&name)));
+        self.effect(Effect::DisconnectPrinter { name: name.clone() });
+        Ok(Answer::Done {
+            already: false,
+            text: format!("{name} is removed"),
+        })
+    }
+
+    pub(crate) fn autoprint(&mut self, names: &[String], on: bool) -> Result<Answer, Problem> {
+        let chosen = self.own_printers(names)?;
+        let mut changed = Vec::new();
+        for name in chosen {
+            let Some(printer) = self.printers.get_mut(&name) else {
+                continue;
+            };
+            if printer.entry.autoprint != on {
+                printer.entry.autoprint = on;
+                self.save_printer(&name);
+                changed.push(name);
+            }
+        }
+        let word = if on { "on" } else { "off" };
+        let text = match changed.as_slice() {
+            [] => format!("autoprint was {word} already"),
+            names => format!("autoprint is {word}: {}", names.join(", ")),
+        };
+        Ok(Answer::Done {
+            already: changed.is_empty(),
+            text,
+        })
+    }
+
+    /// Printers of this host by name; all of them when none is named.
+    fn own_printers(&self, names: &[String]) -> Result<Vec<String>, Problem> {
+        if names.is_empty() {
+            return Ok(self.printers.keys().cloned().collect());
+        }
+        names.iter().map(|name| self.own_printer(name)).collect()
+    }
+
+    pub(crate) fn printer_working_on(&self, queue: QueueId) -> Option<String> {
+        let working = |printer: &Printer| printer.work.as_ref().is_some_and(|w| w.queue == queue);
+        self.printers
+            .iter()
+            .find(|(_, printer)| working(printer))
+            .map(|(name, _)| name.clone())
+    }
+}

@@ -1,0 +1,207 @@
+//! What the node keeps on disk beside the documents: small values under stable keys, as JSON.
+//!
+//! JSON so that a later version may add fields and a person may read a dump.
+
+use std::net::SocketAddr;
+
+use printmesh_queue::{Ballot, Bed, CopyId, HostId, JobId, QueueId, SetId, Timestamp};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::effect::Write;
+
+/// Identity of this host as it survives restarts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct HostRecord {
+    pub(crate) name: String,
+    /// Starts of the daemon so far: each one signs with a fresh actor id.
+    pub(crate) boots: u32,
+    /// The last run ended in order.
+    pub(crate) clean: bool,
+    /// Highest ballot number ever used.
+    pub(crate) ballot: u64,
+}
+
+/// A queue of this host.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct QueueRecord {
+    pub(crate) kind: QueueKind,
+    /// Name on this host when it differs from the shared one.
+    pub(crate) alias: Option<String>,
+    /// Name by which it was joined, until its document says one.
+    pub(crate) joined_as: String,
+    /// Queue key, when this host was given it.
+    pub(crate) key: Option<[u8; 32]>,
+    /// Place in the host's order.
+    pub(crate) position: u32,
+    pub(crate) left: bool,
+    /// The default LAN queue of this network.
+    pub(crate) lan: bool,
+    /// Proof of our own membership, until it is in the document.
+    pub(crate) certificate: Option<printmesh_queue::Certificate>,
+    /// Host that admitted us: whom to ask before the document says who the members are.
+    pub(crate) introduced_by: Option<HostId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum QueueKind {
+    Local,
+    Network,
+}
+
+/// A printer of this host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PrinterEntry {
+    pub(crate) at: String,
+    pub(crate) position: u32,
+    pub(crate) autoprint: bool,
+    pub(crate) paused: Option<String>,
+    pub(crate) bed: Bed,
+    pub(crate) fault: Option<String>,
+    pub(crate) machine: Option<String>,
+    pub(crate) last_print_ended: Option<Timestamp>,
+}
+
+/// What a printer works on: the journal, written before each physical step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Work {
+    pub(crate) queue: QueueId,
+    pub(crate) copy: CopyId,
+    pub(crate) attempt: u32,
+    pub(crate) ballot: Ballot,
+    pub(crate) spec_hash: [u8; 32],
+    pub(crate) stage: Stage,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Stage {
+    /// Asked the voters to promise. Never journaled.
+    Claiming,
+    /// Promised; files are being fetched and put into imports.
+    Fetching,
+    /// Everything is here; waits until the machine may start.
+    Staged,
+    /// Asked the voters to accept the start; asks again until they answer.
+    Starting,
+    /// Accepted; between two prints, waits for a clear bed.
+    Between,
+    /// The intent to print run `k` is durable: from here on it may have begun.
+    Running { k: u32 },
+}
+
+/// A withdrawal whose second phase may have been heard by a voter: it is finished whatever happens.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct WithdrawalRecord {
+    pub(crate) queue: QueueId,
+    pub(crate) job: JobId,
+    pub(crate) units: Vec<(CopyId, u32)>,
+    pub(crate) ballot: Ballot,
+    pub(crate) then: Then,
+}
+
+/// What follows a withdrawal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Then {
+    Cancel,
+    Move { to: QueueId, rank_top: bool },
+}
+
+/// A member as last met.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct PeerRecord {
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) software: Option<String>,
+    pub(crate) last_seen: Option<Timestamp>,
+}
+
+/// Keys; each starts with a word and `/`, which is what the boot reads them back by.
+pub(crate) mod key {
+    use super::*;
+
+    pub(crate) const HOST: &str = "host";
+    pub(crate) const QUEUE: &str = "queue/";
+    pub(crate) const PRINTER: &str = "printer/";
+    pub(crate) const WORK: &str = "work/";
+    pub(crate) const VOTE: &str = "vote/";
+    pub(crate) const WITHDRAWAL: &str = "withdrawal/";
+    pub(crate) const PEER: &str = "peer/";
+    pub(crate) const FILE: &str = "file/";
+    pub(crate) const IMPORT: &str = "import/";
+
+    pub(crate) fn queue(id: QueueId) -> String {
+        format!("{QUEUE}{id}")
+    }
+    pub(crate) fn printer(name: &str) -> String {
+        format!("{PRINTER}{name}")
+    }
+    pub(crate) fn work(name: &str) -> String {
+        format!("{WORK}{name}")
+    }
+    pub(crate) fn vote(queue: QueueId, copy: CopyId, attempt: u32) -> String {
+        format!("{VOTE}{queue}/{}/{}/{attempt}", copy.job, copy.index)
+    }
+    pub(crate) fn withdrawal(job: JobId) -> String {
+        format!("{WITHDRAWAL}{job}")
+    }
+    pub(crate) fn peer(host: HostId) -> String {
+        format!("{PEER}{host}")
+    }
+    pub(crate) fn file(hash: printmesh_queue::FileHash) -> String {
+        format!("{FILE}{hash}")
+    }
+    pub(crate) fn import(job: JobId, set: SetId) -> String {
+        format!("{IMPORT}{job}/{set}")
+    }
+
+    /// Reads back what [`vote`] wrote.
+    pub(crate) fn parse_vote(rest: &str) -> Option<(QueueId, CopyId, u32)> {
+        let mut parts = rest.split('/');
+        let queue = parts.next()?.parse().ok()?;
+        let job = parts.next()?.parse().ok()?;
+        let index = parts.next()?.parse().ok()?;
+        Some((queue, CopyId { job, index }, parts.next()?.parse().ok()?))
+    }
+
+    /// Reads back what [`import`] wrote.
+    pub(crate) fn parse_import(rest: &str) -> Option<(JobId, SetId)> {
+        let (job, set) = rest.split_once('/')?;
+        Some((job.parse().ok()?, set.parse().ok()?))
+    }
+}
+
+pub(crate) fn put<T: Serialize>(key: String, value: &T) -> Write {
+    Write::Put {
+        key: key.into_bytes(),
+        value: serde_json::to_vec(value).expect("plain data always encodes"),
+    }
+}
+
+pub(crate) fn delete(key: String) -> Write {
+    Write::Delete {
+        key: key.into_bytes(),
+    }
+}
+
+pub(crate) fn read<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
+    serde_json::from_slice(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vote_is_found_again_after_a_restart() {
+        let (queue, copy) = (
+            QueueId([7; 32]),
+            CopyId {
+                job: JobId([9; 16]),
+                index: 3,
+            },
+        );
+        let key = key::vote(queue, copy, 2);
+        assert_eq!(
+            key::parse_vote(key.strip_prefix(key::VOTE).unwrap()),
+            Some((queue, copy, 2))
+        );
+    }
+}

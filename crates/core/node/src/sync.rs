@@ -1,0 +1,363 @@
+//! Keeping documents equal: version vectors on connect, new changes pushed at once, everything checked on arrival.
+
+use std::net::SocketAddr;
+
+use printmesh_queue::{HostId, QueueId, SignedChange, VersionVector};
+
+use crate::{
+    event::Event,
+    limits::{ADDRESSES_MAX, CHANGES_BYTES},
+    message::{Beat, Message},
+    node::{Changes, Heard, Node, Progress},
+    records::{self, key},
+};
+
+impl Node {
+    pub(crate) fn peer_connected(
+        &mut self,
+        host: HostId,
+        software: String,
+        address: Option<SocketAddr>,
+    ) {
+        let peer = self.peers.entry(host).or_default();
+        peer.connected = true;
+        peer.incompatible = false;
+        peer.note = None;
+        peer.record.software = Some(software);
+        peer.record.last_seen = Some(self.now.wall);
+        if let Some(address) = address {
+            peer.record.addresses.retain(|known| *known != address);
+            peer.record.addresses.insert(0, address);
+            peer.record.addresses.truncate(ADDRESSES_MAX);
+        }
+        self.save_peer(host);
+        // Whatever nobody had may have just come into reach.
+        self.missing.clear();
+        for id in self.queues_shared_with(host) {
+            let vector = self.queues[&id].doc.vector();
+            self.send(host, Message::Have { queue: id, vector });
+        }
+        let met = self.queues_shared_with(host).into_iter().flat_map(|id| {
+            let members = self.queues[&id].doc.snapshot().present_members();
+            members.map(|(member, _)| *member).collect::<Vec<_>>()
+        });
+        let hosts = met
+            .filter(|member| *member != host)
+            .filter_map(|member| Some((member, self.peers.get(&member)?.record.addresses.clone())))
+            .filter(|(_, addresses)| !addresses.is_empty())
+            .collect::<std::collections::BTreeMap<_, _>>();
+        if !hosts.is_empty() {
+            self.send(
+                host,
+                Message::Addresses {
+                    hosts: hosts.into_iter().collect(),
+                },
+            );
+        }
+        for queue in self.queues.values_mut() {
+            queue.refused.clear();
+        }
+        self.resend_asks(host);
+        self.tell_peer(host, "connected", None);
+    }
+
+    pub(crate) fn peer_disconnected(&mut self, host: HostId, reason: String) {
+        let Some(peer) = self.peers.get_mut(&host) else {
+            return;
+        };
+        if !std::mem::replace(&mut peer.connected, false) {
+            return;
+        }
+        peer.note = Some(reason.clone());
+        peer.record.last_seen = Some(self.now.wall);
+        self.save_peer(host);
+        self.progress.retain(|printer, _| printer.host != host);
+        self.tell_peer(host, "away", Some(reason));
+    }
+
+    pub(crate) fn peer_incompatible(&mut self, host: HostId, software: String, note: String) {
+        let peer = self.peers.entry(host).or_default();
+        peer.connected = false;
+        peer.incompatible = true;
+        peer.record.software = Some(software);
+        peer.record.last_seen = Some(self.now.wall);
+        peer.note = Some(note.clone());
+        self.save_peer(host);
+        self.tell_peer(host, "incompatible", Some(note));
+    }
+
+    /// Takes note of where a host may be; what this host met itself stays first.
+    pub(crate) fn learn_addresses(&mut self, host: HostId, addresses: Vec<SocketAddr>) {
+        if host == self.me {
+            return;
+        }
+        let known = &mut self.peers.entry(host).or_default().record.addresses;
+        let before = known.len();
+        for address in addresses {
+            if known.len() < ADDRESSES_MAX && !known.contains(&address) {
+                known.push(address);
+            }
+        }
+        if known.len() != before {
+            self.save_peer(host);
+        }
+    }
+
+    fn save_peer(&mut self, host: HostId) {
+        let write = records::put(key::peer(host), &self.peers[&host].record);
+        self.write(write);
+    }
+
+    fn tell_peer(&mut self, host: HostId, state: &str, text: Option<String>) {
+        self.tell(Event {
+            host: Some(host),
+            state: Some(state.to_owned()),
+            text,
+            ..Event::new("peer.state")
+        });
+    }
+
+    /// Queues of which a host is a member, as far as this host knows: it is told of no other.
+    fn queues_shared_with(&self, host: HostId) -> Vec<QueueId> {
+        let mut ids = self.queues_in_order();
+        ids.retain(|id| self.shares(*id, host));
+        ids
+    }
+
+    pub(crate) fn shares(&self, queue: QueueId, host: HostId) -> bool {
+        self.queues.get(&queue).is_some_and(|entry| {
+            let member = entry
+                .doc
+                .snapshot()
+                .members
+                .get(&host)
+                .is_some_and(|m| !m.left);
+            // Before the first sync only the host that admitted us is known.
+            !entry.record.left && (member || entry.record.introduced_by == Some(host))
+        })
+    }
+
+    pub(crate) fn message(&mut self, from: HostId, message: Message) {
+        match message {
+            Message::Have { queue, vector } => self.have(from, queue, vector),
+            Message::Changes { queue, changes } => self.changes(from, queue, &changes),
+            Message::Prepare(ask) => self.asked_to_prepare(from, ask),
+            Message::Accept(ask) => self.asked_to_accept(from, ask),
+            Message::Abort {
+                queue,
+                units,
+                ballot,
+            } => self.asked_to_abort(from, queue, &units, &ballot),
+            Message::Promise(reply) => self.promised(from, &reply),
+            Message::Accepted(reply) => self.accepted(from, &reply),
+            Message::Refused { reply, unit, nack } => self.refused(from, &reply, unit, nack),
+            Message::Beat(beat) => self.heard_beat(from, beat),
+            Message::Addresses { hosts } => {
+                for (host, addresses) in hosts {
+                    let member = self.queues.keys().any(|queue| self.shares(*queue, host));
+                    if member && self.peers.get(&host).is_none_or(|peer| !peer.connected) {
+                        self.learn_addresses(host, addresses);
+                    }
+                }
+            }
+        }
+    }
+
+    fn have(&mut self, from: HostId, queue: QueueId, vector: VersionVector) {
+        if !self.shares(queue, from) {
+            tracing::debug!(peer = %from, "ignored a vector of a queue that is not shared");
+            return;
+        }
+        let missing = self.queues[&queue].doc.changes_after(&vector);
+        self.send_changes(from, queue, &missing);
+    }
+
+    fn send_changes(&mut self, to: HostId, queue: QueueId, changes: &Changes) {
+        let mut batch = Vec::new();
+        let mut size = 0;
+        for change in changes {
+            let bytes = change.to_bytes();
+            if size + bytes.len() > CHANGES_BYTES && !batch.is_empty() {
+                self.send(
+                    to,
+                    Message::Changes {
+                        queue,
+                        changes: std::mem::take(&mut batch),
+                    },
+                );
+                size = 0;
+            }
+            size += bytes.len();
+            batch.push(bytes);
+        }
+        if !batch.is_empty() {
+            self.send(
+                to,
+                Message::Changes {
+                    queue,
+                    changes: batch,
+                },
+            );
+        }
+    }
+
+    /// Sends new changes to every connected member that may not have them.
+    pub(crate) fn push(&mut self, queue: QueueId, changes: &Changes, from: Option<HostId>) {
+        let members: Vec<HostId> = self
+            .peers
+            .iter()
+            .filter(|(host, peer)| peer.connected && Some(**host) != from)
+            .map(|(host, _)| *host)
+            .filter(|host| self.shares(queue, *host))
+            .collect();
+        for member in members {
+            let unseen: Vec<_> = changes
+                .iter()
+                .filter(|change| change.author() != member)
+                .cloned()
+                .collect();
+            self.send_changes(member, queue, &unseen);
+        }
+    }
+
+    fn changes(&mut self, from: HostId, queue: QueueId, encoded: &[Vec<u8>]) {
+        if !self.shares(queue, from) {
+            tracing::warn!(peer = %from, "refused changes of a queue that is not shared");
+            return;
+        }
+        let mut changes = Vec::new();
+        for bytes in encoded {
+            match SignedChange::from_bytes(bytes) {
+                Ok(change) => changes.push(change),
+                Err(error) => self.tell_refused(queue, from, None, &error.to_string()),
+            }
+        }
+        let entry = self.queues.get_mut(&queue).expect("shared queues exist");
+        let admitted = entry.doc.admit(changes);
+        for change in &admitted.applied {
+            let write = crate::effect::Write::Append {
+                log: queue.0,
+                entry: change.to_bytes(),
+            };
+            self.write(write);
+        }
+        for refused in &admitted.refused {
+            let author = refused.author.unwrap_or(from);
+            self.tell_refused(queue, from, Some(author), refused.why.code());
+        }
+        if !admitted.applied.is_empty() {
+            self.note_claims(queue);
+            self.push(queue, &admitted.applied, Some(from));
+            if let Some(entry) = self.queues.get_mut(&queue) {
+                entry.refused.clear();
+            }
+        }
+        if admitted.parked > 0 {
+            // Something came before it: ask for what is missing.
+            let vector = self.queues[&queue].doc.vector();
+            self.send(from, Message::Have { queue, vector });
+        }
+    }
+
+    fn tell_refused(&mut self, queue: QueueId, from: HostId, author: Option<HostId>, why: &str) {
+        tracing::warn!(%queue, peer = %from, author = ?author, why, "refused a change");
+        self.tell(Event {
+            queue: self.queue_names().remove(&queue),
+            host: author.or(Some(from)),
+            state: Some(why.to_owned()),
+            text: Some(format!("a change was refused: {why}")),
+            ..Event::new("refused")
+        });
+    }
+
+    /// Notes when each pending claim was first seen, so that a silent holder's lease can lapse.
+    pub(crate) fn note_claims(&mut self, queue: QueueId) {
+        let Some(entry) = self.queues.get(&queue) else {
+            return;
+        };
+        let snapshot = entry.doc.snapshot();
+        let mut pending = std::collections::BTreeMap::new();
+        for (copy, claims) in &snapshot.claims {
+            for claim in claims
+                .values()
+                .filter(|claim| claim.record.state.is_pending())
+            {
+                let unit = (queue, *copy, claim.attempt);
+                let older = pending
+                    .get(&unit)
+                    .is_some_and(|b: &printmesh_queue::Ballot| *b > claim.record.ballot);
+                if !older {
+                    pending.insert(unit, claim.record.ballot.clone());
+                }
+            }
+        }
+        self.heard
+            .retain(|unit, _| unit.0 != queue || pending.contains_key(unit));
+        for (unit, ballot) in pending {
+            let at_ms = self.now.mono_ms;
+            let heard = self.heard.entry(unit).or_insert_with(|| Heard {
+                ballot: ballot.clone(),
+                at_ms,
+            });
+            if heard.ballot < ballot {
+                *heard = Heard { ballot, at_ms };
+            }
+        }
+    }
+
+    fn heard_beat(&mut self, from: HostId, beat: Beat) {
+        if !self.shares(beat.queue, from) || beat.ballot.host != from {
+            return;
+        }
+        let at_ms = self.now.mono_ms;
+        if let Some(heard) = self.heard.get_mut(&(beat.queue, beat.copy, beat.attempt))
+            && heard.ballot == beat.ballot
+        {
+            heard.at_ms = at_ms;
+        }
+        self.lease_beat(&beat);
+        let printer = printmesh_queue::PrinterId {
+            host: from,
+            name: beat.ballot.printer.clone(),
+        };
+        let known = self.queues[&beat.queue]
+            .doc
+            .snapshot()
+            .printers
+            .contains_key(&printer);
+        if !known {
+            return;
+        }
+        let progress = Progress {
+            queue: beat.queue,
+            copy: beat.copy,
+            fraction: beat.progress.filter(|p| (0.0..=1.0).contains(p)),
+            left_s: beat.left_s,
+            told_ms: at_ms,
+        };
+        self.progress.insert(printer.clone(), progress);
+        if progress.fraction.is_some() {
+            self.tell_progress(&printer, progress);
+        }
+    }
+
+    pub(crate) fn tell_progress(
+        &mut self,
+        printer: &printmesh_queue::PrinterId,
+        progress: Progress,
+    ) {
+        let job = self.queues.get(&progress.queue).and_then(|queue| {
+            let job = queue.doc.snapshot().jobs.get(&progress.copy.job)?;
+            Some((job.id, job.name.clone()))
+        });
+        self.tell(Event {
+            queue: self.queue_names().remove(&progress.queue),
+            job,
+            copy: Some(progress.copy),
+            printer: Some(printer.clone()),
+            progress: progress.fraction,
+            left_s: progress.left_s,
+            ..Event::new("print.progress")
+        });
+    }
+}

@@ -1,0 +1,133 @@
+//! What others are told after each step: listeners about what changed, the network about whom to keep connected.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use printmesh_queue::{JobId, PrinterId, Signer};
+
+use crate::{effect::Effect, event::Event, node::Node, records::QueueKind};
+
+impl Node {
+    /// Tells listeners about jobs, copies and printers that changed in the documents.
+    pub(crate) fn tell_changes(&mut self) {
+        let mut events = Vec::new();
+        for (id, queue) in &mut self.queues {
+            let touched = queue.doc.take_touched();
+            let name = queue.name();
+            let snapshot = queue.doc.snapshot();
+            let jobs: BTreeSet<JobId> = touched
+                .jobs
+                .iter()
+                .copied()
+                .chain(touched.copies.iter().map(|copy| copy.job))
+                .collect();
+            for copy in &touched.copies {
+                let Some(job) = snapshot.jobs.get(&copy.job) else {
+                    continue;
+                };
+                let Some(claim) = snapshot.claims_of(*copy).last() else {
+                    continue;
+                };
+                events.push(Event {
+                    queue: Some(name.clone()),
+                    job: Some((job.id, job.name.clone())),
+                    copy: Some(*copy),
+                    printer: Some(PrinterId {
+                        host: claim.host,
+                        name: claim.record.printer.clone(),
+                    }),
+                    state: Some(crate::view::claim_word(claim.record.state).to_owned()),
+                    text: claim.record.note.clone(),
+                    ..Event::new("copy.state")
+                });
+            }
+            for job in jobs {
+                let Some(job) = snapshot.jobs.get(&job) else {
+                    continue;
+                };
+                let status = printmesh_schedule::job_status(snapshot, job);
+                if queue.told_jobs.insert(job.id, status) != Some(status) {
+                    events.push(Event {
+                        queue: Some(name.clone()),
+                        job: Some((job.id, job.name.clone())),
+                        state: Some(status.word().to_owned()),
+                        ..Event::new("job.state")
+                    });
+                }
+            }
+            for printer in touched.printers {
+                let Some(record) = snapshot.printers.get(&printer) else {
+                    continue;
+                };
+                if queue.told_printers.get(&printer) != Some(record) {
+                    queue.told_printers.insert(printer.clone(), record.clone());
+                    events.push(Event {
+                        queue: Some(name.clone()),
+                        printer: Some(printer),
+                        state: Some(record.bed.word().to_owned()),
+                        ..Event::new("printer.state")
+                    });
+                }
+            }
+            if touched.meta || !touched.members.is_empty() {
+                events.push(Event {
+                    queue: Some(name),
+                    text: Some(id.to_string()),
+                    ..Event::new("queue.changed")
+                });
+            }
+        }
+        for event in events {
+            self.tell(event);
+        }
+    }
+
+    /// Tells the network whom to keep connected and what to offer, when that changed.
+    pub(crate) fn tell_network(&mut self) {
+        let mut peers = BTreeMap::new();
+        for queue in self.queues.values().filter(|queue| !queue.record.left) {
+            let members = queue
+                .doc
+                .snapshot()
+                .present_members()
+                .map(|(host, _)| *host);
+            for host in members
+                .chain(queue.record.introducer())
+                .filter(|host| *host != self.me)
+            {
+                let known = self
+                    .peers
+                    .get(&host)
+                    .map(|peer| peer.record.addresses.clone());
+                let seen = self
+                    .discovered
+                    .get(&host)
+                    .map(|found| found.addresses.clone());
+                let mut addresses = known.unwrap_or_default();
+                for address in seen.unwrap_or_default() {
+                    if !addresses.contains(&address) {
+                        addresses.push(address);
+                    }
+                }
+                peers.insert(host, addresses);
+            }
+        }
+        if peers != self.sent_peers {
+            self.sent_peers.clone_from(&peers);
+            self.effect(Effect::SetPeers(peers));
+        }
+        let holds_key = self.queues.values().any(|queue| {
+            queue.record.kind == QueueKind::Network
+                && !queue.record.left
+                && queue.record.key.is_some()
+        });
+        if self.sent_accept_joins != Some(holds_key) {
+            self.sent_accept_joins = Some(holds_key);
+            self.effect(Effect::AcceptJoins(holds_key));
+        }
+        let offers = self.lan_queue().is_some();
+        if self.sent_offer_lan != Some(offers) {
+            self.sent_offer_lan = Some(offers);
+            self.effect(Effect::OfferLan(offers));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What a ticket and a join conversation carry, and what proves possession: plain data, no decision.
+
+use std::net::SocketAddr;
+
+use printmesh_queue::{Certificate, HostId, QueueId, Role};
+use serde::{Deserialize, Serialize};
+
+/// What is said in a join conversation, as postcard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum JoinMessage {
+    /// The joiner asks.
+    Ask { name: String, want: Want },
+    /// A person has to approve; compare this code.
+    Waiting { code: String },
+    /// Come in.
+    Welcome(Box<Welcome>),
+    /// No.
+    Refused { code: String, text: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Want {
+    /// Holds a ticket; the signature is by its secret over [`proof_bytes`].
+    Ticket {
+        queue: QueueId,
+        invite: Option<Vec<u8>>,
+        proof: Vec<u8>,
+    },
+    /// Asks for the queue that is offered on this LAN.
+    Lan,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Welcome {
+    pub(crate) queue: QueueId,
+    pub(crate) name: String,
+    pub(crate) certificate: Certificate,
+    /// The queue key, for admins: who holds it may admit others.
+    pub(crate) key: Option<[u8; 32]>,
+    pub(crate) lan: bool,
+    /// Where other members were last met.
+    pub(crate) peers: Vec<(HostId, Vec<SocketAddr>)>,
+}
+
+/// An invite: whoever holds the secret half may join so many times, with this role, until it expires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Invite {
+    pub(crate) queue: QueueId,
+    pub(crate) public: HostId,
+    pub(crate) role: Role,
+    pub(crate) expires_at_s: Option<u64>,
+    pub(crate) uses: u32,
+    /// By the queue key over [`Invite::signed_bytes`].
+    pub(crate) signature: Vec<u8>,
+}
+
+impl Invite {
+    pub(crate) fn signed_bytes(&self) -> Vec<u8> {
+        let mut bytes = b"printmesh invite 1".to_vec();
+        bytes.extend_from_slice(&self.queue.0);
+        bytes.extend_from_slice(&self.public.0);
+        bytes.push(self.role as u8);
+        bytes.extend_from_slice(&self.expires_at_s.unwrap_or(u64::MAX).to_be_bytes());
+        bytes.extend_from_slice(&self.uses.to_be_bytes());
+        bytes
+    }
+}
+
+/// What the joiner signs: it is good on this connection, for this queue, from this joiner to this host only.
+pub(crate) fn proof_bytes(
+    exporter: &[u8; 32],
+    queue: QueueId,
+    joiner: HostId,
+    host: HostId,
+) -> Vec<u8> {
+    let parts = [&exporter[..], &queue.0, &joiner.0, &host.0];
+    [b"printmesh join 1".as_slice(), &parts.concat()].concat()
+}
+
+/// Six digits that both ends of a connection can compute and nobody in between can choose.
+pub(crate) fn comparison_code(exporter: &[u8; 32]) -> String {
+    let hash = blake3::derive_key("printmesh comparison code 1", exporter);
+    let n = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]) % 1_000_000;
+    format!("{:03}-{:03}", n / 1000, n % 1000)
+}
+
+pub(crate) fn signature(bytes: &[u8]) -> [u8; 64] {
+    bytes.try_into().unwrap_or([0; 64])
+}

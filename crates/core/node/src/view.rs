@@ -1,0 +1,305 @@
+//! What can be read from a node, for whoever renders it. Reading changes nothing and asks nobody.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use printmesh_queue::{
+    Bed, ClaimState, FileHash, HostId, Job, JobId, JobState, PrinterId, QueueId, RunResult, SetId,
+    Snapshot, Timestamp,
+};
+use printmesh_schedule::Presence;
+
+use crate::{
+    join::Asking,
+    node::{Node, Progress},
+    records::{QueueKind, Stage},
+};
+
+/// A queue of this host, as it may be read.
+#[derive(Clone, Copy)]
+pub struct QueueView<'a> {
+    /// Its id.
+    pub id: QueueId,
+    /// What it says.
+    pub snapshot: &'a Snapshot,
+    /// Whether it is this host's own.
+    pub local: bool,
+    /// Whether this host holds its key.
+    pub holds_key: bool,
+    /// Place in the host's order, from 0.
+    pub position: u32,
+}
+
+/// A member as this host met it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Connected right now.
+    pub connected: bool,
+    /// Speaks a version that this host does not.
+    pub incompatible: bool,
+    /// Address of the connection, or the last one.
+    pub address: Option<SocketAddr>,
+    /// Software version.
+    pub software: Option<String>,
+    /// When it was last met.
+    pub last_seen: Option<Timestamp>,
+    /// Why it is not connected.
+    pub note: Option<String>,
+}
+
+/// A printer of this host, as only this host can see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnPrinter {
+    /// Address.
+    pub at: String,
+    /// Whether it answers.
+    pub online: bool,
+    /// Why not.
+    pub offline_note: Option<String>,
+    /// Bed.
+    pub bed: Bed,
+    /// Copy that it works on, with a word for how far it is.
+    pub work: Option<(QueueId, JobId, u32, &'static str)>,
+}
+
+/// One ended print.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// The queue's name on this host.
+    pub queue: String,
+    /// The job.
+    pub job: JobId,
+    /// Its name.
+    pub job_name: String,
+    /// The copy, from 0.
+    pub copy: u32,
+    /// File that was printed.
+    pub file_name: String,
+    /// The printer.
+    pub printer: PrinterId,
+    /// Name of its host.
+    pub host_name: String,
+    /// How it ended.
+    pub result: RunResult,
+    /// Why not good.
+    pub note: Option<String>,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+}
+
+/// Returns the word for a claim's state.
+pub fn claim_word(state: ClaimState) -> &'static str {
+    match state {
+        ClaimState::Claimed => "claimed",
+        ClaimState::Fetching => "fetching",
+        ClaimState::Staged => "staged",
+        ClaimState::Dropped => "given-back",
+        ClaimState::Started => "started",
+        ClaimState::Printing => "printing",
+        ClaimState::Unknown => "unknown",
+        ClaimState::Finished => "finished",
+        ClaimState::Failed => "failed",
+        ClaimState::Released => "released",
+    }
+}
+
+/// Returns the jobs that `jobs` lists without `--all`, in the queue's order: not cancelled, not moved, not over.
+pub fn listed_jobs(snapshot: &Snapshot) -> Vec<&Job> {
+    let mut jobs = snapshot.jobs_in_order();
+    jobs.retain(|job| !printmesh_schedule::job_status(snapshot, job).is_over());
+    jobs
+}
+
+impl Node {
+    /// Returns this host's key.
+    pub fn me(&self) -> HostId {
+        self.me
+    }
+
+    /// Returns this host's name.
+    pub fn name(&self) -> &str {
+        &self.host.name
+    }
+
+    /// Returns the queues that this host has not left, in its order, with their names here.
+    pub fn queues(&self) -> Vec<(String, QueueView<'_>)> {
+        let mut names = self.queue_names();
+        self.queues_in_order()
+            .into_iter()
+            .map(|id| (names.remove(&id).unwrap_or_default(), self.queue_view(id)))
+            .collect()
+    }
+
+    /// Returns one queue.
+    ///
+    /// # Panics
+    /// When the id is not one of this node's: ids come from this node's own answers.
+    pub fn queue_view(&self, id: QueueId) -> QueueView<'_> {
+        let queue = &self.queues[&id];
+        QueueView {
+            id,
+            snapshot: queue.doc.snapshot(),
+            local: queue.record.kind == QueueKind::Local,
+            holds_key: queue.record.key.is_some(),
+            position: queue.record.position,
+        }
+    }
+
+    /// Returns what this host sees of a queue's members right now.
+    pub fn presence_in(&self, queue: QueueId) -> Presence {
+        self.presence(queue)
+    }
+
+    /// Returns how this host last met another.
+    pub fn link(&self, host: HostId) -> Link {
+        let peer = self.peers.get(&host);
+        Link {
+            connected: host == self.me || peer.is_some_and(|peer| peer.connected),
+            incompatible: peer.is_some_and(|peer| peer.incompatible),
+            address: peer.and_then(|peer| peer.record.addresses.first().copied()),
+            software: peer.and_then(|peer| peer.record.software.clone()),
+            last_seen: peer.and_then(|peer| peer.record.last_seen),
+            note: peer.and_then(|peer| peer.note.clone()),
+        }
+    }
+
+    /// Returns the hosts that ask to join, each with its comparison code.
+    pub fn asking(&self) -> impl Iterator<Item = (HostId, &Asking)> {
+        self.asking.iter().map(|(host, asking)| (*host, asking))
+    }
+
+    /// Returns what only this host knows of its printers.
+    pub fn own_printers_view(&self) -> BTreeMap<&str, OwnPrinter> {
+        let view = self.printers.iter().map(|(name, printer)| {
+            let own = OwnPrinter {
+                at: printer.entry.at.clone(),
+                online: printer.online,
+                offline_note: printer.offline_note.clone(),
+                bed: printer.entry.bed,
+                work: printer.work.as_ref().map(|work| {
+                    let word = match work.stage {
+                        Stage::Claiming | Stage::Staged | Stage::Starting => "claimed",
+                        Stage::Fetching => "fetching",
+                        Stage::Between => "between",
+                        Stage::Running { .. } => "printing",
+                    };
+                    (work.queue, work.copy.job, work.copy.index, word)
+                }),
+            };
+            (name.as_str(), own)
+        });
+        view.collect()
+    }
+
+    /// Returns how far a printer is, as last heard.
+    pub fn progress_of(&self, printer: &PrinterId) -> Option<Progress> {
+        self.progress.get(printer).copied()
+    }
+
+    /// Returns whether this host has a file.
+    pub fn has_file(&self, hash: FileHash) -> bool {
+        self.files.contains(&hash)
+    }
+
+    /// Returns where a set's file lies in the imports folder.
+    pub fn import_path(&self, job: JobId, set: SetId) -> Option<&str> {
+        self.imports.get(&(job, set)).map(String::as_str)
+    }
+
+    /// Returns every printer that this host can see, with its full name `host/name`.
+    pub fn visible_printers(&self) -> BTreeMap<PrinterId, String> {
+        let mut found = BTreeMap::new();
+        for id in self.queues_in_order() {
+            let snapshot = self.queues[&id].doc.snapshot();
+            for (printer, _) in snapshot.present_printers() {
+                let full = format!("{}/{}", snapshot.host_name(printer.host), printer.name);
+                found.insert(printer.clone(), full);
+            }
+        }
+        found
+    }
+
+    /// Returns a host's name as its queues have it.
+    pub fn visible_host_name(&self, host: HostId) -> String {
+        if host == self.me {
+            return self.host.name.clone();
+        }
+        let snapshots = self.queues.values().map(|queue| queue.doc.snapshot());
+        let mut members = snapshots.filter_map(|snapshot| snapshot.members.get(&host));
+        members
+            .next()
+            .map_or_else(|| host.fingerprint(), |member| member.name.clone())
+    }
+
+    /// Returns the length of the shortest prefix that names a job on this host.
+    pub fn unique_prefix(&self, job: JobId) -> usize {
+        let text = job.to_string();
+        let others = self
+            .queues
+            .values()
+            .flat_map(|queue| queue.doc.snapshot().jobs.keys());
+        let common = others.filter(|other| **other != job).map(|other| {
+            let other = other.to_string();
+            text.bytes()
+                .zip(other.bytes())
+                .take_while(|(a, b)| a == b)
+                .count()
+                + 1
+        });
+        common.max().unwrap_or(1)
+    }
+
+    /// Returns every print that has ended, of all queues that this host ever had, newest first.
+    pub fn history(&self) -> Vec<HistoryEntry> {
+        let names = self.queue_names();
+        let mut rows = Vec::new();
+        for (id, queue) in &self.queues {
+            let snapshot = queue.doc.snapshot();
+            let queue_name = names.get(id).cloned().unwrap_or_else(|| queue.name());
+            for (copy, claims) in &snapshot.claims {
+                let Some(job) = snapshot.jobs.get(&copy.job) else {
+                    continue;
+                };
+                for claim in claims.values() {
+                    let ended = claim
+                        .runs
+                        .values()
+                        .filter(|run| run.result != RunResult::Started);
+                    rows.extend(ended.map(|run| {
+                        HistoryEntry {
+                            queue: queue_name.clone(),
+                            job: job.id,
+                            job_name: job.name.clone(),
+                            copy: copy.index,
+                            file_name: job
+                                .sets
+                                .iter()
+                                .find(|set| set.id == run.set)
+                                .map_or_else(String::new, |set| set.spec.files[0].name.clone()),
+                            printer: PrinterId {
+                                host: claim.host,
+                                name: claim.record.printer.clone(),
+                            },
+                            host_name: snapshot.host_name(claim.host),
+                            result: run.result,
+                            note: run.note.clone(),
+                            started: run.started,
+                            ended: run.ended,
+                        }
+                    }));
+                }
+            }
+        }
+        rows.sort_by_key(|row| std::cmp::Reverse((row.ended, row.started)));
+        rows
+    }
+
+    /// Returns the job that a job was moved to, when this host can see it.
+    pub fn moved_to(&self, job: &Job) -> Option<JobId> {
+        match job.state {
+            JobState::Moved { to, .. } => Some(to),
+            JobState::Open | JobState::Cancelled { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! This host as a voter: what it promises and accepts is durable before its answer leaves.
+
+use printmesh_queue::{Ballot, ClaimState, CopyId, HostId, JobState, QueueId, Role, Snapshot};
+
+use crate::{
+    limits::{LEASE_MS, RUNS_MAX},
+    message::{Ask, Beat, Message, Reply},
+    node::Node,
+    records::{self, key},
+    register::{Nack, Value, Vote},
+};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Prepare,
+    Accept,
+}
+
+impl Node {
+    pub(crate) fn asked_to_prepare(&mut self, from: HostId, ask: Ask) {
+        self.vote(from, ask, Question::Prepare);
+    }
+
+    pub(crate) fn asked_to_accept(&mut self, from: HostId, ask: Ask) {
+        self.vote(from, ask, Question::Accept);
+    }
+
+    fn vote(&mut self, from: HostId, ask: Ask, question: Question) {
+        let reply = Reply {
+            queue: ask.queue,
+            ballot: ask.ballot.clone(),
+        };
+        match self.consider(from, &ask, question) {
+            Ok(votes) => {
+                for ((copy, attempt), vote) in votes {
+                    let write = records::put(key::vote(ask.queue, copy, attempt), &vote);
+                    self.write(write);
+                    let until = self.now.mono_ms + LEASE_MS;
+                    let entry = self.queues.get_mut(&ask.queue).expect("considered");
+                    entry.votes.insert((copy, attempt), vote);
+                    entry
+                        .leases
+                        .insert((copy, attempt), (ask.ballot.clone(), until));
+                }
+                let yes = match question {
+                    Question::Prepare => Message::Promise(reply),
+                    Question::Accept => Message::Accepted(reply),
+                };
+                self.send(from, yes);
+            }
+            Err(refusal) => {
+                let (unit, nack) = *refusal;
+                tracing::debug!(peer = %from, ?nack, "refused a claim");
+                self.send(from, Message::Refused { reply, unit, nack });
+            }
+        }
+    }
+
+    /// Decides about all units or none, without changing anything.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a list of units with their new votes, or the unit that stood in the way"
+    )]
+    fn consider(
+        &self,
+        from: HostId,
+        ask: &Ask,
+        question: Question,
+    ) -> Result<Vec<((CopyId, u32), Vote)>, Box<((CopyId, u32), Nack)>> {
+        let first = ask.units.first().copied().unwrap_or((
+            CopyId {
+                job: printmesh_queue::JobId([0; 16]),
+                index: 0,
+            },
+            0,
+        ));
+        let no = |unit, nack| Err(Box::new((unit, nack)));
+        let proposer = match &ask.value {
+            Value::Print { host, printer, .. } => *host == from && *printer == ask.ballot.printer,
+            Value::Withdraw { by } => *by == from && ask.ballot.printer.is_empty(),
+        };
+        let Some(entry) = self
+            .queues
+            .get(&ask.queue)
+            .filter(|entry| !entry.record.left)
+        else {
+            return no(first, Nack::Unknown);
+        };
+        let snapshot = entry.doc.snapshot();
+        if !proposer || ask.ballot.host != from || ask.units.len() as u64 > RUNS_MAX {
+            return no(first, Nack::NotAllowed);
+        }
+        if snapshot.voters.cfg != ask.cfg || !snapshot.voters.hosts.contains(&self.me) {
+            return no(
+                first,
+                Nack::StaleConfig {
+                    cfg: snapshot.voters.cfg,
+                },
+            );
+        }
+        let mut votes = Vec::with_capacity(ask.units.len());
+        for unit in &ask.units {
+            if let Some(nack) = stands_in_the_way(snapshot, &entry.votes, from, *unit, &ask.value) {
+                return no(*unit, nack);
+            }
+            let mut vote = entry.votes.get(unit).cloned().unwrap_or_default();
+            let lease = entry.leases.get(unit).filter(|(held, until)| {
+                (held.host, &held.printer) != (ask.ballot.host, &ask.ballot.printer)
+                    && *until > self.now.mono_ms
+            });
+            let leased_ms = lease.map_or(0, |(_, until)| until - self.now.mono_ms);
+            let answer = match question {
+                Question::Prepare => vote.prepare(&ask.ballot, &ask.value, leased_ms),
+                Question::Accept => vote.accept(&ask.ballot, &ask.value),
+            };
+            if let Err(nack) = answer {
+                return no(*unit, nack);
+            }
+            votes.push((*unit, vote));
+        }
+        Ok(votes)
+    }
+
+    pub(crate) fn asked_to_abort(
+        &mut self,
+        from: HostId,
+        queue: QueueId,
+        units: &[(CopyId, u32)],
+        ballot: &Ballot,
+    ) {
+        if ballot.host != from {
+            return;
+        }
+        for unit in units {
+            let Some(entry) = self.queues.get_mut(&queue) else {
+                return;
+            };
+            let Some(vote) = entry.votes.get_mut(unit) else {
+                continue;
+            };
+            if vote.abort(ballot) {
+                let vote = vote.clone();
+                entry.leases.remove(unit);
+                let write = records::put(key::vote(queue, unit.0, unit.1), &vote);
+                self.write(write);
+            }
+        }
+    }
+
+    /// A holder that speaks keeps its lease.
+    pub(crate) fn lease_beat(&mut self, beat: &Beat) {
+        let until = self.now.mono_ms + LEASE_MS;
+        if let Some(entry) = self.queues.get_mut(&beat.queue)
+            && let Some((held, end)) = entry.leases.get_mut(&(beat.copy, beat.attempt))
+            && *held == beat.ballot
+        {
+            *end = until;
+        }
+    }
+}
+
+/// Returns why a unit cannot be given to the asking host, whatever the ballots say.
+fn stands_in_the_way(
+    snapshot: &Snapshot,
+    votes: &std::collections::BTreeMap<(CopyId, u32), Vote>,
+    from: HostId,
+    (copy, attempt): (CopyId, u32),
+    value: &Value,
+) -> Option<Nack> {
+    let Some(job) = snapshot.jobs.get(&copy.job) else {
+        return Some(Nack::Unknown);
+    };
+    let Some(member) = snapshot.members.get(&from).filter(|member| !member.left) else {
+        return Some(Nack::NotAllowed);
+    };
+    let allowed = match value {
+        Value::Print { .. } => member.certificate.role >= Role::Printer,
+        Value::Withdraw { .. } => {
+            member.certificate.role >= Role::Operator || job.submitter == from
+        }
+    };
+    if !allowed {
+        return Some(Nack::NotAllowed);
+    }
+    let printing = matches!(value, Value::Print { .. });
+    if printing && (job.state != JobState::Open || job.draft || copy.index >= job.units()) {
+        return Some(Nack::Closed);
+    }
+    let over = |attempt: u32| {
+        snapshot
+            .claims_of(copy)
+            .find(|claim| claim.attempt == attempt && claim.record.state.is_over())
+    };
+    // An attempt that ended is never started again, not even by its own printer (notes: fix 1).
+    if over(attempt).is_some() {
+        return Some(Nack::Closed);
+    }
+    // The next attempt needs the one before it given back by the very host that was allowed to start it.
+    let previous_closed = attempt.checked_sub(1).is_none_or(|previous| {
+        let started_by = votes
+            .get(&(copy, previous))
+            .and_then(|vote| vote.accepted.as_ref());
+        over(previous).is_some_and(|claim| {
+            claim.record.state == ClaimState::Released
+                && matches!(started_by, Some((_, Value::Print { host, .. })) if *host == claim.host)
+        })
+    });
+    (!previous_closed).then_some(Nack::Closed)
+}

@@ -1,0 +1,380 @@
+//! A queue's document: what this host has admitted, and the snapshot read from it.
+//!
+//! Everything goes through one door, this host's own edits too: judged first, then applied, then read. The Automerge
+//! engine behind it can panic on what nobody foresaw; then the document is rebuilt from the admitted changes without
+//! the one that broke it. Nothing here touches a disk: the caller keeps the changes that it is given.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use crate::{
+    Author, ChangeHash, Edit, EditError, HostId, QueueId, Refusal, SignedChange, Signer, Snapshot,
+    Timestamp, Touched, VersionVector, WireError,
+    admit::{Good, Trust, judge},
+    change::Body,
+    engine::{self, Built, Engine},
+    parked::Parked,
+    past::Past,
+    read,
+    schema::{EPOCH, Entry},
+};
+
+#[cfg(test)]
+mod inspect;
+mod rebuild;
+#[cfg(test)]
+pub(crate) use inspect::Spot;
+
+/// Refused changes that are remembered, so that they are named once and not judged again with each exchange.
+const REFUSED_MAX: usize = 4096;
+
+/// Why a log cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// An entry is no change.
+    #[error("failed to read entry {index} of the log")]
+    Damaged {
+        /// Its place, from 0.
+        index: usize,
+        /// Why not.
+        #[source]
+        source: WireError,
+    },
+    /// An entry does not fit the ones before it.
+    #[error("failed to apply entry {index} of the log")]
+    Unfit {
+        /// Its place, from 0.
+        index: usize,
+        /// Why not.
+        #[source]
+        source: Refusal,
+    },
+}
+
+/// A change that was not admitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its author; `None` when the signature does not prove one.
+    pub author: Option<HostId>,
+    /// Its number in the chain of its author, as it says.
+    pub seq: u64,
+    /// Why.
+    pub why: Refusal,
+}
+
+/// What became of changes from others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Admitted {
+    /// Applied now, in a causal order, the ones that had waited among them: to be kept and sent on in this order.
+    pub applied: Vec<Arc<SignedChange>>,
+    /// Refused for ever.
+    pub refused: Vec<Refused>,
+    /// How many wait for their past, earlier ones included.
+    pub parked: usize,
+    /// What the applied ones changed.
+    pub touched: Touched,
+}
+
+/// What a queue's hosts agree on, as this host knows it.
+pub struct QueueDocument {
+    queue: QueueId,
+    author: Author,
+    engine: Engine,
+    past: Past,
+    snapshot: Snapshot,
+    parked: Parked,
+    refused: BTreeSet<ChangeHash>,
+    refused_order: VecDeque<ChangeHash>,
+    touched: Touched,
+    /// A change on which the engine is made to panic.
+    #[cfg(test)]
+    pub(crate) breaks_on: Option<ChangeHash>,
+}
+
+/// A judged change on its way into the engine.
+struct Fresh {
+    change: Arc<SignedChange>,
+    built: Built,
+    entries: Vec<Entry>,
+}
+
+impl QueueDocument {
+    /// Makes the document of a queue of which nothing is known yet: to be founded, or to be synced.
+    pub fn new(queue: QueueId, author: Author) -> Self {
+        Self {
+            queue,
+            author,
+            engine: Engine::new(),
+            past: Past::default(),
+            snapshot: read::empty(queue),
+            parked: Parked::default(),
+            refused: BTreeSet::new(),
+            refused_order: VecDeque::new(),
+            touched: Touched::default(),
+            #[cfg(test)]
+            breaks_on: None,
+        }
+    }
+
+    /// Rebuilds a document from this host's own log: entries as [`SignedChange::to_bytes`] gave them, in the order in
+    /// which they were made or admitted.
+    ///
+    /// Signatures and the structure are checked again, so that a damaged entry is found; who may write what is not,
+    /// since that was judged when the entry came, perhaps by an earlier version.
+    ///
+    /// # Errors
+    /// The first entry that is damaged or out of order. Never panics.
+    pub fn load(
+        queue: QueueId,
+        author: Author,
+        log: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Result<Self, LoadError> {
+        let mut document = Self::new(queue, author);
+        let mut fresh = Vec::new();
+        for (index, bytes) in log.into_iter().enumerate() {
+            let change = SignedChange::from_bytes(&bytes)
+                .map_err(|source| LoadError::Damaged { index, source })?;
+            let unfit = |source| LoadError::Unfit { index, source };
+            document.check_envelope(&change).map_err(unfit)?;
+            let body = change.body();
+            fresh.push(
+                document
+                    .take(Arc::new(change), &body, Trust::OwnLog)
+                    .map_err(unfit)?,
+            );
+        }
+        if !document.apply_all(fresh, rebuild::read_all) {
+            let log: Vec<_> = document.past.log().cloned().collect();
+            if let Some((broken, source)) = document.replay(&[], &log).into_iter().next() {
+                let is_it = |change: &Arc<SignedChange>| change.hash() == broken.hash();
+                let index = log.iter().position(is_it).unwrap_or(0);
+                return Err(LoadError::Unfit { index, source });
+            }
+        }
+        Ok(document)
+    }
+
+    /// Returns the queue.
+    pub fn queue(&self) -> QueueId {
+        self.queue
+    }
+
+    /// Returns who writes here.
+    pub fn author(&self) -> Author {
+        self.author
+    }
+
+    /// Returns what the queue says now.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Returns what own edits changed since the last call.
+    pub fn take_touched(&mut self) -> Touched {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Returns how many changes of each author are known.
+    pub fn vector(&self) -> VersionVector {
+        self.past.vector()
+    }
+
+    /// Returns what somebody with that vector lacks, in a causal order.
+    pub fn changes_after(&self, theirs: &VersionVector) -> Vec<Arc<SignedChange>> {
+        self.past.after(theirs)
+    }
+
+    /// Makes one edit: one signed change, one entry of the log, or none when nothing would change.
+    ///
+    /// The change must be kept durably before it is sent.
+    ///
+    /// # Errors
+    /// What `f` returns, or [`EditError`] when the edit breaks a rule; the document is as it was.
+    pub fn edit<T, E: From<EditError>>(
+        &mut self,
+        now: Timestamp,
+        signer: &dyn Signer,
+        f: impl FnOnce(&mut Edit<'_>) -> Result<T, E>,
+    ) -> Result<(T, Option<Arc<SignedChange>>), E> {
+        let mut edit = Edit::new(self.queue, self.author, &self.snapshot, &self.engine);
+        let value = f(&mut edit)?;
+        let change = match edit.finish(&self.past, now)? {
+            Some(body) => Some(self.write(&body, signer)?),
+            None => None,
+        };
+        Ok((value, change))
+    }
+
+    /// What the next change of this author says about its place: author, seq, deps, first operation.
+    pub(crate) fn next_envelope(&self, deps_max: usize) -> (Author, u64, Vec<ChangeHash>, u64) {
+        let hashes = self.past.deps_for(self.author, deps_max);
+        let deps = self.past.deps(&hashes).expect("its own heads are known");
+        (
+            self.author,
+            self.past.seq_of(self.author) + 1,
+            hashes,
+            deps.max_op + 1,
+        )
+    }
+
+    fn write(&mut self, body: &Body, signer: &dyn Signer) -> Result<Arc<SignedChange>, EditError> {
+        if signer.host() != self.author.host {
+            return Err(EditError::Signer);
+        }
+        let change = SignedChange::sign(body, self.queue, signer).map_err(EditError::Write)?;
+        if !change.is_signed_for(self.queue) {
+            return Err(EditError::Signer);
+        }
+        let change = Arc::new(change);
+        let fresh = self
+            .take(Arc::clone(&change), body, Trust::Nobody)
+            .map_err(EditError::Refused)?;
+        let touched = Touched::of(&fresh.entries);
+        if !self.apply(vec![fresh]).is_empty() {
+            return Err(EditError::Refused(Refusal::Engine));
+        }
+        self.touched.extend(touched);
+        Ok(change)
+    }
+
+    /// Admits changes of others: verifies them, applies the good ones in a causal order, keeps those whose past is
+    /// missing for later, and names the refused ones. Never panics.
+    pub fn admit(&mut self, changes: Vec<SignedChange>) -> Admitted {
+        let mut admitted = Admitted::default();
+        let mut fresh = Vec::new();
+        for change in changes {
+            let hash = change.hash();
+            if self.past.contains(hash)
+                || self.parked.contains(hash)
+                || self.refused.contains(&hash)
+            {
+                continue;
+            }
+            match self.check_envelope(&change) {
+                Ok(()) => {
+                    let body = change.body();
+                    self.admit_one(change, body, &mut fresh, &mut admitted.refused);
+                }
+                // Not remembered: the hash says nothing about the envelope, and a good one may come.
+                Err(why) => admitted.refused.push(Refused {
+                    author: None,
+                    seq: change.seq(),
+                    why,
+                }),
+            }
+        }
+        self.parked.trim();
+        let entries: Vec<_> = fresh
+            .iter()
+            .map(|fresh| (fresh.change.hash(), fresh.entries.clone()))
+            .collect();
+        admitted.applied = fresh
+            .iter()
+            .map(|fresh| Arc::clone(&fresh.change))
+            .collect();
+        for (change, why) in self.apply(fresh) {
+            admitted
+                .applied
+                .retain(|applied| applied.hash() != change.hash());
+            self.refuse(&change, why, &mut admitted.refused);
+        }
+        let applied = entries.iter().filter(|(hash, _)| self.past.contains(*hash));
+        admitted.touched = Touched::of(applied.flat_map(|(_, entries)| entries));
+        admitted.parked = self.parked.len();
+        admitted
+    }
+
+    /// Admits a change whose signature is good, and then everything that waited for it.
+    fn admit_one(
+        &mut self,
+        change: SignedChange,
+        body: Body,
+        fresh: &mut Vec<Fresh>,
+        refused: &mut Vec<Refused>,
+    ) {
+        let mut open = VecDeque::from([(change, body)]);
+        while let Some((change, body)) = open.pop_front() {
+            let hash = change.hash();
+            let verdict = if self.past.at(change.chain(), change.seq()).is_some() {
+                Err(Refusal::Equivocation)
+            } else if body.deps.iter().any(|dep| self.refused.contains(dep)) {
+                Err(Refusal::Follows)
+            } else if let Some(missing) = body.deps.iter().find(|dep| !self.past.contains(**dep)) {
+                let missing = *missing;
+                self.parked.park(change, body, missing);
+                continue;
+            } else {
+                self.take(Arc::new(change.clone()), &body, Trust::Nobody)
+            };
+            match verdict {
+                Ok(good) => fresh.push(good),
+                Err(why) => self.refuse(&change, why, refused),
+            }
+            let woken = self.parked.wake(hash);
+            open.extend(
+                woken
+                    .into_iter()
+                    .map(|waiting| (waiting.change, waiting.body)),
+            );
+        }
+    }
+
+    fn refuse(&mut self, change: &SignedChange, why: Refusal, refused: &mut Vec<Refused>) {
+        refused.push(Refused {
+            author: Some(change.author()),
+            seq: change.seq(),
+            why,
+        });
+        if self.refused.insert(change.hash()) {
+            self.refused_order.push_back(change.hash());
+        }
+        if self.refused_order.len() > REFUSED_MAX
+            && let Some(oldest) = self.refused_order.pop_front()
+        {
+            self.refused.remove(&oldest);
+        }
+    }
+
+    fn check_envelope(&self, change: &SignedChange) -> Result<(), Refusal> {
+        if change.epoch() != EPOCH {
+            Err(Refusal::Epoch)
+        } else if change.is_signed_for(self.queue) {
+            Ok(())
+        } else {
+            Err(Refusal::BadSignature)
+        }
+    }
+
+    /// Judges a change and takes it into the past; it is then to be applied.
+    fn take(
+        &mut self,
+        change: Arc<SignedChange>,
+        body: &Body,
+        trust: Trust,
+    ) -> Result<Fresh, Refusal> {
+        let Good {
+            deps,
+            effects,
+            entries,
+        } = judge(&self.past, self.queue, body, trust)?;
+        let built = engine::build(body).ok_or(Refusal::NotCanonical)?;
+        self.past.push(Arc::clone(&change), deps, effects);
+        Ok(Fresh {
+            change,
+            built,
+            entries,
+        })
+    }
+}
+
+impl std::fmt::Debug for QueueDocument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("QueueDocument")
+            .field("queue", &self.queue)
+            .field("author", &self.author)
+            .field("parked", &self.parked.len())
+            .finish_non_exhaustive()
+    }
+}

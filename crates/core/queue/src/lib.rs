@@ -1,0 +1,46 @@
+//! What the hosts of a queue agree on: the document, its signed changes, and the plain snapshot read from it.
+//!
+//! Pure: no clock, no file, no socket, no random source. Times, ids and signatures come in as arguments.
+
+mod admit;
+mod change;
+mod claim;
+mod document;
+mod edit;
+mod engine;
+#[doc(hidden)]
+pub mod fuzzing;
+mod id;
+mod job;
+mod member;
+mod parked;
+mod past;
+mod printer;
+mod rank;
+mod read;
+mod rules;
+mod schema;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+mod time;
+mod vector;
+
+pub use admit::Refusal;
+pub use change::{
+    CHANGE_BYTES_MAX, ChangeHash, DEPS_MAX, KEY_BYTES_MAX, OPS_MAX, SCALAR_BYTES_MAX, SignedChange,
+    Signer, WireError,
+};
+pub use claim::{Ballot, Claim, ClaimRecord, ClaimState, RunRecord, RunResult};
+pub use document::{Admitted, LoadError, QueueDocument, Refused};
+pub use edit::{Edit, EditError};
+pub use id::{CopyId, FileHash, HostId, JobId, ParseIdError, PrinterId, QueueId, SetId};
+pub use job::{FileSpec, Job, JobState, Set, SetSpec};
+pub use member::{Certificate, Member, Role, Voters, verify};
+pub use printer::{Bed, PrinterRecord};
+pub use rank::{RANK_BYTES_MAX, Rank};
+pub use read::Touched;
+pub use rules::{COPIES_MAX, NAME_BYTES_MAX, SETS_MAX};
+pub use snapshot::{CopyState, Snapshot};
+pub use time::Timestamp;
+pub use vector::{Author, VECTOR_AUTHORS_MAX, VersionVector};

@@ -1,0 +1,168 @@
+//! Who belongs to a queue, with which role, proven by a certificate that the queue key signed.
+
+use ed25519_dalek::{Signature, VerifyingKey};
+use serde::{Deserialize, Serialize};
+
+use crate::{HostId, QueueId, Timestamp};
+
+/// What a member may do; each includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Sees the queue.
+    Observer,
+    /// Adds jobs, and changes its own.
+    Submitter,
+    /// Claims copies for its printers.
+    Printer,
+    /// Changes, moves and cancels anybody's jobs.
+    Operator,
+    /// Changes the queue itself, and admits members when it holds the queue key.
+    Admin,
+}
+
+impl Role {
+    /// Every role, least first.
+    pub const ALL: [Self; 5] = [
+        Self::Observer,
+        Self::Submitter,
+        Self::Printer,
+        Self::Operator,
+        Self::Admin,
+    ];
+
+    /// Returns the word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Observer => "observer",
+            Self::Submitter => "submitter",
+            Self::Printer => "printer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Returns the role with that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.word() == word)
+    }
+}
+
+/// Proof that a host is a member; signed by the queue key, so that anybody may carry it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// The queue.
+    pub queue: QueueId,
+    /// The member.
+    pub member: HostId,
+    /// Its role.
+    pub role: Role,
+    /// When it was issued, by the issuer's clock; display only.
+    pub issued: Timestamp,
+    /// Public half of the invite that was used up, if it came by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invite: Option<HostId>,
+    /// ed25519 over [`Certificate::signed_bytes`] by the queue key.
+    #[serde(with = "signature")]
+    pub signature: [u8; 64],
+}
+
+impl Certificate {
+    /// Issues a certificate with the queue key.
+    pub fn issue(
+        key: &ed25519_dalek::SigningKey,
+        member: HostId,
+        role: Role,
+        issued: Timestamp,
+        invite: Option<HostId>,
+    ) -> Self {
+        use ed25519_dalek::Signer as _;
+        let mut certificate = Self {
+            queue: QueueId(key.verifying_key().to_bytes()),
+            member,
+            role,
+            issued,
+            invite,
+            signature: [0; 64],
+        };
+        certificate.signature = key.sign(&certificate.signed_bytes()).to_bytes();
+        certificate
+    }
+
+    /// Returns the exact bytes that are signed.
+    pub fn signed_bytes(&self) -> Vec<u8> {
+        let mut bytes = b"printmesh certificate 1".to_vec();
+        bytes.extend_from_slice(&self.queue.0);
+        bytes.extend_from_slice(&self.member.0);
+        bytes.push(self.role as u8);
+        bytes.extend_from_slice(&self.issued.0.to_be_bytes());
+        bytes.push(u8::from(self.invite.is_some()));
+        bytes.extend_from_slice(&self.invite.map_or([0; 32], |invite| invite.0));
+        bytes
+    }
+
+    /// Returns whether it was signed by the key of `queue`.
+    pub fn is_valid_for(&self, queue: QueueId) -> bool {
+        self.queue == queue && verify(&queue.0, &self.signed_bytes(), &self.signature)
+    }
+}
+
+/// Returns whether `key` signed `bytes` (strict: no small-order keys, one valid form).
+pub fn verify(key: &[u8; 32], bytes: &[u8], signature: &[u8; 64]) -> bool {
+    VerifyingKey::from_bytes(key).is_ok_and(|key| {
+        key.verify_strict(bytes, &Signature::from_bytes(signature))
+            .is_ok()
+    })
+}
+
+/// A member as the snapshot shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its certificate; of several valid ones the highest role counts, then the earliest.
+    pub certificate: Certificate,
+    /// Its name as it gives it; the fingerprint when it gave none.
+    pub name: String,
+    /// It left by itself.
+    pub left: bool,
+}
+
+/// Who decides claims in a queue: one, three or five voters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Voters {
+    /// Rises by one with each change of the list.
+    pub cfg: u32,
+    /// The voting hosts.
+    pub hosts: Vec<HostId>,
+}
+
+impl Voters {
+    /// Returns how many answers decide.
+    pub fn majority(&self) -> usize {
+        self.hosts.len() / 2 + 1
+    }
+}
+
+pub(crate) mod signature {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8; 64], s: S) -> Result<S::Ok, S::Error> {
+        if s.is_human_readable() {
+            s.serialize_str(&data_encoding::BASE64_NOPAD.encode(bytes))
+        } else {
+            s.serialize_bytes(bytes)
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<[u8; 64], D::Error> {
+        let bytes = if d.is_human_readable() {
+            data_encoding::BASE64_NOPAD
+                .decode(String::deserialize(d)?.as_bytes())
+                .map_err(D::Error::custom)?
+        } else {
+            Vec::<u8>::deserialize(d)?
+        };
+        bytes
+            .try_into()
+            .map_err(|_| D::Error::custom("not 64 bytes"))
+    }
+}

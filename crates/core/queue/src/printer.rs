@@ -1,0 +1,45 @@
+//! A printer as its host tells the queue: what everybody needs to know to say why a job waits for it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+
+/// Whether something lies on the bed. Owned by the host, never inferred from a machine's idle state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bed {
+    /// A person, a sensor or a verified script said so, and nothing was printed since.
+    Clear,
+    /// A print began on it.
+    Occupied,
+    /// Nobody knows: after a crash, a reset, or when the printer was just added.
+    Unknown,
+}
+
+/// A printer's entry in a queue: one scalar, written only by its host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrinterRecord {
+    /// Place in the host's list, from 0.
+    pub position: u32,
+    /// Machine and firmware as it names itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
+    /// Bed state.
+    pub bed: Bed,
+    /// Whether it starts prints by itself.
+    pub autoprint: bool,
+    /// Why a person paused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<String>,
+    /// Reachable by its host.
+    pub online: bool,
+    /// Halted until a person has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+    /// When its last print ended, by the host's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_print_ended: Option<Timestamp>,
+    /// Removed by its host.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
+}

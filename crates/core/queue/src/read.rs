@@ -1,0 +1,337 @@
+//! Reads the document into the plain [`Snapshot`]: all of it, or just what a change touched.
+//!
+//! What a later version or a faulty host wrote is passed over; nothing here fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    Certificate, Claim, CopyId, HostId, Job, JobId, Member, PrinterId, QueueId, Rank, Set, SetId,
+    SetSpec, Snapshot, Timestamp, Voters,
+    change::{OpId, Scalar},
+    engine::{Engine, Found, Map},
+    rules::{self, standing, strongest},
+    schema::{
+        ClaimId, Container, Entry, JobField, Meta, Place, SetField, certificate_key, claim_key,
+        member_left_key, member_name_key, meta_key, printer_key, run_key, run_keys,
+    },
+};
+
+/// What an edit or an admission changed, by the things that a reader knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// The queue itself: name, voters, settings.
+    pub meta: bool,
+    /// Members.
+    pub members: BTreeSet<HostId>,
+    /// Printers.
+    pub printers: BTreeSet<PrinterId>,
+    /// Jobs, by their own fields and sets.
+    pub jobs: BTreeSet<JobId>,
+    /// Copies, by their claims and runs.
+    pub copies: BTreeSet<CopyId>,
+}
+
+impl Touched {
+    /// Returns whether nothing was.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds what `other` names.
+    pub fn extend(&mut self, other: Self) {
+        self.meta |= other.meta;
+        self.members.extend(other.members);
+        self.printers.extend(other.printers);
+        self.jobs.extend(other.jobs);
+        self.copies.extend(other.copies);
+    }
+
+    pub(crate) fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let mut touched = Self::default();
+        for entry in entries {
+            match entry {
+                Entry::Meta(_) | Entry::Setting | Entry::Group | Entry::Request(_) => {
+                    touched.meta = true;
+                }
+                Entry::Certificate(host)
+                | Entry::MemberName(host)
+                | Entry::MemberLeft(host)
+                | Entry::MemberOther(host) => {
+                    touched.members.insert(*host);
+                }
+                Entry::Printer(printer) => {
+                    touched.printers.insert(printer.clone());
+                }
+                Entry::Job(job)
+                | Entry::JobField(job, _)
+                | Entry::JobSet(job, _, _)
+                | Entry::JobOther(job) => {
+                    touched.jobs.insert(*job);
+                }
+                Entry::Claim(id) | Entry::Run(id, _) | Entry::ClaimOther(id) => {
+                    touched.copies.insert(id.copy);
+                }
+            }
+        }
+        touched
+    }
+}
+
+/// A queue of which nothing is known but its id.
+pub(crate) fn empty(queue: QueueId) -> Snapshot {
+    Snapshot {
+        queue,
+        name: String::new(),
+        voters: Voters {
+            cfg: 0,
+            hosts: Vec::new(),
+        },
+        members: BTreeMap::new(),
+        printers: BTreeMap::new(),
+        jobs: BTreeMap::new(),
+        claims: BTreeMap::new(),
+    }
+}
+
+/// Reads everything.
+pub(crate) fn all(engine: &Engine, queue: QueueId) -> Snapshot {
+    let mut snapshot = empty(queue);
+    let buckets = (0..=u8::MAX).flat_map(|n| [Container::Jobs(n), Container::Copies(n)]);
+    let containers = [Container::Meta, Container::Members, Container::Printers];
+    let entries: BTreeSet<Entry> = containers
+        .into_iter()
+        .chain(buckets)
+        .flat_map(|container| {
+            let keys = engine.keys(Map::Root(container));
+            let place = Place::Genesis(container);
+            keys.into_iter()
+                .filter_map(move |key| Entry::parse(place, &key))
+        })
+        .collect();
+    refresh(&mut snapshot, engine, &entries);
+    snapshot
+}
+
+/// Reads again what `entries` name.
+pub(crate) fn refresh(snapshot: &mut Snapshot, engine: &Engine, entries: &BTreeSet<Entry>) {
+    let mut jobs = BTreeSet::new();
+    let mut members = BTreeSet::new();
+    for entry in entries {
+        match entry {
+            Entry::Meta(Meta::Name) => snapshot.name = queue_name(engine),
+            Entry::Meta(Meta::Voters) => snapshot.voters = voters(engine),
+            Entry::Certificate(host) | Entry::MemberName(host) | Entry::MemberLeft(host) => {
+                members.insert(*host);
+            }
+            Entry::Printer(id) => {
+                let record = engine.value(Map::Root(Container::Printers), &printer_key(id));
+                match record.and_then(|record| record.as_json()) {
+                    Some(record) => snapshot.printers.insert(id.clone(), record),
+                    None => snapshot.printers.remove(id),
+                };
+            }
+            Entry::Job(job) | Entry::JobField(job, _) | Entry::JobSet(job, _, _) => {
+                jobs.insert(*job);
+            }
+            Entry::Claim(id) => refresh_claim(snapshot, engine, *id),
+            Entry::Run(id, k) => refresh_run(snapshot, engine, *id, *k),
+            Entry::Meta(
+                Meta::Format | Meta::MinWriter | Meta::Queue | Meta::Epoch | Meta::Other,
+            )
+            | Entry::Setting
+            | Entry::MemberOther(_)
+            | Entry::Group
+            | Entry::Request(_)
+            | Entry::JobOther(_)
+            | Entry::ClaimOther(_) => {}
+        }
+    }
+    for host in members {
+        match member(engine, snapshot.queue, host) {
+            Some(member) => snapshot.members.insert(host, member),
+            None => snapshot.members.remove(&host),
+        };
+    }
+    for id in jobs {
+        match job_map(engine, id).and_then(|map| job(engine, id, map)) {
+            Some(job) => snapshot.jobs.insert(id, job),
+            None => snapshot.jobs.remove(&id),
+        };
+    }
+}
+
+fn queue_name(engine: &Engine) -> String {
+    let name = engine.value(Map::Root(Container::Meta), meta_key(Meta::Name));
+    name.as_ref()
+        .and_then(Scalar::as_text)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn voters(engine: &Engine) -> Voters {
+    let voters = engine.value(Map::Root(Container::Meta), meta_key(Meta::Voters));
+    voters
+        .and_then(|voters| voters.as_json())
+        .unwrap_or(Voters {
+            cfg: 0,
+            hosts: Vec::new(),
+        })
+}
+
+/// The best valid certificate of a host: of several concurrent ones each counts.
+pub(crate) fn certificate(engine: &Engine, queue: QueueId, host: HostId) -> Option<Certificate> {
+    let values = engine.values(Map::Root(Container::Members), &certificate_key(host));
+    let valid = values.into_iter().filter_map(|found| match found {
+        Found::Scalar(value) => rules::certificate(&value, host, queue),
+        Found::Map(_) | Found::Foreign => None,
+    });
+    valid.max_by(|a, b| standing(a).cmp(&standing(b)))
+}
+
+/// Whether a certificate says more than another one of the same member.
+pub(crate) fn is_better(new: &Certificate, old: &Certificate) -> bool {
+    standing(new) > standing(old)
+}
+
+fn member(engine: &Engine, queue: QueueId, host: HostId) -> Option<Member> {
+    let certificate = certificate(engine, queue, host)?;
+    let value = |key: String| engine.value(Map::Root(Container::Members), &key);
+    let name = value(member_name_key(host));
+    let name = name
+        .as_ref()
+        .and_then(Scalar::as_text)
+        .filter(|name| !name.is_empty());
+    let left = value(member_left_key(host)).and_then(|left| left.as_flag());
+    Some(Member {
+        certificate,
+        name: name.map_or_else(|| host.fingerprint(), str::to_owned),
+        left: left.unwrap_or(false),
+    })
+}
+
+/// The map of a job. Ids are random; should two hosts have made one id, the map made first counts, so that nobody can
+/// hide a job behind a later one.
+pub(crate) fn job_map(engine: &Engine, job: JobId) -> Option<OpId> {
+    let values = engine.values(Map::Root(Container::of_job(job)), &job.to_string());
+    values.into_iter().find_map(|found| match found {
+        Found::Map(id) => Some(id),
+        Found::Scalar(_) | Found::Foreign => None,
+    })
+}
+
+#[derive(Default)]
+struct SetParts {
+    rank: Option<Rank>,
+    per_run: Option<u32>,
+    spec: Option<SetSpec>,
+}
+
+fn job(engine: &Engine, id: JobId, map: OpId) -> Option<Job> {
+    let mut fields = BTreeMap::new();
+    let mut sets: BTreeMap<SetId, SetParts> = BTreeMap::new();
+    for (key, value) in engine.entries(Map::Job(map)) {
+        match Entry::parse(Place::Job(id), &key) {
+            Some(Entry::JobField(_, field)) => {
+                fields.insert(field, value);
+            }
+            Some(Entry::JobSet(_, set, field)) => {
+                let parts = sets.entry(set).or_default();
+                match field {
+                    SetField::Rank => parts.rank = value.as_text().and_then(Rank::parse),
+                    SetField::PerRun => parts.per_run = count(&value),
+                    SetField::Spec => parts.spec = value.as_json(),
+                }
+            }
+            _ => {}
+        }
+    }
+    let flag = |field| {
+        fields
+            .get(&field)
+            .and_then(Scalar::as_flag)
+            .unwrap_or(false)
+    };
+    let sets = sets.into_iter().filter_map(|(id, parts)| {
+        Some(Set {
+            id,
+            rank: parts.rank?,
+            per_run: parts.per_run?,
+            spec: parts.spec?,
+        })
+    });
+    let mut sets: Vec<Set> = sets.collect();
+    sets.sort_by(|a, b| a.rank.cmp(&b.rank).then(a.id.cmp(&b.id)));
+    Some(Job {
+        id,
+        name: fields.get(&JobField::Name)?.as_text()?.to_owned(),
+        rank: Rank::parse(fields.get(&JobField::Rank)?.as_text()?)?,
+        copies: count(fields.get(&JobField::Copies)?)?,
+        together: flag(JobField::Together),
+        draft: flag(JobField::Draft),
+        held: flag(JobField::Held),
+        printers: fields.get(&JobField::Printers)?.as_json()?,
+        state: fields.get(&JobField::State)?.as_json()?,
+        submitter: map.author.host,
+        created: Timestamp(fields.get(&JobField::Created)?.as_number()?),
+        origin: fields.get(&JobField::Origin).and_then(Scalar::parse),
+        sets,
+    })
+}
+
+fn count(value: &Scalar) -> Option<u32> {
+    u32::try_from(value.as_number()?)
+        .ok()
+        .filter(|count| (1..=rules::COPIES_MAX).contains(count))
+}
+
+fn refresh_claim(snapshot: &mut Snapshot, engine: &Engine, id: ClaimId) {
+    let map = Map::Root(Container::of_copies(id.copy.job));
+    let values = engine.values(map, &claim_key(id));
+    let records: Vec<_> = values
+        .into_iter()
+        .filter_map(|found| match found {
+            Found::Scalar(value) => value.as_json(),
+            Found::Map(_) | Found::Foreign => None,
+        })
+        .collect();
+    let Some(record) = strongest(records.iter()).cloned() else {
+        return;
+    };
+    let claims = snapshot.claims.entry(id.copy).or_default();
+    if let Some(claim) = claims.get_mut(&(id.attempt, id.host)) {
+        claim.record = record;
+        return;
+    }
+    // Runs that came before their claim were passed over.
+    let (from, to) = run_keys(id);
+    let runs = engine
+        .range(map, &from, &to)
+        .into_iter()
+        .filter_map(|(key, value)| {
+            match Entry::parse(Place::Genesis(Container::of_copies(id.copy.job)), &key)? {
+                Entry::Run(_, k) => Some((k, value.as_json()?)),
+                _ => None,
+            }
+        });
+    let claim = Claim {
+        host: id.host,
+        attempt: id.attempt,
+        record,
+        runs: runs.collect(),
+    };
+    claims.insert((id.attempt, id.host), claim);
+}
+
+fn refresh_run(snapshot: &mut Snapshot, engine: &Engine, id: ClaimId, k: u32) {
+    let claim = snapshot
+        .claims
+        .get_mut(&id.copy)
+        .and_then(|claims| claims.get_mut(&(id.attempt, id.host)));
+    let Some(claim) = claim else { return };
+    let map = Map::Root(Container::of_copies(id.copy.job));
+    let record = engine.value(map, &run_key(id, k));
+    match record.and_then(|record| record.as_json()) {
+        Some(record) => claim.runs.insert(k, record),
+        None => claim.runs.remove(&k),
+    };
+}

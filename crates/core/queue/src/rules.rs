@@ -1,0 +1,296 @@
+//! Who may write which entry, and which values it takes: the rules that every host applies to every change.
+//!
+//! A verdict depends on the change and its causal past only, never on what else a host has received: otherwise two
+//! hosts would admit different changes and never agree again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    Certificate, ClaimRecord, HostId, JobId, JobState, PrinterRecord, QueueId, Rank, Refusal, Role,
+    RunRecord, SetId, SetSpec, Voters,
+    change::{Action, Scalar},
+    schema::{EPOCH, Entry, FORMAT, JOB_KEYS, JobField, Meta, SetField},
+};
+
+/// Most copies of a job, and most prints of a set per copy.
+pub const COPIES_MAX: u32 = 999_999;
+/// Most bytes of the name of a queue, a job, a member or a printer.
+pub const NAME_BYTES_MAX: usize = 200;
+/// Most sets of a job.
+pub const SETS_MAX: usize = 256;
+/// Most printers that a job names.
+const JOB_PRINTERS_MAX: usize = 256;
+/// Most bytes of each: `host/name`.
+const JOB_PRINTER_BYTES_MAX: usize = 2 * NAME_BYTES_MAX + 1;
+/// Most alternatives of a set.
+const ALTERNATIVES_MAX: usize = 64;
+
+/// What an entry said before, as far as a rule asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fact {
+    /// Nothing that a rule needs.
+    Plain,
+    Certificate(Box<Certificate>),
+    Claim(Box<ClaimRecord>),
+}
+
+/// One write, with what its rule asks for.
+pub(crate) struct Write<'a> {
+    pub(crate) queue: QueueId,
+    /// Who writes, with the best role that a certificate in its past gives; `None` without one.
+    pub(crate) host: HostId,
+    pub(crate) role: Option<Role>,
+    pub(crate) entry: &'a Entry,
+    pub(crate) action: &'a Action,
+    /// What it replaces; several after concurrent writes.
+    pub(crate) before: &'a [&'a Fact],
+    /// For the parts of a job.
+    pub(crate) job: Option<JobPart>,
+}
+
+/// The job that a write is a part of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JobPart {
+    /// Who made it.
+    pub(crate) submitter: HostId,
+    /// The same change makes it.
+    pub(crate) is_new: bool,
+}
+
+impl Write<'_> {
+    /// Judges one write.
+    pub(crate) fn judge(&self) -> Result<(), Refusal> {
+        self.is_permitted()?;
+        match self.action {
+            Action::MakeMap => match self.entry {
+                Entry::Job(_) if self.before.is_empty() => Ok(()),
+                _ => Err(Refusal::Schema),
+            },
+            // Only what says nothing to anybody when it is gone: a setting falls back to its default, a request
+            // is taken back by who asked. Everything else has a state that says so.
+            Action::Delete => match self.entry {
+                Entry::Setting | Entry::Request(_) if !self.before.is_empty() => Ok(()),
+                _ => Err(Refusal::NotPermitted),
+            },
+            Action::Put(value) => self.judge_value(value),
+        }
+    }
+
+    fn is_permitted(&self) -> Result<(), Refusal> {
+        let role = self.role.ok_or(Refusal::UnknownAuthor)?;
+        let permitted = match self.entry {
+            Entry::Meta(_) | Entry::Setting => role >= Role::Admin,
+            // It proves itself; whether it is better than the one before is asked with its value.
+            Entry::Certificate(_) => true,
+            Entry::MemberName(host) | Entry::MemberLeft(host) | Entry::MemberOther(host) => {
+                *host == self.host
+            }
+            Entry::Group => role >= Role::Operator,
+            Entry::Request(host) => *host == self.host && role >= Role::Submitter,
+            Entry::Printer(printer) => printer.host == self.host && role >= Role::Printer,
+            Entry::Job(_) => role >= Role::Submitter,
+            Entry::JobField(..) | Entry::JobSet(..) | Entry::JobOther(_) => {
+                self.job.is_some_and(|job| job.submitter == self.host) && role >= Role::Submitter
+                    || role >= Role::Operator
+            }
+            Entry::Claim(id) | Entry::Run(id, _) | Entry::ClaimOther(id) => {
+                id.host == self.host && role >= Role::Printer
+            }
+        };
+        if permitted {
+            Ok(())
+        } else {
+            Err(Refusal::NotPermitted)
+        }
+    }
+
+    fn judge_value(&self, value: &Scalar) -> Result<(), Refusal> {
+        let schema = |good: Option<bool>| match good {
+            Some(true) => Ok(()),
+            Some(false) | None => Err(Refusal::Schema),
+        };
+        match self.entry {
+            Entry::Meta(meta) => schema(is_meta(*meta, value, self.queue)),
+            Entry::Setting
+            | Entry::Group
+            | Entry::Request(_)
+            | Entry::MemberOther(_)
+            | Entry::JobOther(_)
+            | Entry::ClaimOther(_) => Ok(()),
+            Entry::Certificate(member) => {
+                let certificate = certificate(value, *member, self.queue).ok_or(Refusal::Schema)?;
+                let better = |old: &&Fact| match old {
+                    Fact::Certificate(old) => standing(old) < standing(&certificate),
+                    Fact::Plain | Fact::Claim(_) => true,
+                };
+                if self.before.iter().all(better) {
+                    Ok(())
+                } else {
+                    Err(Refusal::NotPermitted)
+                }
+            }
+            Entry::MemberName(_) => schema(value.as_text().map(is_name)),
+            Entry::MemberLeft(_) => schema(value.as_flag().map(|_| true)),
+            Entry::Printer(printer) => schema(
+                value
+                    .as_json::<PrinterRecord>()
+                    .map(|_| is_name(&printer.name)),
+            ),
+            Entry::Job(_) => Err(Refusal::Schema),
+            Entry::JobField(_, field) => {
+                let JobPart { is_new, .. } = self.job.ok_or(Refusal::MissingObject)?;
+                let fixed = matches!(
+                    field,
+                    JobField::Submitter | JobField::Created | JobField::Origin
+                );
+                if fixed && !is_new {
+                    return Err(Refusal::NotPermitted);
+                }
+                schema(is_job_field(*field, value, self.host))
+            }
+            Entry::JobSet(_, _, field) => {
+                let JobPart { is_new, .. } = self.job.ok_or(Refusal::MissingObject)?;
+                if *field == SetField::Spec && !is_new {
+                    return Err(Refusal::NotPermitted);
+                }
+                // A set is made whole, with its job.
+                let exists = is_new || !self.before.is_empty();
+                schema(is_set_field(*field, value).map(|good| good && exists))
+            }
+            Entry::Claim(id) => {
+                let record: ClaimRecord = value.as_json().ok_or(Refusal::Schema)?;
+                let own = record.ballot.host == id.host && record.ballot.printer == record.printer;
+                schema(Some(own && is_name(&record.printer)))?;
+                let now = strongest(self.before.iter().filter_map(|fact| match fact {
+                    Fact::Claim(record) => Some(record.as_ref()),
+                    Fact::Plain | Fact::Certificate(_) => None,
+                }));
+                if now.is_none_or(|now| now.allows(&record)) {
+                    Ok(())
+                } else {
+                    Err(Refusal::NotPermitted)
+                }
+            }
+            Entry::Run(..) => schema(value.as_json::<RunRecord>().map(|_| true)),
+        }
+    }
+}
+
+/// Reads a certificate that is valid for its place.
+pub(crate) fn certificate(value: &Scalar, member: HostId, queue: QueueId) -> Option<Certificate> {
+    value
+        .as_json::<Certificate>()
+        .filter(|certificate| certificate.member == member && certificate.is_valid_for(queue))
+}
+
+/// Orders valid certificates of one member: the highest role, then the earliest; the signature breaks ties.
+pub(crate) fn standing(certificate: &Certificate) -> impl Ord + use<> {
+    (
+        certificate.role,
+        std::cmp::Reverse(certificate.issued),
+        certificate.signature,
+    )
+}
+
+/// Of claim records that one host wrote concurrently (two boots from one backup), the one that counts: what has begun
+/// outweighs what has not, then the higher ballot, then the higher state. The last one wins a tie.
+pub(crate) fn strongest<'a>(
+    records: impl Iterator<Item = &'a ClaimRecord>,
+) -> Option<&'a ClaimRecord> {
+    records.max_by(|a, b| {
+        let weight = |record: &ClaimRecord| record.state.is_begun() || record.state.is_over();
+        (weight(a), &a.ballot, a.state).cmp(&(weight(b), &b.ballot, b.state))
+    })
+}
+
+fn is_name(name: &str) -> bool {
+    name.len() <= NAME_BYTES_MAX
+}
+
+fn is_meta(meta: Meta, value: &Scalar, queue: QueueId) -> Option<bool> {
+    Some(match meta {
+        Meta::Format => value.as_number()? == FORMAT,
+        Meta::MinWriter => value.as_number().is_some(),
+        Meta::Queue => *value == Scalar::Bytes(queue.0.to_vec()),
+        Meta::Epoch => value.as_number()? == EPOCH,
+        Meta::Name => is_name(value.as_text()?),
+        Meta::Voters => {
+            let voters: Voters = value.as_json()?;
+            let hosts: BTreeSet<&HostId> = voters.hosts.iter().collect();
+            matches!(hosts.len(), 1 | 3 | 5) && hosts.len() == voters.hosts.len()
+        }
+        Meta::Other => true,
+    })
+}
+
+fn is_count(value: &Scalar) -> Option<bool> {
+    Some((1..=u64::from(COPIES_MAX)).contains(&value.as_number()?))
+}
+
+fn is_job_field(field: JobField, value: &Scalar, writer: HostId) -> Option<bool> {
+    Some(match field {
+        JobField::Name => is_name(value.as_text()?),
+        JobField::Rank => Rank::parse(value.as_text()?).is_some(),
+        JobField::Copies => is_count(value)?,
+        JobField::Together | JobField::Draft | JobField::Held => value.as_flag().is_some(),
+        JobField::Printers => {
+            let printers: Vec<String> = value.as_json()?;
+            printers.len() <= JOB_PRINTERS_MAX
+                && printers
+                    .iter()
+                    .all(|name| name.len() <= JOB_PRINTER_BYTES_MAX)
+        }
+        JobField::State => match value.as_json()? {
+            JobState::Open => true,
+            JobState::Cancelled { by, .. } | JobState::Moved { by, .. } => by == writer,
+        },
+        JobField::Submitter => value.parse::<HostId>()? == writer,
+        JobField::Created => value.as_number().is_some(),
+        JobField::Origin => value.parse::<JobId>().is_some(),
+    })
+}
+
+fn is_set_field(field: SetField, value: &Scalar) -> Option<bool> {
+    Some(match field {
+        SetField::Rank => Rank::parse(value.as_text()?).is_some(),
+        SetField::PerRun => is_count(value)?,
+        SetField::Spec => {
+            let spec: SetSpec = value.as_json()?;
+            (1..=ALTERNATIVES_MAX).contains(&spec.files.len())
+        }
+    })
+}
+
+/// A job that one change makes: it must come whole.
+#[derive(Default)]
+pub(crate) struct NewJob {
+    fields: BTreeSet<JobField>,
+    sets: BTreeMap<SetId, BTreeSet<SetField>>,
+}
+
+impl NewJob {
+    pub(crate) fn put(&mut self, entry: &Entry) {
+        match entry {
+            Entry::JobField(_, field) => {
+                self.fields.insert(*field);
+            }
+            Entry::JobSet(_, set, field) => {
+                self.sets.entry(*set).or_default().insert(*field);
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn judge(&self) -> Result<(), Refusal> {
+        let missing = JOB_KEYS
+            .iter()
+            .filter(|(_, field)| *field != JobField::Origin && !self.fields.contains(field));
+        if missing.count() > 0 || self.sets.is_empty() || self.sets.values().any(|f| f.len() != 3) {
+            Err(Refusal::Schema)
+        } else if self.sets.len() > SETS_MAX {
+            Err(Refusal::TooLarge)
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What is not in the document but decides too: who can be reached, and which claims have lapsed.
+
+use std::collections::BTreeSet;
+
+use printmesh_queue::{CopyId, FileHash, HostId, Job, PrinterId, Snapshot, Voters};
+
+/// What one host sees of a queue's members right now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// The own host.
+    pub me: HostId,
+    /// Hosts that can be reached, the own one included.
+    pub reachable: BTreeSet<HostId>,
+    /// Claims, by copy and attempt, whose holder has been silent for longer than the lease: they may be taken over.
+    pub lapsed: BTreeSet<(CopyId, u32)>,
+    /// Copies, by attempt, that the voters refused a moment ago: not asked for again just now.
+    pub refused: BTreeSet<(CopyId, u32)>,
+    /// Printers of the own host that work on something, in whatever queue.
+    pub busy: BTreeSet<PrinterId>,
+    /// Files that this host wants and that no reachable host has.
+    pub missing: BTreeSet<FileHash>,
+}
+
+impl Presence {
+    /// Returns what a host sees that is alone.
+    pub fn alone(me: HostId) -> Self {
+        Self {
+            me,
+            reachable: BTreeSet::from([me]),
+            lapsed: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            busy: BTreeSet::new(),
+            missing: BTreeSet::new(),
+        }
+    }
+
+    /// Returns the name of a file that keeps this host's printers from the job.
+    pub fn missing_file<'a>(&self, job: &'a Job) -> Option<&'a str> {
+        let mut files = job.sets.iter().filter_map(|set| set.spec.files.first());
+        files
+            .find(|file| self.missing.contains(&file.hash))
+            .map(|file| file.name.as_str())
+    }
+
+    /// Returns whether enough voters can be reached to decide a claim.
+    pub fn has_quorum(&self, voters: &Voters) -> bool {
+        let reachable = voters
+            .hosts
+            .iter()
+            .filter(|host| self.reachable.contains(host))
+            .count();
+        !voters.hosts.is_empty() && reachable >= voters.majority()
+    }
+
+    /// Returns whether a printer works on something, as far as this host can see.
+    ///
+    /// A copy whose end is unknown does not keep its printer busy: the bed, unknown as well, does.
+    pub fn is_busy(&self, snapshot: &Snapshot, printer: &PrinterId) -> bool {
+        self.busy.contains(printer)
+            || snapshot
+                .claims
+                .values()
+                .flat_map(|claims| claims.values())
+                .any(|claim| {
+                    claim.host == printer.host
+                        && claim.record.printer == printer.name
+                        && claim.record.state.is_active()
+                })
+    }
+}

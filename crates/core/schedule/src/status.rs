@@ -1,0 +1,220 @@
+//! The same questions asked for people: how a job stands, what a printer does, and why each of them waits.
+
+use printmesh_queue::{
+    Claim, ClaimState, CopyState, Job, JobState, PrinterId, RunResult, Snapshot,
+};
+
+use crate::{
+    Presence, Reason,
+    choice::{choose, fits, job_waits, machine_waits, open_copies, printer_waits, voters_away},
+};
+
+/// How a job stands, derived from its copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobStatus {
+    /// Not released.
+    Draft,
+    /// Held by a person, and nothing of it is being made.
+    Held,
+    /// Waits for a printer.
+    Queued,
+    /// A copy is claimed.
+    Claimed,
+    /// A copy's files are being fetched.
+    Fetching,
+    /// A copy is being printed.
+    Printing,
+    /// Nobody knows how a copy ended.
+    Unknown,
+    /// All copies are done.
+    Done,
+    /// No copy is left to make and at least one failed.
+    Failed,
+    /// Cancelled.
+    Cancelled,
+    /// Moved to another queue.
+    Moved,
+}
+
+impl JobStatus {
+    /// Returns the word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Held => "held",
+            Self::Queued => "queued",
+            Self::Claimed => "claimed",
+            Self::Fetching => "fetching",
+            Self::Printing => "printing",
+            Self::Unknown => "unknown",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Moved => "moved",
+        }
+    }
+
+    /// Returns whether nothing more will happen to it.
+    pub fn is_over(self) -> bool {
+        matches!(
+            self,
+            Self::Done | Self::Failed | Self::Cancelled | Self::Moved
+        )
+    }
+}
+
+/// Returns how a job stands.
+pub fn job_status(snapshot: &Snapshot, job: &Job) -> JobStatus {
+    match job.state {
+        JobState::Cancelled { .. } => return JobStatus::Cancelled,
+        JobState::Moved { .. } => return JobStatus::Moved,
+        JobState::Open => {}
+    }
+    let mut best = None;
+    let (mut open, mut failed) = (0, 0);
+    for (_, state) in snapshot.copies_of(job) {
+        let status = match state {
+            CopyState::Begun(claim) if claim.record.state == ClaimState::Unknown => {
+                Some((1, JobStatus::Unknown))
+            }
+            CopyState::Begun(_) => Some((4, JobStatus::Printing)),
+            CopyState::Claimed(claim) if claim.record.state == ClaimState::Fetching => {
+                Some((3, JobStatus::Fetching))
+            }
+            CopyState::Claimed(_) => Some((2, JobStatus::Claimed)),
+            CopyState::Open(_) => {
+                open += 1;
+                None
+            }
+            CopyState::Failed(_) => {
+                failed += 1;
+                None
+            }
+            CopyState::Done(_) => None,
+        };
+        if let Some((weight, status)) = status
+            && best.is_none_or(|(other, _)| weight > other)
+        {
+            best = Some((weight, status));
+        }
+    }
+    match best {
+        Some((_, status)) => status,
+        None if job.draft => JobStatus::Draft,
+        None if open > 0 && job.held => JobStatus::Held,
+        None if open > 0 => JobStatus::Queued,
+        None if failed > 0 => JobStatus::Failed,
+        None => JobStatus::Done,
+    }
+}
+
+/// Returns each printer of the queue and why it does not take the job's next copy now; `None` = it would.
+pub fn why(
+    snapshot: &Snapshot,
+    presence: &Presence,
+    job: &Job,
+) -> Vec<(PrinterId, Option<Reason>)> {
+    let whole = job_waits(job).or_else(|| {
+        let open = snapshot
+            .copies_of(job)
+            .any(|(_, state)| matches!(state, CopyState::Open(_) | CopyState::Claimed(_)));
+        (!open).then(|| no_copy_left(snapshot, job))
+    });
+    let ahead = open_copies(snapshot, presence)
+        .take_while(|(other, _)| other.id != job.id)
+        .count();
+    snapshot
+        .present_printers()
+        .map(|(id, record)| {
+            let reason = whole
+                .clone()
+                .or_else(|| fits(snapshot, presence, job, id))
+                .or_else(|| printer_waits(snapshot, presence, id, record))
+                .or_else(|| {
+                    (!presence.has_quorum(&snapshot.voters))
+                        .then(|| voters_away(snapshot, presence))
+                })
+                .or_else(|| match choose(snapshot, presence, id) {
+                    Ok(open) if open.copy.job == job.id => None,
+                    Ok(_) => Some(Reason::QueueOrder {
+                        ahead: ahead.max(1),
+                    }),
+                    Err(reason) => Some(reason),
+                });
+            (id.clone(), reason)
+        })
+        .collect()
+}
+
+fn no_copy_left(snapshot: &Snapshot, job: &Job) -> Reason {
+    let mut reason = Reason::NoCopyLeft;
+    for (_, state) in snapshot.copies_of(job) {
+        match state {
+            CopyState::Failed(_) => return Reason::CopyFailed,
+            CopyState::Begun(claim) if claim.record.state == ClaimState::Unknown => {
+                reason = Reason::CopyUnknown;
+            }
+            _ => {}
+        }
+    }
+    reason
+}
+
+/// What a printer does, as the whole queue can see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PrinterStatus<'a> {
+    /// Its host cannot be reached: what it does is not known.
+    HostAway,
+    /// Works on a copy.
+    Working(printmesh_queue::CopyId, &'a Claim),
+    /// A person must look before it does anything.
+    NeedsPerson(Reason),
+    /// Takes no work, or has none.
+    Waiting(Reason),
+    /// Free, and about to claim.
+    Free,
+}
+
+/// Returns what a printer does in one queue.
+pub fn printer_status<'a>(
+    snapshot: &'a Snapshot,
+    presence: &Presence,
+    id: &PrinterId,
+) -> PrinterStatus<'a> {
+    let working = snapshot.claims.iter().find_map(|(copy, claims)| {
+        claims
+            .values()
+            .find(|claim| {
+                claim.host == id.host
+                    && claim.record.printer == id.name
+                    && claim.record.state.is_active()
+            })
+            .map(|claim| (*copy, claim))
+    });
+    if !presence.reachable.contains(&id.host) {
+        return PrinterStatus::HostAway;
+    }
+    if let Some((copy, claim)) = working {
+        return PrinterStatus::Working(copy, claim);
+    }
+    let machine = snapshot.printers.get(id).and_then(machine_waits);
+    match machine {
+        Some(reason @ (Reason::BedNotClear | Reason::BedUnknown | Reason::PrinterFault { .. })) => {
+            PrinterStatus::NeedsPerson(reason)
+        }
+        Some(reason) => PrinterStatus::Waiting(reason),
+        None => match choose(snapshot, presence, id) {
+            Ok(_) => PrinterStatus::Free,
+            Err(reason) => PrinterStatus::Waiting(reason),
+        },
+    }
+}
+
+/// Good runs of one set over all copies of a job.
+pub fn good_runs_of_set(snapshot: &Snapshot, job: &Job, set: printmesh_queue::SetId) -> u32 {
+    (0..job.units())
+        .flat_map(|index| snapshot.claims_of(printmesh_queue::CopyId { job: job.id, index }))
+        .flat_map(|claim| claim.runs.values())
+        .filter(|run| run.set == set && run.result == RunResult::Ok)
+        .count() as u32
+}

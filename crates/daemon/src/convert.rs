@@ -1,0 +1,591 @@
+//! The core's values in the words of the API. No rule lives here.
+
+use printmesh_api::reply;
+use printmesh_node::{Event, Node, QueueView, claim_word, listed_jobs};
+use printmesh_queue::{
+    Bed, ClaimState, CopyId, HostId, Job, JobId, JobState, PrinterId, QueueId, RunResult, Timestamp,
+};
+use printmesh_schedule::{
+    JobStatus, PrinterStatus, Reason, good_runs_of_set, job_status, printer_status, why,
+};
+
+use crate::clock::rfc3339;
+
+pub(crate) fn event(node: &Node, seq: u64, event: Event) -> reply::Event {
+    let printer = event.printer.as_ref().map(|id| full_name(node, id));
+    reply::Event {
+        seq,
+        time: rfc3339(crate::clock::now().wall),
+        kind: event.kind.to_owned(),
+        queue: event.queue,
+        job: event.job.as_ref().map(|(id, _)| id.to_string()),
+        job_name: event.job.map(|(_, name)| name),
+        copy: event.copy.map(|copy| copy.index + 1),
+        printer: printer.or_else(|| event.host.map(|host| node.visible_host_name(host))),
+        state: event.state,
+        progress: event.progress,
+        left_s: event.left_s,
+        text: event.text,
+    }
+}
+
+fn full_name(node: &Node, id: &PrinterId) -> String {
+    format!("{}/{}", node.visible_host_name(id.host), id.name)
+}
+
+/// How much of the mesh this host can see right now.
+pub(crate) fn sync(node: &Node) -> reply::Sync {
+    let mut hosts = std::collections::BTreeSet::new();
+    for (_, queue) in node.queues() {
+        hosts.extend(queue.snapshot.present_members().map(|(host, _)| *host));
+    }
+    hosts.remove(&node.me());
+    let (here, away): (Vec<HostId>, Vec<HostId>) = hosts
+        .into_iter()
+        .partition(|host| node.link(*host).connected);
+    reply::Sync {
+        peers_connected: here.len() as u32,
+        peers_known: (here.len() + away.len()) as u32,
+        away: away
+            .into_iter()
+            .map(|host| node.visible_host_name(host))
+            .collect(),
+    }
+}
+
+pub(crate) fn list<T>(node: &Node, items: Vec<T>) -> reply::List<T> {
+    reply::List {
+        as_of: rfc3339(crate::clock::now().wall),
+        sync: sync(node),
+        items,
+    }
+}
+
+pub(crate) fn status(node: &Node) -> reply::Status {
+    let printers = printers(node);
+    let queues = queues(node);
+    let mut needs_you = Vec::new();
+    for printer in printers.iter().filter(|printer| printer.mine) {
+        let name = &printer.name;
+        let need = match printer.reason.as_deref() {
+            Some("bed-not-clear") => Some(format!("clear the bed of {name}")),
+            Some("bed-unknown") => Some(format!("look at {name}: is its bed clear?")),
+            Some("printer-fault") => Some(format!(
+                "{name} halted: {}",
+                printer.reason_text.as_deref().unwrap_or("")
+            )),
+            _ => None,
+        };
+        if let Some(text) = need {
+            needs_you.push(reply::Need {
+                text,
+                command: format!("printmesh printer ready {name}"),
+            });
+        }
+    }
+    for queue in &queues {
+        for asking in &queue.asking {
+            needs_you.push(reply::Need {
+                text: format!(
+                    "{} asks to join {} (code {})",
+                    asking.host, queue.name, asking.code
+                ),
+                command: format!("printmesh member approve {} {}", queue.name, asking.host),
+            });
+        }
+    }
+    reply::Status {
+        as_of: rfc3339(crate::clock::now().wall),
+        sync: sync(node),
+        host: node.name().to_owned(),
+        fingerprint: node.me().fingerprint(),
+        queues,
+        printers,
+        needs_you,
+    }
+}
+
+pub(crate) fn queues(node: &Node) -> Vec<reply::Queue> {
+    let named = node.queues().into_iter().enumerate();
+    named
+        .map(|(place, (name, view))| queue(node, place, name, view))
+        .collect()
+}
+
+fn queue(node: &Node, place: usize, name: String, view: QueueView<'_>) -> reply::Queue {
+    let snapshot = view.snapshot;
+    let presence = node.presence_in(view.id);
+    let jobs = listed_jobs(snapshot);
+    let copies_open = jobs
+        .iter()
+        .map(|job| {
+            let done = snapshot
+                .copies_of(job)
+                .filter(|(_, state)| matches!(state, printmesh_queue::CopyState::Done(_)));
+            job.units() - done.count() as u32
+        })
+        .sum();
+    let me = snapshot.members.get(&node.me());
+    reply::Queue {
+        id: view.id.to_string(),
+        sort: if view.local { "local" } else { "network" }.to_owned(),
+        strategy: "in-order".to_owned(),
+        position: place as u32 + 1,
+        role: me
+            .map_or("-", |member| member.certificate.role.word())
+            .to_owned(),
+        holds_key: view.holds_key,
+        jobs_open: jobs.len() as u32,
+        copies_open,
+        voters: snapshot
+            .voters
+            .hosts
+            .iter()
+            .map(|host| snapshot.host_name(*host))
+            .collect(),
+        voters_reachable: presence.has_quorum(&snapshot.voters),
+        members: peers(node, &view),
+        asking: node
+            .asking()
+            .filter(|(_, asking)| asking.queue == view.id)
+            .map(|(host, asking)| reply::Asking {
+                host: asking.name.clone(),
+                fingerprint: host.fingerprint(),
+                code: asking.code.clone(),
+            })
+            .collect(),
+        name,
+    }
+}
+
+pub(crate) fn queue_named(node: &Node, id: QueueId) -> Option<reply::Queue> {
+    let mut named = node.queues().into_iter().enumerate();
+    let (place, (name, view)) = named.find(|(_, (_, view))| view.id == id)?;
+    Some(queue(node, place, name, view))
+}
+
+pub(crate) fn peers(node: &Node, view: &QueueView<'_>) -> Vec<reply::Peer> {
+    let snapshot = view.snapshot;
+    let members = snapshot.present_members().map(|(host, member)| {
+        let link = node.link(*host);
+        let me = *host == node.me();
+        let word = match (link.connected, link.incompatible) {
+            (true, _) => "connected",
+            (false, true) => "incompatible",
+            (false, false) => "away",
+        };
+        let of_host = snapshot
+            .present_printers()
+            .filter(|(id, _)| id.host == *host);
+        reply::Peer {
+            host: member.name.clone(),
+            fingerprint: host.fingerprint(),
+            key: host.to_string(),
+            role: member.certificate.role.word().to_owned(),
+            me,
+            link: word.to_owned(),
+            address: link
+                .address
+                .filter(|_| link.connected && !me)
+                .map(|address| address.to_string()),
+            version: if me {
+                Some(env!("CARGO_PKG_VERSION").to_owned())
+            } else {
+                link.software
+            },
+            note: link.note,
+            last_seen: link.last_seen.filter(|_| !me).map(rfc3339),
+            printers: of_host.map(|(id, _)| printer(node, id)).collect(),
+        }
+    });
+    members.collect()
+}
+
+pub(crate) fn printers(node: &Node) -> Vec<reply::Printer> {
+    node.visible_printers()
+        .keys()
+        .map(|id| printer(node, id))
+        .collect()
+}
+
+/// A printer may be in several queues: it is shown by the one in which it works, else by the first that has it.
+pub(crate) fn printer(node: &Node, id: &PrinterId) -> reply::Printer {
+    type Shown<'a> = (
+        u8,
+        QueueView<'a>,
+        &'a printmesh_queue::PrinterRecord,
+        PrinterStatus<'a>,
+    );
+    let mut shown: Option<Shown<'_>> = None;
+    for (_, view) in node.queues() {
+        let Some(record) = view
+            .snapshot
+            .printers
+            .get(id)
+            .filter(|record| !record.removed)
+        else {
+            continue;
+        };
+        let status = printer_status(view.snapshot, &node.presence_in(view.id), id);
+        let weight = match status {
+            PrinterStatus::Working(..) => 4,
+            PrinterStatus::NeedsPerson(_) => 3,
+            PrinterStatus::Free => 2,
+            PrinterStatus::Waiting(_) => 1,
+            PrinterStatus::HostAway => 0,
+        };
+        if shown.as_ref().is_none_or(|(other, ..)| weight > *other) {
+            shown = Some((weight, view, record, status));
+        }
+    }
+    let own = node
+        .own_printers_view()
+        .remove(id.name.as_str())
+        .filter(|_| id.host == node.me());
+    let Some((_, view, record, status)) = shown else {
+        return bare_printer(node, id, own.as_ref());
+    };
+    let progress = node.progress_of(id);
+    let (state, job, reason): (&str, Option<&Job>, Option<Reason>) = match status {
+        PrinterStatus::HostAway => ("host-away", None, Some(Reason::HostAway)),
+        PrinterStatus::Working(copy, claim) => {
+            let word = match claim.record.state {
+                ClaimState::Fetching => "fetching",
+                ClaimState::Claimed | ClaimState::Staged => "claimed",
+                _ if record.bed == Bed::Clear => "claimed",
+                _ if own
+                    .as_ref()
+                    .is_some_and(|own| own.work.as_ref().is_some_and(|w| w.3 == "between")) =>
+                {
+                    "clear-bed"
+                }
+                _ => "printing",
+            };
+            let reason = (word == "clear-bed").then_some(Reason::BedNotClear);
+            (word, view.snapshot.jobs.get(&copy.job), reason)
+        }
+        PrinterStatus::NeedsPerson(reason) => {
+            let word = match reason {
+                Reason::BedNotClear => "clear-bed",
+                Reason::BedUnknown => "unknown",
+                _ => "fault",
+            };
+            (word, None, Some(reason))
+        }
+        PrinterStatus::Waiting(reason) => {
+            let word = match reason {
+                Reason::PrinterOffline => "offline",
+                Reason::PrinterPaused { .. } => "paused",
+                _ => "idle",
+            };
+            (word, None, Some(reason))
+        }
+        PrinterStatus::Free => ("idle", None, None),
+    };
+    let offline = own.as_ref().and_then(|own| own.offline_note.clone());
+    reply::Printer {
+        name: id.name.clone(),
+        host: node.visible_host_name(id.host),
+        mine: id.host == node.me(),
+        at: own.map(|own| own.at),
+        state: state.to_owned(),
+        bed: record.bed.word().to_owned(),
+        autoprint: record.autoprint,
+        paused: record.paused.clone(),
+        job: job.map(|job| job.name.clone()),
+        job_id: job.map(|job| job.id.to_string()),
+        progress: progress
+            .filter(|_| job.is_some())
+            .and_then(|progress| progress.fraction),
+        left_s: progress
+            .filter(|_| job.is_some())
+            .and_then(|progress| progress.left_s),
+        reason_text: match (&reason, offline) {
+            (Some(Reason::PrinterOffline), Some(note)) => Some(note),
+            (Some(reason), _) => Some(reason.text()),
+            (None, _) => None,
+        },
+        reason: reason.map(|reason| reason.code().to_owned()),
+        firmware: record.machine.clone(),
+    }
+}
+
+/// A printer that no queue has announced yet.
+fn bare_printer(
+    node: &Node,
+    id: &PrinterId,
+    own: Option<&printmesh_node::OwnPrinter>,
+) -> reply::Printer {
+    reply::Printer {
+        name: id.name.clone(),
+        host: node.visible_host_name(id.host),
+        mine: id.host == node.me(),
+        at: own.map(|own| own.at.clone()),
+        state: if own.is_some_and(|own| own.online) {
+            "idle"
+        } else {
+            "offline"
+        }
+        .to_owned(),
+        bed: own.map_or(Bed::Unknown, |own| own.bed).word().to_owned(),
+        autoprint: false,
+        paused: None,
+        job: None,
+        job_id: None,
+        progress: None,
+        left_s: None,
+        reason: None,
+        reason_text: None,
+        firmware: None,
+    }
+}
+
+/// Jobs as `jobs` lists them: by queue in the host's order, or what is over when the archive is asked for.
+pub(crate) fn jobs(
+    node: &Node,
+    queue: Option<QueueId>,
+    archive: bool,
+    all: bool,
+) -> Vec<reply::Job> {
+    let mut rows = Vec::new();
+    for (name, view) in node.queues() {
+        if queue.is_some_and(|wanted| wanted != view.id) {
+            continue;
+        }
+        let open = listed_jobs(view.snapshot);
+        if !archive {
+            rows.extend(open.iter().map(|job| self::job(node, &name, &view, job)));
+        }
+        if archive || all {
+            let mut over: Vec<&Job> = view
+                .snapshot
+                .jobs
+                .values()
+                .filter(|job| job_status(view.snapshot, job).is_over())
+                .collect();
+            over.sort_by_key(|job| (std::cmp::Reverse(job.created), job.id));
+            rows.extend(
+                over.into_iter()
+                    .map(|job| self::job(node, &name, &view, job)),
+            );
+        }
+    }
+    rows
+}
+
+pub(crate) fn job_by_id(node: &Node, queue: QueueId, job: JobId) -> Option<reply::Job> {
+    let (name, view) = node
+        .queues()
+        .into_iter()
+        .find(|(_, view)| view.id == queue)?;
+    let found = view.snapshot.jobs.get(&job)?;
+    Some(self::job(node, &name, &view, found))
+}
+
+fn job(node: &Node, queue: &str, view: &QueueView<'_>, job: &Job) -> reply::Job {
+    let snapshot = view.snapshot;
+    let status = job_status(snapshot, job);
+    let position = listed_jobs(snapshot)
+        .iter()
+        .position(|other| other.id == job.id);
+    let reasons = if status.is_over() {
+        Vec::new()
+    } else {
+        why(snapshot, &node.presence_in(view.id), job)
+    };
+    let waits = matches!(
+        status,
+        JobStatus::Draft
+            | JobStatus::Held
+            | JobStatus::Queued
+            | JobStatus::Unknown
+            | JobStatus::Failed
+    );
+    let first = first_reason(status, &reasons).filter(|_| waits);
+    let copies_done = snapshot
+        .copies_of(job)
+        .filter(|(_, state)| matches!(state, printmesh_queue::CopyState::Done(_)))
+        .count() as u32;
+    reply::Job {
+        id: job.id.to_string(),
+        unique_prefix: node.unique_prefix(job.id) as u32,
+        queue: queue.to_owned(),
+        position: position.map(|at| at as u32 + 1),
+        name: job.name.clone(),
+        state: status.word().to_owned(),
+        reason: first.as_ref().map(|reason| reason.code().to_owned()),
+        reason_text: first.as_ref().map(Reason::text),
+        copies: job.copies,
+        copies_done: if job.together {
+            copies_done * job.copies
+        } else {
+            copies_done
+        },
+        together: job.together,
+        printers: job.printers.clone(),
+        submitter: snapshot.host_name(job.submitter),
+        created_at: rfc3339(job.created),
+        sets: job
+            .sets
+            .iter()
+            .map(|set| self::set(node, view, job, set))
+            .collect(),
+        claims: claims(node, view, job),
+        why: reasons
+            .into_iter()
+            .map(|(id, reason)| why_row(node, &id, reason))
+            .collect(),
+        moved_to: match job.state {
+            JobState::Moved { to, .. } => Some(to.to_string()),
+            JobState::Open | JobState::Cancelled { .. } => {
+                job.origin.map(|origin| origin.to_string())
+            }
+        },
+    }
+}
+
+fn first_reason(status: JobStatus, reasons: &[(PrinterId, Option<Reason>)]) -> Option<Reason> {
+    match status {
+        JobStatus::Draft => Some(Reason::Draft),
+        JobStatus::Held => Some(Reason::Held),
+        JobStatus::Unknown => Some(Reason::CopyUnknown),
+        JobStatus::Failed => Some(Reason::CopyFailed),
+        _ if reasons.is_empty() => Some(Reason::NoPrinter),
+        // A printer that is free claims at once; until then the most hopeful printer says why it waits.
+        _ => {
+            let mut waiting: Vec<&Reason> = reasons
+                .iter()
+                .filter_map(|(_, reason)| reason.as_ref())
+                .collect();
+            waiting.sort_by_key(|reason| hope(reason));
+            waiting.first().map(|reason| (*reason).clone())
+        }
+    }
+}
+
+/// Orders reasons by how soon they pass: the least is shown for the job as a whole.
+fn hope(reason: &Reason) -> u8 {
+    match reason {
+        Reason::VotersAway { .. } | Reason::NotSynced => 0,
+        Reason::FileMissing { .. } => 1,
+        Reason::Busy | Reason::QueueOrder { .. } | Reason::Contended => 2,
+        Reason::BedNotClear | Reason::BedUnknown => 3,
+        Reason::AutoprintOff | Reason::PrinterPaused { .. } => 4,
+        Reason::PrinterFault { .. } | Reason::PrinterOffline => 5,
+        Reason::HostAway => 6,
+        Reason::PinnedElsewhere | Reason::Role => 7,
+        Reason::Draft
+        | Reason::Held
+        | Reason::NotQueued
+        | Reason::NoCopyLeft
+        | Reason::CopyFailed
+        | Reason::CopyUnknown
+        | Reason::NoPrinter
+        | Reason::QueueEmpty => 8,
+    }
+}
+
+fn why_row(node: &Node, id: &PrinterId, reason: Option<Reason>) -> reply::Why {
+    let mine = id.host == node.me();
+    let fix = match &reason {
+        Some(Reason::BedNotClear | Reason::BedUnknown | Reason::PrinterFault { .. }) if mine => {
+            Some(format!("printmesh printer ready {}", id.name))
+        }
+        Some(Reason::AutoprintOff) if mine => Some(format!("printmesh autoprint on {}", id.name)),
+        Some(Reason::PrinterPaused { .. }) if mine => {
+            Some(format!("printmesh printer resume {}", id.name))
+        }
+        _ => None,
+    };
+    reply::Why {
+        printer: full_name(node, id),
+        code: reason.as_ref().map_or("free", Reason::code).to_owned(),
+        text: reason.map_or_else(|| "free".to_owned(), |reason| reason.text()),
+        fix,
+    }
+}
+
+fn set(node: &Node, view: &QueueView<'_>, job: &Job, set: &printmesh_queue::Set) -> reply::Set {
+    let file = &set.spec.files[0];
+    reply::Set {
+        id: set.id.to_string(),
+        file_name: file.name.clone(),
+        hash: file.hash.to_string(),
+        bytes: file.size,
+        per_run: set.per_run,
+        done: good_runs_of_set(view.snapshot, job, set.id),
+        estimate_s: file.estimate_s,
+        material: file.material.clone(),
+        slicer: file.slicer.clone(),
+        here: node.has_file(file.hash),
+        path: node.import_path(job.id, set.id).map(str::to_owned),
+    }
+}
+
+fn claims(node: &Node, view: &QueueView<'_>, job: &Job) -> Vec<reply::Claim> {
+    let snapshot = view.snapshot;
+    let mut rows = Vec::new();
+    for index in 0..job.units() {
+        let copy = CopyId { job: job.id, index };
+        for claim in snapshot.claims_of(copy) {
+            let printer = PrinterId {
+                host: claim.host,
+                name: claim.record.printer.clone(),
+            };
+            let active = claim.record.state.is_active();
+            let progress = node
+                .progress_of(&printer)
+                .filter(|p| active && p.copy == copy);
+            rows.push(reply::Claim {
+                copy: index + 1,
+                attempt: claim.attempt + 1,
+                host: snapshot.host_name(claim.host),
+                printer: claim.record.printer.clone(),
+                state: claim_word(claim.record.state).to_owned(),
+                progress: progress.and_then(|progress| progress.fraction),
+                left_s: progress.and_then(|progress| progress.left_s),
+                note: claim.record.note.clone(),
+                at: rfc3339(claim.record.at),
+            });
+        }
+    }
+    rows
+}
+
+pub(crate) fn history(
+    node: &Node,
+    queue: Option<&str>,
+    printer: Option<&str>,
+    limit: usize,
+) -> Vec<reply::HistoryRow> {
+    let rows = node.history().into_iter().filter(|row| {
+        let full = format!("{}/{}", row.host_name, row.printer.name);
+        queue.is_none_or(|queue| row.queue == queue)
+            && printer.is_none_or(|printer| row.printer.name == printer || full == printer)
+    });
+    let limit = if limit == 0 { usize::MAX } else { limit };
+    rows.take(limit)
+        .map(|row| reply::HistoryRow {
+            at: rfc3339(row.ended.unwrap_or(row.started)),
+            queue: row.queue,
+            job_id: row.job.to_string(),
+            job: row.job_name,
+            copy: row.copy + 1,
+            file_name: row.file_name,
+            host: row.host_name,
+            printer: row.printer.name,
+            result: match row.result {
+                RunResult::Started => "started",
+                RunResult::Ok => "ok",
+                RunResult::Failed => "failed",
+                RunResult::Aborted => "aborted",
+                RunResult::Unknown => "unknown",
+            }
+            .to_owned(),
+            note: row.note,
+            took_s: row
+                .ended
+                .map(|ended: Timestamp| ended.seconds_since(row.started)),
+        })
+        .collect()
+}

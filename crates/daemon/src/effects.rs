@@ -1,0 +1,168 @@
+//! Carries effects out. Nothing here decides: every result goes back to the mind as an input.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use printmesh_net::{Files, Net, PeerKey};
+use printmesh_node::{Effect, FetchFailure, Input, Node};
+use printmesh_queue::{FileHash, HostId};
+use printmesh_store::Imports;
+use tokio::sync::broadcast;
+
+use crate::{convert, mind::Mind, printers::Printers, problems};
+
+/// What effects need.
+pub(crate) struct Effects {
+    pub(crate) mind: Mind,
+    pub(crate) net: Net,
+    pub(crate) imports: Arc<Imports>,
+    pub(crate) printers: Printers,
+    pub(crate) events: broadcast::Sender<printmesh_api::reply::Event>,
+    pub(crate) told: u64,
+}
+
+impl Effects {
+    pub(crate) fn carry_out(&mut self, effect: Effect, node: &Node) {
+        match effect {
+            // Answered by the loop, which knows who asked.
+            Effect::Reply { .. } => {}
+            Effect::Tell(event) => {
+                self.told += 1;
+                let event = convert::event(node, self.told, event);
+                tracing::info!(target: "printmesh::events", kind = event.kind, job = event.job_name, printer = event.printer, state = event.state);
+                // Nobody listens most of the time.
+                self.events.send(event).ok();
+            }
+            Effect::Send { to, bytes } => self.net.send(peer(to), bytes),
+            Effect::SetPeers(peers) => {
+                let peers: BTreeMap<PeerKey, _> = peers
+                    .into_iter()
+                    .map(|(host, addresses)| (peer(host), addresses))
+                    .collect();
+                self.net.set_peers(peers);
+            }
+            Effect::Join {
+                attempt,
+                host,
+                addresses,
+            } => {
+                self.net.join(attempt, peer(host), addresses);
+            }
+            Effect::JoinSend {
+                conversation,
+                bytes,
+                last,
+            } => {
+                self.net.join_send(conversation, bytes, last);
+            }
+            Effect::AcceptJoins(accept) => self.net.accept_joins(accept),
+            Effect::OfferLan(offer) => self.net.offer_lan(offer),
+            Effect::Fetch { hash, size, from } => self.fetch(hash, size, from),
+            Effect::Import {
+                job,
+                job_name,
+                set,
+                file_name,
+                hash,
+            } => {
+                let (mind, files, imports) = (
+                    self.mind.clone(),
+                    self.net.files().clone(),
+                    Arc::clone(&self.imports),
+                );
+                tokio::spawn(async move {
+                    let result =
+                        import(&files, imports, job.to_string(), job_name, file_name, hash).await;
+                    mind.tell(Input::Imported { job, set, result }).await;
+                });
+            }
+            Effect::TryPrinter { id, name, at } => self.printers.try_out(id, name, at),
+            Effect::ConnectPrinter { name, at } => self.printers.connect(name, at),
+            Effect::DisconnectPrinter { name } => self.printers.disconnect(&name),
+            Effect::StartPrint {
+                printer,
+                print,
+                fence,
+                path,
+                hash,
+            } => {
+                self.printers.start(printer, print, fence, path, hash);
+            }
+        }
+    }
+
+    fn fetch(&self, hash: FileHash, size: u64, from: Vec<HostId>) {
+        let (mind, files) = (self.mind.clone(), self.net.files().clone());
+        tokio::spawn(async move {
+            let (progress, mut told) = tokio::sync::mpsc::channel(4);
+            let watcher = mind.clone();
+            let watch = tokio::spawn(async move {
+                while let Some((done, total)) = told.recv().await {
+                    watcher
+                        .tell(Input::FetchProgress { hash, done, total })
+                        .await;
+                }
+            });
+            let from = from.into_iter().map(peer).collect();
+            let fetched = files
+                .fetch(hash.0, size, from, |now| {
+                    // Progress is for people: some may be skipped, none may slow the transfer down.
+                    progress.try_send((now.done, now.total)).ok();
+                })
+                .await;
+            drop(progress);
+            watch.await.ok();
+            let result = match fetched {
+                Ok(()) => files
+                    .keep(hash.0)
+                    .await
+                    .map_err(|error| FetchFailure::Local(problems::chain(&error))),
+                Err(error @ printmesh_net::FetchError::NobodyHasIt { .. }) => {
+                    tracing::warn!(%hash, why = problems::chain(&error), "could not fetch a file");
+                    Err(FetchFailure::NobodyHasIt)
+                }
+                Err(error) => {
+                    tracing::warn!(%hash, why = problems::chain(&error), "could not fetch a file");
+                    Err(FetchFailure::Local(problems::chain(&error)))
+                }
+            };
+            mind.tell(Input::Fetched { hash, result }).await;
+        });
+    }
+}
+
+/// Puts a file of the store into the imports folder, verified and on disk for good.
+async fn import(
+    files: &Files,
+    imports: Arc<Imports>,
+    job: String,
+    job_name: String,
+    file_name: String,
+    hash: FileHash,
+) -> Result<String, String> {
+    let place = move || imports.place(&job, &job_name, &file_name, &hash.to_string());
+    let placed = tokio::task::spawn_blocking(place)
+        .await
+        .map_err(|error| error.to_string())?;
+    let placement = placed.map_err(|error| problems::chain(&error))?;
+    if !placement.already_there_and_verified {
+        let partial = placement.partial_path();
+        files
+            .export(hash.0, &partial)
+            .await
+            .map_err(|error| problems::chain(&error))?;
+        let finishing = placement.clone();
+        tokio::task::spawn_blocking(move || finishing.commit())
+            .await
+            .map_err(|error| error.to_string())?
+            .map_err(|error| problems::chain(&error))?;
+    }
+    placement
+        .path
+        .into_os_string()
+        .into_string()
+        .map_err(|path| format!("{} is not UTF-8", path.display()))
+}
+
+pub(crate) fn peer(host: HostId) -> PeerKey {
+    PeerKey(host.0)
+}

@@ -1,0 +1,247 @@
+//! The one task that owns the node: takes inputs one by one, commits, then lets effects out.
+//!
+//! Inputs that wait together share one commit. While the disk takes nothing, no effect leaves: the node's memory is
+//! ahead of the disk, so it is held still until a commit succeeds. Commands are refused meanwhile.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use printmesh_api::problem::Problem;
+use printmesh_node::{Answer, Command, Effect, Input, Node, Step, Write};
+use printmesh_store::Database;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{clock, effects::Effects, problems};
+
+/// Inputs that wait for the mind: enough for a burst of prints and peers, small enough to feel a jam.
+const INPUTS: usize = 4096;
+
+/// Inputs that share one commit: bounds how long the first of them waits.
+const BATCH: usize = 256;
+
+/// A full disk is tried again after this long; space comes back by a person's hand.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Commands are refused below this much free space: the last room belongs to the prints that are under way.
+const FREE_BYTES_MIN: u64 = 4 * 1024 * 1024;
+
+/// What the mind can be told or asked.
+pub(crate) enum Message {
+    Input(Input),
+    Command(Command, oneshot::Sender<Result<Answer, Problem>>),
+    Read(Box<dyn FnOnce(&Node) + Send>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// The way to the mind; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Mind {
+    sender: mpsc::Sender<Message>,
+}
+
+impl Mind {
+    pub(crate) fn channel() -> (Self, mpsc::Receiver<Message>) {
+        let (sender, receiver) = mpsc::channel(INPUTS);
+        (Self { sender }, receiver)
+    }
+
+    /// Tells it what happened. Lost only when the daemon ends.
+    pub(crate) async fn tell(&self, input: Input) {
+        self.sender.send(Message::Input(input)).await.ok();
+    }
+
+    /// Wants something changed; durable when it is answered.
+    pub(crate) async fn command(&self, command: Command) -> Result<Answer, Problem> {
+        let (reply, answer) = oneshot::channel();
+        self.sender
+            .send(Message::Command(command, reply))
+            .await
+            .ok();
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Reads something from the node.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Node) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let (reply, answer) = oneshot::channel();
+        let read = Box::new(move |node: &Node| {
+            reply.send(read(node)).ok();
+        });
+        self.sender.send(Message::Read(read)).await.ok();
+        answer.await.map_err(|_| stopping())
+    }
+
+    /// Ends it: claims are given back, the last commit is made.
+    pub(crate) async fn stop(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.sender.send(Message::Stop(reply)).await.is_ok() {
+            answer.await.ok();
+        }
+    }
+}
+
+fn stopping() -> Problem {
+    problems::new("daemon.stopping", 6, "the daemon is stopping")
+}
+
+/// Everything that the loop owns.
+pub(crate) struct Loop {
+    pub(crate) node: Node,
+    pub(crate) database: Arc<Database>,
+    pub(crate) effects: Effects,
+    pub(crate) home: PathBuf,
+}
+
+impl Loop {
+    /// Runs until it is told to stop.
+    pub(crate) async fn run(mut self, first: Step, mut inputs: mpsc::Receiver<Message>) {
+        let mut pending: HashMap<u64, oneshot::Sender<Result<Answer, Problem>>> = HashMap::new();
+        let mut commands = 0;
+        let mut reads: Vec<Box<dyn FnOnce(&Node) + Send>> = Vec::new();
+        let mut step = first;
+        let mut stopped: Option<oneshot::Sender<()>> = None;
+        // What arrived while the disk was full, in its order.
+        let mut backlog: VecDeque<Message> = VecDeque::new();
+        loop {
+            if !step.writes.is_empty() {
+                let writes = std::mem::take(&mut step.writes);
+                self.commit(writes, &mut inputs, &mut backlog).await;
+            }
+            for effect in step.effects.drain(..) {
+                match effect {
+                    Effect::Reply { id, result } => {
+                        if let Some(reply) = pending.remove(&id) {
+                            reply.send(result.map_err(problems::from_core)).ok();
+                        }
+                    }
+                    other => self.effects.carry_out(other, &self.node),
+                }
+            }
+            for read in reads.drain(..) {
+                read(&self.node);
+            }
+            if let Some(reply) = stopped.take() {
+                reply.send(()).ok();
+                return;
+            }
+            let mut batch: Vec<Message> = backlog.drain(..).collect();
+            if batch.is_empty() {
+                let Some(first) = self.next(&mut inputs).await else {
+                    return;
+                };
+                batch.push(first);
+            }
+            while batch.len() < BATCH {
+                let Ok(more) = inputs.try_recv() else { break };
+                batch.push(more);
+            }
+            for message in batch {
+                let input = match message {
+                    Message::Input(input) => input,
+                    Message::Read(read) => {
+                        reads.push(read);
+                        continue;
+                    }
+                    Message::Command(command, reply) => {
+                        if let Err(problem) = self.room() {
+                            reply.send(Err(problem)).ok();
+                            continue;
+                        }
+                        commands += 1;
+                        pending.insert(commands, reply);
+                        Input::Command {
+                            id: commands,
+                            command,
+                        }
+                    }
+                    Message::Stop(reply) => {
+                        stopped = Some(reply);
+                        Input::ShuttingDown
+                    }
+                };
+                let more = self.node.handle(clock::now(), input);
+                step.writes.extend(more.writes);
+                step.effects.extend(more.effects);
+            }
+        }
+    }
+
+    /// Waits for the next message, or for the time that the node wants to be woken.
+    async fn next(&self, inputs: &mut mpsc::Receiver<Message>) -> Option<Message> {
+        let wait = self
+            .node
+            .next_wakeup()
+            .map(|at| at.saturating_sub(clock::now().mono_ms));
+        match wait {
+            None => inputs.recv().await,
+            Some(ms) => {
+                match tokio::time::timeout(Duration::from_millis(ms), inputs.recv()).await {
+                    Ok(message) => message,
+                    Err(_) => Some(Message::Input(Input::Wake)),
+                }
+            }
+        }
+    }
+
+    fn room(&self) -> Result<(), Problem> {
+        match printmesh_store::disk::free_space(&self.home) {
+            Ok(free) if free < FREE_BYTES_MIN => Err(problems::disk_full()),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Commits until it succeeds. Meanwhile reads are answered and commands refused; inputs wait in the channel.
+    async fn commit(
+        &self,
+        writes: Vec<Write>,
+        inputs: &mut mpsc::Receiver<Message>,
+        backlog: &mut VecDeque<Message>,
+    ) {
+        let writes: Arc<Vec<printmesh_store::Write>> =
+            Arc::new(writes.into_iter().map(write).collect());
+        loop {
+            let (database, batch) = (Arc::clone(&self.database), Arc::clone(&writes));
+            let done = tokio::task::spawn_blocking(move || database.commit(&batch)).await;
+            let error = match done {
+                Ok(Ok(())) => break,
+                Ok(Err(error)) => problems::commit(&error),
+                Err(error) => problems::new("disk.error", 1, error.to_string()),
+            };
+            tracing::error!(
+                code = error.code,
+                why = error.why,
+                "could not commit; holding still and trying again"
+            );
+            let again = tokio::time::sleep(RETRY);
+            tokio::pin!(again);
+            loop {
+                tokio::select! {
+                    () = &mut again => break,
+                    message = inputs.recv() => match message {
+                        Some(Message::Command(_, reply)) => {
+                            reply.send(Err(error.clone())).ok();
+                        }
+                        Some(Message::Read(read)) => read(&self.node),
+                        Some(other) => backlog.push_back(other),
+                        // Every sender is gone: the process is ending anyway.
+                        None => return,
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn write(write: Write) -> printmesh_store::Write {
+    match write {
+        Write::Put { key, value } => printmesh_store::Write::Put { key, value },
+        Write::Delete { key } => printmesh_store::Write::Delete { key },
+        Write::Append { log, entry } => printmesh_store::Write::Append { log, entry },
+    }
+}

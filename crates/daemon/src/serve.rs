@@ -1,0 +1,614 @@
+//! Answers the local API: reads go straight to the node, changes become commands.
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
+
+use futures_util::StreamExt as _;
+use printmesh_api::{
+    problem::Problem,
+    reply::{Daemon, Done, Event, Join, Reply, Share, Uploaded},
+    request::{self, Request},
+    service::{Service, UPLOAD_BYTES_MAX, Upload},
+};
+use printmesh_net::{Net, TicketKind};
+use printmesh_node::{Answer, Command, DEFAULT_ROLE, JobEdit, Node, Place, Ticket};
+use printmesh_queue::{FileHash, FileSpec, HostId, JobId, Role};
+use tokio::{io::AsyncWriteExt as _, sync::broadcast};
+use tokio_util::sync::CancellationToken;
+
+use crate::{clock, convert, mind::Mind, problems};
+
+/// The daemon as the API sees it.
+pub(crate) struct Door {
+    pub(crate) mind: Mind,
+    pub(crate) net: Net,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) home: PathBuf,
+    pub(crate) incoming: PathBuf,
+    pub(crate) started: Instant,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Service for Door {
+    async fn call(&self, request: Request) -> Result<Reply, Problem> {
+        self.answer(request).await
+    }
+
+    async fn upload(&self, file_name: String, body: Upload) -> Result<Uploaded, Problem> {
+        let path = self.incoming.join(unique_name()?);
+        let result = self.take_in(&file_name, body, path.clone()).await;
+        tokio::fs::remove_file(&path).await.ok();
+        result
+    }
+
+    fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+}
+
+fn unique_name() -> Result<String, Problem> {
+    let random = crate::key::random()?;
+    Ok(data_encoding::HEXLOWER.encode(&random[..16]))
+}
+
+fn io_problem(what: &str, error: &std::io::Error) -> Problem {
+    if printmesh_store::disk::is_disk_full(error) {
+        return problems::disk_full();
+    }
+    problems::new("file.write", 1, format!("cannot take {what} in")).because(error.to_string())
+}
+
+impl Door {
+    async fn take_in(
+        &self,
+        file_name: &str,
+        mut body: Upload,
+        path: PathBuf,
+    ) -> Result<Uploaded, Problem> {
+        let failed = |error: std::io::Error| io_problem(file_name, &error);
+        let mut file = tokio::fs::File::create_new(&path).await.map_err(failed)?;
+        let mut bytes = 0;
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.map_err(|error| {
+                problems::new("file.cut", 1, format!("{file_name} did not arrive whole"))
+                    .because(error.to_string())
+            })?;
+            bytes += chunk.len() as u64;
+            if bytes > UPLOAD_BYTES_MAX {
+                return Err(problems::new(
+                    "file.too-large",
+                    2,
+                    format!("{file_name} is too large"),
+                )
+                .because(format!("at most {UPLOAD_BYTES_MAX} bytes are taken in")));
+            }
+            file.write_all(&chunk).await.map_err(failed)?;
+        }
+        file.flush().await.map_err(failed)?;
+        drop(file);
+        let inspected = path.clone();
+        let metadata = tokio::task::spawn_blocking(move || inspect_file(&inspected))
+            .await
+            .map_err(|error| problems::new("file.write", 1, error.to_string()))?
+            .map_err(failed)?
+            .map_err(|rejected| rejection(file_name, &rejected))?;
+        let added = self
+            .net
+            .files()
+            .add(path)
+            .await
+            .map_err(|error| file_problem(file_name, &error))?;
+        let hash = FileHash(added.hash);
+        self.mind
+            .tell(printmesh_node::Input::FileAdded { hash })
+            .await;
+        Ok(Uploaded {
+            hash: hash.to_string(),
+            bytes: added.size,
+            estimate_s: metadata.time_s,
+            slicer: metadata.slicer.as_ref().map(slicer),
+        })
+    }
+
+    /// Reads again what an uploaded file says about itself: the command line is not believed.
+    async fn file_spec(&self, set: &request::NewSet) -> Result<FileSpec, Problem> {
+        let unknown = || {
+            problems::new(
+                "file.missing",
+                9,
+                format!("{} is not on this host", set.file_name),
+            )
+            .because("its bytes were not uploaded, or were dropped since")
+            .fix("printmesh submit FILE", "upload and submit it in one go")
+        };
+        let hash: FileHash = set.hash.parse().map_err(|_| unknown())?;
+        let files = self.net.files();
+        let ends = files
+            .head_tail(hash.0, printmesh_gcode::HEAD_BYTES as u64)
+            .await
+            .map_err(|_| unknown())?;
+        let metadata = printmesh_gcode::inspect(&ends.head, &ends.tail, ends.size)
+            .map_err(|rejected| rejection(&set.file_name, &rejected))?;
+        let name = PathBuf::from(&set.file_name);
+        let name = name
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or("file.gcode");
+        Ok(FileSpec {
+            hash,
+            size: ends.size,
+            name: name.to_owned(),
+            estimate_s: metadata.time_s,
+            material: metadata.material,
+            slicer: metadata.slicer.as_ref().map(slicer),
+            model: metadata.printer_model,
+            nozzle_um: metadata.nozzle_mm.map(|mm| (mm * 1000.0) as u32),
+        })
+    }
+
+    async fn submit(&self, new: request::NewJob) -> Result<Reply, Problem> {
+        let mut sets = Vec::new();
+        for set in &new.sets {
+            sets.push((self.file_spec(set).await?, set.per_run));
+        }
+        let first = sets
+            .first()
+            .map(|(file, _)| file.name.clone())
+            .unwrap_or_default();
+        let stem = first
+            .rsplit_once('.')
+            .map_or(first.as_str(), |(stem, _)| stem);
+        let name = new.name.unwrap_or_else(|| stem.to_owned());
+        let job = printmesh_node::NewJob {
+            queue: new.queue.unwrap_or_else(|| "local".to_owned()),
+            name,
+            sets,
+            copies: new.copies,
+            together: new.together,
+            draft: new.draft,
+            printers: new.printers,
+        };
+        self.job_after(Command::JobSubmit(job)).await
+    }
+
+    /// Carries a command out and shows the job that it is about.
+    async fn job_after(&self, command: Command) -> Result<Reply, Problem> {
+        match self.mind.command(command).await? {
+            Answer::Job(id) => self.show_job(id).await,
+            other => Ok(answer(other)),
+        }
+    }
+
+    async fn show_job(&self, id: JobId) -> Result<Reply, Problem> {
+        let shown = self.mind.read(move |node| {
+            let (queue, job) = node.job_named(&id.to_string())?;
+            Ok(convert::job_by_id(node, queue, job))
+        });
+        let found = shown.await?.map_err(problems::from_core)?;
+        found
+            .map(Reply::Job)
+            .ok_or_else(|| problems::new("job.unknown", 3, "this job is gone"))
+    }
+
+    async fn done(&self, command: Command) -> Result<Reply, Problem> {
+        self.mind.command(command).await.map(answer)
+    }
+
+    /// Reads with a node; what the core cannot find becomes its problem.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Node) -> Result<T, printmesh_node::Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.mind.read(read).await?.map_err(problems::from_core)
+    }
+
+    async fn queue_after(&self, command: Command) -> Result<Reply, Problem> {
+        match self.mind.command(command).await? {
+            Answer::Queue(name) => self.show_queue(name).await,
+            other => Ok(answer(other)),
+        }
+    }
+
+    async fn show_queue(&self, name: String) -> Result<Reply, Problem> {
+        let shown = self.read(move |node| {
+            let id = node.queue_named(&name)?;
+            Ok(convert::queue_named(node, id))
+        });
+        let found = shown.await?;
+        found
+            .map(Reply::Queue)
+            .ok_or_else(|| problems::new("queue.unknown", 3, "this queue is gone"))
+    }
+
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm per request; each is a few lines"
+    )]
+    async fn answer(&self, request: Request) -> Result<Reply, Problem> {
+        match request {
+            Request::Status => {
+                self.read(|node| Ok(Reply::Status(convert::status(node))))
+                    .await
+            }
+            Request::QueueList => {
+                self.read(|node| Ok(Reply::QueueList(convert::list(node, convert::queues(node)))))
+                    .await
+            }
+            Request::QueueCreate { name } => self.queue_after(Command::QueueCreate { name }).await,
+            Request::LanQueue => self.join(Command::LanQueue).await,
+            Request::QueueShow { queue } => self.show_queue(queue).await,
+            Request::QueueShare {
+                queue,
+                role,
+                expires_s,
+                uses,
+                with_key,
+                open_s,
+            } => {
+                self.share(queue, &role, expires_s, uses, with_key, open_s)
+                    .await
+            }
+            Request::QueueJoin { ticket, as_name } => {
+                let command = match ticket {
+                    Some(text) => Command::QueueJoin {
+                        ticket: ticket_of(&text)?,
+                        as_name,
+                    },
+                    None => Command::QueueAsk { as_name },
+                };
+                self.join(command).await
+            }
+            Request::QueueLeave { queue } => self.done(Command::QueueLeave { queue }).await,
+            Request::QueueRename { queue, name } => {
+                self.done(Command::QueueRename { queue, name }).await
+            }
+            Request::QueuePeers { queue } => {
+                self.read(move |node| {
+                    let view = node.queue_view(node.queue_named(&queue)?);
+                    Ok(Reply::PeerList(convert::list(
+                        node,
+                        convert::peers(node, &view),
+                    )))
+                })
+                .await
+            }
+            Request::QueueOrder { queues } => self.done(Command::QueueOrder { queues }).await,
+            Request::MemberApprove { queue, member } => {
+                self.done(Command::MemberApprove {
+                    queue,
+                    member,
+                    role: DEFAULT_ROLE,
+                })
+                .await
+            }
+            Request::MemberDeny { queue, member } => {
+                self.done(Command::MemberDeny { queue, member }).await
+            }
+            Request::JobSubmit(new) => self.submit(new).await,
+            Request::JobList { queue, all } => {
+                self.read(move |node| {
+                    let archive = queue.as_deref() == Some("archive");
+                    let wanted = queue.filter(|name| name != "archive" && name != "all");
+                    let id = wanted.map(|name| node.queue_named(&name)).transpose()?;
+                    Ok(Reply::JobList(convert::list(
+                        node,
+                        convert::jobs(node, id, archive, all),
+                    )))
+                })
+                .await
+            }
+            Request::JobShow { job } => {
+                let shown = self.read(move |node| {
+                    let (queue, id) = node.job_named(&job)?;
+                    Ok(convert::job_by_id(node, queue, id))
+                });
+                let found = shown.await?;
+                found.map(Reply::Job).ok_or_else(|| {
+                    problems::new(
+                        "job.over",
+                        5,
+                        "this job is in a queue that this host has left",
+                    )
+                })
+            }
+            Request::JobEdit {
+                job,
+                name,
+                copies,
+                printers,
+                together,
+            } => {
+                let edit = JobEdit {
+                    name,
+                    copies,
+                    together,
+                    printers,
+                };
+                self.job_after(Command::JobEdit { job, edit }).await
+            }
+            Request::JobMove { job, to, place } => {
+                self.job_after(Command::JobMove {
+                    job,
+                    to,
+                    place: self::place(place),
+                })
+                .await
+            }
+            Request::JobCancel { job } => self.done(Command::JobCancel { job }).await,
+            Request::JobHold { job } => self.done(Command::JobHold { job }).await,
+            Request::JobRelease { job } => self.done(Command::JobRelease { job }).await,
+            Request::PrinterAdd { name, at } => {
+                self.mind
+                    .command(Command::PrinterAdd {
+                        name: name.clone(),
+                        at,
+                    })
+                    .await?;
+                self.show_printer(name).await
+            }
+            Request::PrinterList => {
+                self.read(|node| {
+                    Ok(Reply::PrinterList(convert::list(
+                        node,
+                        convert::printers(node),
+                    )))
+                })
+                .await
+            }
+            Request::PrinterShow { printer } => self.show_printer(printer).await,
+            Request::PrinterReady { printers } => {
+                self.done(Command::PrinterReady { printers }).await
+            }
+            Request::PrinterPause { printer, reason } => {
+                let reason = reason.unwrap_or_default();
+                self.done(Command::PrinterPause { printer, reason }).await
+            }
+            Request::PrinterResume { printer } => {
+                self.done(Command::PrinterResume { printer }).await
+            }
+            Request::PrinterRemove { printer } => {
+                self.done(Command::PrinterRemove { printer }).await
+            }
+            Request::Autoprint { printers, on } => {
+                self.done(Command::Autoprint { printers, on }).await
+            }
+            Request::History {
+                queue,
+                printer,
+                limit,
+            } => {
+                self.read(move |node| {
+                    let rows = convert::history(
+                        node,
+                        queue.as_deref(),
+                        printer.as_deref(),
+                        limit as usize,
+                    );
+                    Ok(Reply::History(convert::list(node, rows)))
+                })
+                .await
+            }
+            Request::DaemonStatus => {
+                let host = self.read(|node| Ok(node.name().to_owned())).await?;
+                Ok(Reply::Daemon(Daemon {
+                    pid: std::process::id(),
+                    version: env!("CARGO_PKG_VERSION").to_owned(),
+                    home: self.home.display().to_string(),
+                    uptime_s: self.started.elapsed().as_secs(),
+                    host,
+                    addresses: self
+                        .net
+                        .addresses()
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect(),
+                }))
+            }
+            Request::DaemonStop => {
+                self.stop.cancel();
+                Ok(Reply::Done(Done {
+                    already: false,
+                    text: "the daemon is stopping".to_owned(),
+                }))
+            }
+        }
+    }
+
+    async fn show_printer(&self, name: String) -> Result<Reply, Problem> {
+        self.read(move |node| {
+            let id = node.printer_named(&name)?;
+            Ok(Reply::Printer(convert::printer(node, &id)))
+        })
+        .await
+    }
+
+    async fn share(
+        &self,
+        queue: String,
+        role: &str,
+        expires_s: Option<u64>,
+        uses: u32,
+        with_key: bool,
+        open_s: Option<u64>,
+    ) -> Result<Reply, Problem> {
+        let role = if role.is_empty() {
+            Some(DEFAULT_ROLE)
+        } else {
+            Role::from_word(role)
+        };
+        let role = role.ok_or_else(|| {
+            let words: Vec<&str> = Role::ALL.iter().map(|role| role.word()).collect();
+            problems::new("member.role", 2, "there is no such role")
+                .because(format!("roles: {}", words.join(", ")))
+        })?;
+        let expires =
+            |ms: u64| clock::rfc3339(printmesh_queue::Timestamp(clock::now().wall.0 + ms));
+        if let Some(seconds) = open_s {
+            let for_ms = seconds.saturating_mul(1000);
+            self.mind
+                .command(Command::QueueOpen {
+                    queue: queue.clone(),
+                    role,
+                    for_ms,
+                })
+                .await?;
+            return Ok(Reply::Share(Share {
+                queue,
+                ticket: None,
+                role: role.word().to_owned(),
+                expires: Some(expires(for_ms)),
+                uses: None,
+            }));
+        }
+        let expires_ms = expires_s.map(|seconds| seconds.saturating_mul(1000));
+        let command = Command::QueueShare {
+            queue: queue.clone(),
+            role,
+            expires_ms,
+            uses,
+            with_key,
+        };
+        let Answer::Ticket(parts) = self.mind.command(command).await? else {
+            return Err(problems::new("ticket.bad", 1, "no ticket was made"));
+        };
+        let kind = if parts.proof.is_empty() {
+            TicketKind::QueueKey
+        } else {
+            TicketKind::Invite
+        };
+        let ticket = printmesh_net::Ticket {
+            queue: parts.queue,
+            name: parts.name,
+            secret: parts.secret,
+            kind,
+            proof: parts.proof,
+            expires_at_s: parts.expires_at_s,
+            host: self.net.key(),
+            addresses: self.net.addresses(),
+        };
+        Ok(Reply::Share(Share {
+            queue,
+            ticket: Some(ticket.to_string()),
+            role: if with_key { Role::Admin } else { role }.word().to_owned(),
+            expires: expires_ms.filter(|_| !with_key).map(expires),
+            uses: (!with_key).then_some(uses),
+        }))
+    }
+
+    async fn join(&self, command: Command) -> Result<Reply, Problem> {
+        let (state, queue, host, code) = match self.mind.command(command).await? {
+            Answer::Joined {
+                queue,
+                already: true,
+            } => ("already", Some(queue), None, None),
+            Answer::Joined {
+                queue,
+                already: false,
+            } => ("joined", Some(queue), None, None),
+            Answer::Queue(queue) => ("created", Some(queue), None, None),
+            Answer::Asked { host, code } => ("asked", None, Some(host.fingerprint()), Some(code)),
+            other => return Ok(answer(other)),
+        };
+        Ok(Reply::Join(Join {
+            state: state.to_owned(),
+            queue,
+            host,
+            code,
+        }))
+    }
+}
+
+fn answer(answer: Answer) -> Reply {
+    let (already, text) = match answer {
+        Answer::Done { already, text } => (already, text),
+        Answer::Joined { queue, already } => (already, format!("in {queue}")),
+        Answer::Job(id) => (false, id.to_string()),
+        Answer::Queue(name) => (false, name),
+        Answer::Asked { code, .. } => (false, code),
+        Answer::Ticket(_) => (false, "a ticket".to_owned()),
+    };
+    Reply::Done(Done { already, text })
+}
+
+fn place(place: request::Place) -> Place {
+    match place {
+        request::Place::Keep => Place::Keep,
+        request::Place::Top => Place::Top,
+        request::Place::Bottom => Place::Bottom,
+        request::Place::Before(job) => Place::Before(job),
+        request::Place::After(job) => Place::After(job),
+    }
+}
+
+fn ticket_of(text: &str) -> Result<Ticket, Problem> {
+    let ticket: printmesh_net::Ticket =
+        text.trim()
+            .parse()
+            .map_err(|error: printmesh_net::TicketError| {
+                problems::new("ticket.bad", 2, "this ticket cannot be used")
+                    .because(error.to_string())
+                    .fix(
+                        "printmesh queue share QUEUE",
+                        "make a new one, on the host that shares the queue",
+                    )
+            })?;
+    Ok(Ticket {
+        queue: ticket.queue,
+        name: ticket.name,
+        secret: ticket.secret,
+        proof: ticket.proof,
+        expires_at_s: ticket.expires_at_s,
+        host: HostId(ticket.host.0),
+        addresses: ticket.addresses,
+    })
+}
+
+fn slicer(slicer: &printmesh_gcode::Slicer) -> String {
+    match &slicer.version {
+        Some(version) => format!("{} {version}", slicer.name),
+        None => slicer.name.clone(),
+    }
+}
+
+fn rejection(file_name: &str, rejected: &printmesh_gcode::Rejected) -> Problem {
+    match rejected {
+        printmesh_gcode::Rejected::Empty => {
+            problems::new("file.empty", 2, format!("{file_name} is empty"))
+        }
+        printmesh_gcode::Rejected::NotGcode { .. } => problems::new(
+            "file.not-gcode",
+            2,
+            format!("{file_name} cannot be printed"),
+        )
+        .because(rejected.to_string())
+        .fix("", "export it as plain G-code from your slicer"),
+    }
+}
+
+fn file_problem(file_name: &str, error: &printmesh_net::FileError) -> Problem {
+    let text = problems::chain(error);
+    if text.contains("No space left") || text.contains("os error 28") {
+        return problems::disk_full();
+    }
+    problems::new("file.write", 1, format!("cannot take {file_name} in")).because(text)
+}
+
+fn inspect_file(
+    path: &std::path::Path,
+) -> std::io::Result<Result<printmesh_gcode::Metadata, printmesh_gcode::Rejected>> {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    let mut file = std::fs::File::open(path)?;
+    let len = file.metadata()?.len();
+    let mut head = Vec::new();
+    (&mut file)
+        .take(printmesh_gcode::HEAD_BYTES as u64)
+        .read_to_end(&mut head)?;
+    let tail_at = len.saturating_sub(printmesh_gcode::TAIL_BYTES as u64);
+    file.seek(SeekFrom::Start(tail_at))?;
+    let mut tail = Vec::new();
+    file.take(printmesh_gcode::TAIL_BYTES as u64)
+        .read_to_end(&mut tail)?;
+    Ok(printmesh_gcode::inspect(&head, &tail, len))
+}
+
+/// The API as the daemon serves it.
+pub(crate) type SharedDoor = Arc<Door>;

@@ -1,0 +1,443 @@
+//! What the daemon answers. Times are RFC 3339 UTC strings, durations seconds, sizes bytes; ids are always full.
+
+use serde::{Deserialize, Serialize};
+
+/// An answer; `kind` in the JSON envelope names the variant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Reply {
+    /// One screen.
+    Status(Status),
+    /// Queues in the host's order.
+    QueueList(List<Queue>),
+    /// One queue.
+    Queue(Queue),
+    /// Members of a queue.
+    PeerList(List<Peer>),
+    /// A ticket, or an opened window.
+    Share(Share),
+    /// Result of joining or asking to join.
+    Join(Join),
+    /// Jobs.
+    JobList(List<Job>),
+    /// One job.
+    Job(Job),
+    /// Printers.
+    PrinterList(List<Printer>),
+    /// One printer.
+    Printer(Printer),
+    /// Ended prints.
+    History(List<HistoryRow>),
+    /// Facts about the daemon.
+    Daemon(Daemon),
+    /// Done; `already` when nothing had to change.
+    Done(Done),
+}
+
+/// A list with how fresh it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct List<T> {
+    /// When the daemon answered.
+    pub as_of: String,
+    /// How much of the mesh the answer could see.
+    pub sync: Sync,
+    /// The rows.
+    pub items: Vec<T>,
+}
+
+/// How much of the mesh an answer could see: a serverless view may be stale and says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sync {
+    /// Other members connected now.
+    pub peers_connected: u32,
+    /// Other members known.
+    pub peers_known: u32,
+    /// Names of members that are not connected.
+    pub away: Vec<String>,
+}
+
+/// One screen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// When the daemon answered.
+    pub as_of: String,
+    /// How much of the mesh the answer could see.
+    pub sync: Sync,
+    /// This host's name.
+    pub host: String,
+    /// This host's key, short form.
+    pub fingerprint: String,
+    /// Queues in the host's order.
+    pub queues: Vec<Queue>,
+    /// All printers that this host can see.
+    pub printers: Vec<Printer>,
+    /// What a person should do, in plain words, with the command that does it.
+    pub needs_you: Vec<Need>,
+}
+
+/// One thing that only a person can do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Need {
+    /// Plain words.
+    pub text: String,
+    /// Command to type.
+    pub command: String,
+}
+
+/// One queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Queue {
+    /// Name on this host.
+    pub name: String,
+    /// Full id, hex.
+    pub id: String,
+    /// `local` or `network`.
+    pub sort: String,
+    /// Strategy; `in-order`.
+    pub strategy: String,
+    /// Place in the host's order, from 1.
+    pub position: u32,
+    /// This host's role.
+    pub role: String,
+    /// Whether this host holds the queue key (may share and admit).
+    pub holds_key: bool,
+    /// Jobs that are not finished or cancelled.
+    pub jobs_open: u32,
+    /// Copies that are not done.
+    pub copies_open: u32,
+    /// Names of the voters that decide claims.
+    pub voters: Vec<String>,
+    /// Whether enough voters are reachable to start copies.
+    pub voters_reachable: bool,
+    /// Members, this host included.
+    pub members: Vec<Peer>,
+    /// Hosts that ask to join.
+    pub asking: Vec<Asking>,
+}
+
+/// One member of a queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Peer {
+    /// Host name.
+    pub host: String,
+    /// Short form of its key.
+    pub fingerprint: String,
+    /// Full key, hex.
+    pub key: String,
+    /// Role in the queue.
+    pub role: String,
+    /// Whether it is this host.
+    pub me: bool,
+    /// `connected`, `away`, `incompatible`.
+    pub link: String,
+    /// Address of the live connection.
+    pub address: Option<String>,
+    /// Software version, when it ever said one.
+    pub version: Option<String>,
+    /// Why the link is as it is, when it is not connected.
+    pub note: Option<String>,
+    /// When it was last connected.
+    pub last_seen: Option<String>,
+    /// Its printers.
+    pub printers: Vec<Printer>,
+}
+
+/// A host that asks to join.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asking {
+    /// Name that it gives itself.
+    pub host: String,
+    /// Short form of its key.
+    pub fingerprint: String,
+    /// Comparison code: the same on both screens.
+    pub code: String,
+}
+
+/// A ticket or an opened window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Share {
+    /// Queue name.
+    pub queue: String,
+    /// The ticket; absent when a LAN window was opened.
+    pub ticket: Option<String>,
+    /// Role that the joiner gets.
+    pub role: String,
+    /// When ticket or window end; absent = never.
+    pub expires: Option<String>,
+    /// How many hosts may join with it; absent = any number.
+    pub uses: Option<u32>,
+}
+
+/// Result of joining.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Join {
+    /// `joined`, `already`, `asked` (a member has to approve; repeat or wait), `created` (no LAN queue was there, one was made).
+    pub state: String,
+    /// Local name of the queue; absent while asked.
+    pub queue: Option<String>,
+    /// Who was asked or who admitted.
+    pub host: Option<String>,
+    /// Comparison code to read out, while asked.
+    pub code: Option<String>,
+}
+
+/// One job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Full id, 32 letters.
+    pub id: String,
+    /// Length of its shortest unique prefix on this host.
+    pub unique_prefix: u32,
+    /// Queue name.
+    pub queue: String,
+    /// Place in the queue from 1; absent once it is finished, cancelled or moved.
+    pub position: Option<u32>,
+    /// Name.
+    pub name: String,
+    /// draft, held, queued, claimed, fetching, printing, needs-clear, unknown, done, failed, cancelled, moved.
+    pub state: String,
+    /// Stable code of the first reason why it waits.
+    pub reason: Option<String>,
+    /// The same in plain words.
+    pub reason_text: Option<String>,
+    /// Copies wanted.
+    pub copies: u32,
+    /// Copies done.
+    pub copies_done: u32,
+    /// All copies on one printer.
+    pub together: bool,
+    /// Only these printers; empty = any.
+    pub printers: Vec<String>,
+    /// Host that submitted it.
+    pub submitter: String,
+    /// When it was submitted.
+    pub created_at: String,
+    /// Its sets in printing order.
+    pub sets: Vec<Set>,
+    /// Its copies that were ever claimed.
+    pub claims: Vec<Claim>,
+    /// Each printer and why it does or does not take the next copy.
+    pub why: Vec<Why>,
+    /// The job it was moved to or from.
+    pub moved_to: Option<String>,
+}
+
+/// One set of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Set {
+    /// Full id, 32 letters.
+    pub id: String,
+    /// File name as shown.
+    pub file_name: String,
+    /// BLAKE3, hex.
+    pub hash: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Prints per copy.
+    pub per_run: u32,
+    /// Good prints so far, over all copies.
+    pub done: u32,
+    /// Estimated print time in seconds, as the slicer said.
+    pub estimate_s: Option<u64>,
+    /// Material type that the slicer named.
+    pub material: Option<String>,
+    /// Slicer that made it.
+    pub slicer: Option<String>,
+    /// Whether this host has the file.
+    pub here: bool,
+    /// Where it lies in this host's imports folder.
+    pub path: Option<String>,
+}
+
+/// One claimed copy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    /// Copy number from 1.
+    pub copy: u32,
+    /// Attempt from 1.
+    pub attempt: u32,
+    /// Host that claimed it.
+    pub host: String,
+    /// Printer that claimed it.
+    pub printer: String,
+    /// claimed, fetching, staged, started, printing, finished, failed, released, unknown.
+    pub state: String,
+    /// 0 to 1.
+    pub progress: Option<f32>,
+    /// Seconds left, when known.
+    pub left_s: Option<u64>,
+    /// What went wrong.
+    pub note: Option<String>,
+    /// Last change of state.
+    pub at: String,
+}
+
+/// Why one printer does or does not take a job's next copy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// `host/printer`.
+    pub printer: String,
+    /// Stable code; `free` when it would take it.
+    pub code: String,
+    /// Plain words.
+    pub text: String,
+    /// Command that would free it, when there is one.
+    pub fix: Option<String>,
+}
+
+/// One printer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Printer {
+    /// Name on its host.
+    pub name: String,
+    /// Host that drives it.
+    pub host: String,
+    /// Whether this host drives it.
+    pub mine: bool,
+    /// Address; only for this host's own.
+    pub at: Option<String>,
+    /// offline, idle, claimed, fetching, printing, paused, clear-bed, unknown, fault, host-away.
+    pub state: String,
+    /// clear, occupied, unknown.
+    pub bed: String,
+    /// Whether it starts prints by itself.
+    pub autoprint: bool,
+    /// Why a person paused it.
+    pub paused: Option<String>,
+    /// Name of the job it works on.
+    pub job: Option<String>,
+    /// Full id of that job.
+    pub job_id: Option<String>,
+    /// 0 to 1.
+    pub progress: Option<f32>,
+    /// Seconds left.
+    pub left_s: Option<u64>,
+    /// Stable code of why it idles.
+    pub reason: Option<String>,
+    /// The same in plain words.
+    pub reason_text: Option<String>,
+    /// Firmware as the machine names it.
+    pub firmware: Option<String>,
+}
+
+/// One ended print.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryRow {
+    /// When it ended.
+    pub at: String,
+    /// Queue name.
+    pub queue: String,
+    /// Full job id.
+    pub job_id: String,
+    /// Job name.
+    pub job: String,
+    /// Copy number from 1.
+    pub copy: u32,
+    /// File name of the set that was printed.
+    pub file_name: String,
+    /// Host.
+    pub host: String,
+    /// Printer.
+    pub printer: String,
+    /// ok, failed, aborted, unknown.
+    pub result: String,
+    /// Why not ok.
+    pub note: Option<String>,
+    /// Seconds from start to end.
+    pub took_s: Option<u64>,
+}
+
+/// Facts about the daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Daemon {
+    /// Process id.
+    pub pid: u32,
+    /// Software version.
+    pub version: String,
+    /// Home directory.
+    pub home: String,
+    /// Seconds since start.
+    pub uptime_s: u64,
+    /// Host name.
+    pub host: String,
+    /// Addresses on which other hosts reach it.
+    pub addresses: Vec<String>,
+}
+
+/// Done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// Nothing had to change.
+    pub already: bool,
+    /// One line for people.
+    pub text: String,
+}
+
+/// A file that the daemon took in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Uploaded {
+    /// BLAKE3, hex.
+    pub hash: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Estimated print time in seconds.
+    pub estimate_s: Option<u64>,
+    /// Slicer that made it.
+    pub slicer: Option<String>,
+}
+
+/// Something that happened; the `events` stream is one of these per line.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// Rises by one with each event of this daemon run.
+    pub seq: u64,
+    /// When.
+    pub time: String,
+    /// job.state, copy.state, print.progress, fetch.progress, printer.state, peer.state, queue.changed, member.asks, refused,
+    /// join.denied (a member refused this host), reset (events were lost: ask again for what you show).
+    pub kind: String,
+    /// Queue name.
+    pub queue: Option<String>,
+    /// Full job id.
+    pub job: Option<String>,
+    /// Job name.
+    pub job_name: Option<String>,
+    /// Copy number from 1.
+    pub copy: Option<u32>,
+    /// `host/printer`.
+    pub printer: Option<String>,
+    /// New state, or the stable code of the event.
+    pub state: Option<String>,
+    /// 0 to 1.
+    pub progress: Option<f32>,
+    /// Seconds left.
+    pub left_s: Option<u64>,
+    /// Plain words.
+    pub text: Option<String>,
+}
+
+impl Event {
+    /// Tells a reader who was too slow that `lost` events are missing.
+    pub(crate) fn reset(lost: u64) -> Self {
+        Self {
+            kind: "reset".to_owned(),
+            text: Some(format!("{lost} events lost: the reader was too slow")),
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What the command line (and later the dashboard and slicers) may ask of the daemon.
+//!
+//! Plain values only. References to jobs, queues, printers and members are strings as a person typed them
+//! (a unique prefix, `QUEUE#3`, a name); the core resolves them, so that no front end can guess.
+
+use serde::{Deserialize, Serialize};
+
+/// One request. The HTTP route of each is in `routes.rs`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case")]
+pub enum Request {
+    /// One screen: this host, its queues, all printers, what needs a person.
+    Status,
+    /// Every queue of this host, in the host's order.
+    QueueList,
+    /// Makes a shared queue on this host.
+    QueueCreate {
+        /// Its name, unique on this host; `local` and `archive` are refused.
+        name: String,
+    },
+    /// Makes the default LAN queue `LAN`, or asks the host on this network that offers one for admission.
+    LanQueue,
+    /// Settings and members of one queue.
+    QueueShow {
+        /// Queue name.
+        queue: String,
+    },
+    /// Makes a ticket that lets others join, or opens a window for hosts on this LAN.
+    QueueShare {
+        /// Queue name.
+        queue: String,
+        /// Role that the joiner gets: observer, submitter, printer, operator, admin.
+        role: String,
+        /// Seconds until the ticket expires; `None` = never (queue-key tickets only).
+        expires_s: Option<u64>,
+        /// How many hosts may join with it.
+        uses: u32,
+        /// Put the queue key itself into the ticket (scripted fleets): no expiry, any number of uses, role admin.
+        #[serde(default)]
+        with_key: bool,
+        /// Instead of a ticket: admit every host of this LAN that asks during so many seconds.
+        open_s: Option<u64>,
+    },
+    /// Joins a queue by ticket; without one, asks the LAN host that offers its queue.
+    QueueJoin {
+        /// Ticket text (`pmq1…`).
+        ticket: Option<String>,
+        /// Local name if the shared one is taken here.
+        as_name: Option<String>,
+    },
+    /// Leaves a queue; its jobs stay with the other members.
+    QueueLeave {
+        /// Queue name.
+        queue: String,
+    },
+    /// Renames a queue for everybody; jobs are kept.
+    QueueRename {
+        /// Queue name.
+        queue: String,
+        /// New name.
+        name: String,
+    },
+    /// Members of a queue with version, link and printers.
+    QueuePeers {
+        /// Queue name.
+        queue: String,
+    },
+    /// The order in which this host drains its queues; queues not named follow in their old order.
+    QueueOrder {
+        /// Queue names, first is drained first.
+        queues: Vec<String>,
+    },
+    /// Admits a host that asked to join.
+    MemberApprove {
+        /// Queue name.
+        queue: String,
+        /// Name or key prefix of the host that asks.
+        member: String,
+    },
+    /// Refuses a host that asked to join.
+    MemberDeny {
+        /// Queue name.
+        queue: String,
+        /// Name or key prefix of the host that asks.
+        member: String,
+    },
+    /// Puts uploaded files in a queue as one job.
+    JobSubmit(NewJob),
+    /// Jobs in the order in which they print.
+    JobList {
+        /// Only this queue (`archive` = finished and cancelled of all queues); empty = all.
+        queue: Option<String>,
+        /// Also finished and cancelled jobs.
+        #[serde(default)]
+        all: bool,
+    },
+    /// Everything about a job, with the reason per printer why it waits.
+    JobShow {
+        /// Job reference.
+        job: String,
+    },
+    /// Changes fields of a job; `None` leaves a field as it is.
+    JobEdit {
+        /// Job reference.
+        job: String,
+        /// New name.
+        name: Option<String>,
+        /// New number of copies.
+        copies: Option<u32>,
+        /// Only these printers; an empty list = any printer.
+        printers: Option<Vec<String>>,
+        /// All copies on one printer.
+        together: Option<bool>,
+    },
+    /// Reorders a job, or moves it to another queue (to `local` = take it back).
+    JobMove {
+        /// Job reference.
+        job: String,
+        /// Target queue; `None` = stay.
+        to: Option<String>,
+        /// Where in the target queue.
+        place: Place,
+    },
+    /// Removes a job from its queue; refused while a printer prints it.
+    JobCancel {
+        /// Job reference.
+        job: String,
+    },
+    /// Starts no more copies of it.
+    JobHold {
+        /// Job reference.
+        job: String,
+    },
+    /// Undoes hold and draft.
+    JobRelease {
+        /// Job reference.
+        job: String,
+    },
+    /// Adds a printer of this host; the connection is tested first.
+    PrinterAdd {
+        /// Its name, unique on this host.
+        name: String,
+        /// Address: `sim://…`, `serial:/dev/…?baud=115200`.
+        at: String,
+    },
+    /// Printers of this host and of the members of its queues.
+    PrinterList,
+    /// One printer, with the reason why it idles.
+    PrinterShow {
+        /// `name` or `host/name`.
+        printer: String,
+    },
+    /// The bed is empty: ready for the next print.
+    PrinterReady {
+        /// Printers of this host; empty = all that wait for it.
+        #[serde(default)]
+        printers: Vec<String>,
+    },
+    /// Takes no new copies; the running print goes on.
+    PrinterPause {
+        /// Printer of this host.
+        printer: String,
+        /// Why, shown to everybody.
+        reason: Option<String>,
+    },
+    /// Takes copies again.
+    PrinterResume {
+        /// Printer of this host.
+        printer: String,
+    },
+    /// Forgets a printer of this host; refused while it prints.
+    PrinterRemove {
+        /// Printer of this host.
+        printer: String,
+    },
+    /// Whether printers of this host start prints by themselves.
+    Autoprint {
+        /// Printers of this host; empty = all.
+        #[serde(default)]
+        printers: Vec<String>,
+        /// On or off.
+        on: bool,
+    },
+    /// Ended prints, newest first.
+    History {
+        /// Only this queue.
+        queue: Option<String>,
+        /// Only this printer.
+        printer: Option<String>,
+        /// At most so many rows; 0 = all.
+        #[serde(default)]
+        limit: u32,
+    },
+    /// Facts about the daemon process.
+    DaemonStatus,
+    /// Ends the daemon.
+    DaemonStop,
+}
+
+/// A job to be submitted; its files were uploaded before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewJob {
+    /// Queue name; `None` = `local`.
+    pub queue: Option<String>,
+    /// Job name; `None` = name of the first file without its ending.
+    pub name: Option<String>,
+    /// The sets in printing order.
+    pub sets: Vec<NewSet>,
+    /// Copies of the whole job.
+    pub copies: u32,
+    /// All copies on one printer, claimed at once.
+    #[serde(default)]
+    pub together: bool,
+    /// Save as draft: nothing prints until released.
+    #[serde(default)]
+    pub draft: bool,
+    /// Only these printers (`name` or `host/name`); empty = any.
+    #[serde(default)]
+    pub printers: Vec<String>,
+}
+
+/// One file of a new job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewSet {
+    /// BLAKE3 of the uploaded file, 64 hex digits.
+    pub hash: String,
+    /// File name as shown.
+    pub file_name: String,
+    /// Prints per copy.
+    pub per_run: u32,
+}
+
+/// Where a moved job goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// Keep its place (same queue) or go last (other queue).
+    Keep,
+    /// First.
+    Top,
+    /// Last.
+    Bottom,
+    /// Just before that job.
+    Before(String),
+    /// Just after that job.
+    After(String),
+}

@@ -1,0 +1,247 @@
+//! The iroh endpoint: one UDP socket, no relay, no lookup service, and the door through which connections come in.
+//! It decides only who may pass; what is said behind the door is in `peers.rs`, `join.rs` and `files/serve.rs`.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use iroh::{
+    Endpoint, EndpointAddr, RelayMode, SecretKey, TransportAddr,
+    endpoint::{
+        BindError, Connection, Incoming, PortmapperConfig, QuicTransportConfig, VarInt, presets,
+    },
+};
+use tokio::{
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+use tracing::{debug, warn};
+
+use crate::{
+    codes::CloseCode,
+    config::{Bind, StartError},
+    files::FILES_ALPN,
+    join, limits,
+    peer_key::PeerKey,
+    peers,
+    shared::Shared,
+};
+
+/// The protocol of members: frames, for as long as both run.
+pub(crate) const SYNC_ALPN: &[u8] = b"printmesh/sync";
+/// The protocol of those who want to become members: a short conversation.
+pub(crate) const JOIN_ALPN: &[u8] = b"printmesh/join";
+
+const EXPORTER_LABEL: &[u8] = b"EXPORTER-printmesh-v1";
+
+/// The endpoint for as long as the network runs. The system has the port back only when the last handle is dropped, so
+/// whoever needs it for longer than a call asks here.
+pub(crate) struct Port(Mutex<Option<Endpoint>>);
+
+impl Port {
+    pub(crate) fn new(endpoint: Endpoint) -> Self {
+        Self(Mutex::new(Some(endpoint)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Endpoint>> {
+        self.0.lock().expect("no holder of this lock panics")
+    }
+
+    /// Says goodbye to all peers and gives the port back: when this returns, it can be bound again.
+    pub(crate) async fn close(&self) {
+        let endpoint = self.lock().take();
+        let Some(endpoint) = endpoint else { return };
+        let bound = endpoint.bound_sockets();
+        if timeout(limits::SHUTDOWN_TIME_MAX, endpoint.close())
+            .await
+            .is_err()
+        {
+            warn!("some peers did not confirm the end of their connections");
+        }
+        drop(endpoint);
+        // The socket lives until the last of iroh's own tasks has ended, and nothing tells when that is.
+        let freed = timeout(limits::SHUTDOWN_TIME_MAX, async {
+            while bound.iter().any(|address| is_taken(*address)) {
+                sleep(limits::PORT_FREE_PAUSE).await;
+            }
+        });
+        if freed.await.is_err() {
+            warn!(?bound, "the port is still taken");
+        }
+    }
+}
+
+fn is_taken(address: SocketAddr) -> bool {
+    UdpSocket::bind(address).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+}
+
+/// Opens the endpoint. A port that cannot be had is an error, never another port.
+pub(crate) async fn bind(secret_key: &[u8; 32], bind: Bind) -> Result<Endpoint, StartError> {
+    let address = match bind {
+        Bind::Auto => SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+        Bind::Address(address) => address,
+    };
+    let builder = Endpoint::builder(presets::Minimal)
+        .secret_key(SecretKey::from_bytes(secret_key))
+        .relay_mode(RelayMode::Disabled)
+        .portmapper_config(PortmapperConfig::Disabled)
+        .transport_config(transport())
+        .alpns(
+            [SYNC_ALPN, JOIN_ALPN, FILES_ALPN]
+                .map(<[u8]>::to_vec)
+                .to_vec(),
+        )
+        // Without this, iroh would listen on [::] at some other port as well.
+        .clear_ip_transports()
+        .bind_addr(address)
+        .map_err(|error| StartError::Endpoint {
+            reason: error.to_string(),
+        })?;
+    builder.bind().await.map_err(|error| match error {
+        BindError::Sockets { source, .. } | BindError::CreateQuicEndpoint { source, .. } => {
+            listen_error(address, source)
+        }
+        other => StartError::Endpoint {
+            reason: format!("{other:#}"),
+        },
+    })
+}
+
+fn listen_error(address: SocketAddr, source: io::Error) -> StartError {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => StartError::PortTaken { address },
+        io::ErrorKind::PermissionDenied => StartError::PortPrivileged { address },
+        io::ErrorKind::AddrNotAvailable => StartError::AddressNotHere { address },
+        _ => StartError::Listen { address, source },
+    }
+}
+
+fn transport() -> QuicTransportConfig {
+    QuicTransportConfig::builder()
+        .max_idle_timeout(Some(
+            limits::IDLE_TIME_MAX.try_into().expect("ten seconds fit"),
+        ))
+        .keep_alive_interval(limits::KEEP_ALIVE)
+        .default_path_max_idle_timeout(limits::IDLE_TIME_MAX)
+        .default_path_keep_alive_interval(limits::KEEP_ALIVE)
+        .max_concurrent_bidi_streams(VarInt::from_u32(limits::STREAMS_MAX))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .receive_window(VarInt::from_u32(limits::CONNECTION_WINDOW))
+        .build()
+}
+
+/// Dials a peer at all its addresses at once.
+pub(crate) async fn dial(
+    port: &Port,
+    peer: PeerKey,
+    addresses: &[SocketAddr],
+    alpn: &[u8],
+) -> Result<Connection, String> {
+    let id = peer.endpoint_id().ok_or("the key is not valid")?;
+    let endpoint = port.lock().clone().ok_or("the network is stopped")?;
+    let target = EndpointAddr::from_parts(id, addresses.iter().copied().map(TransportAddr::Ip));
+    match timeout(limits::DIAL_TIME_MAX, endpoint.connect(target, alpn)).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_elapsed) => Err("nobody answers".into()),
+    }
+}
+
+/// Returns 32 bytes that only the two ends of this connection know.
+pub(crate) fn exporter(connection: &Connection) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    connection
+        .export_keying_material(&mut bytes, EXPORTER_LABEL, connection.alpn())
+        .expect("32 bytes are within the limit of the exporter");
+    bytes
+}
+
+/// Returns where the peer is, as far as the connection knows.
+pub(crate) fn remote_address(connection: &Connection) -> Option<SocketAddr> {
+    let paths = connection.paths();
+    let path = paths
+        .iter()
+        .find(|path| path.is_selected())
+        .or_else(|| paths.iter().next())?;
+    match path.remote_addr() {
+        TransportAddr::Ip(address) => Some(*address),
+        _ => None,
+    }
+}
+
+/// Accepts connections until the endpoint is closed.
+pub(crate) async fn accept(shared: Arc<Shared>, endpoint: Endpoint) {
+    let handshakes = Arc::new(Semaphore::new(limits::HANDSHAKES_MAX));
+    while let Some(incoming) = endpoint.accept().await {
+        let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
+            // A flood from forged addresses costs a stateless answer only.
+            if incoming.remote_addr_validated() {
+                incoming.refuse();
+            } else if let Err(error) = incoming.retry() {
+                debug!(%error, "could not ask for a proof of address");
+            }
+            continue;
+        };
+        let task = Arc::clone(&shared);
+        shared.spawn(async move {
+            let connection = handshake(incoming).await;
+            drop(permit);
+            if let Some(connection) = connection {
+                dispatch(task, connection).await;
+            }
+        });
+    }
+}
+
+async fn handshake(incoming: Incoming) -> Option<Connection> {
+    match timeout(limits::GREET_TIME_MAX, incoming).await {
+        Ok(Ok(connection)) => Some(connection),
+        Ok(Err(error)) => {
+            debug!(%error, "an incoming handshake failed");
+            None
+        }
+        Err(_elapsed) => None,
+    }
+}
+
+/// Nothing that a stranger sends is read before this has let it pass.
+async fn dispatch(shared: Arc<Shared>, connection: Connection) {
+    let peer = PeerKey::of_endpoint(connection.remote_id());
+    match connection.alpn() {
+        JOIN_ALPN => join::answer(shared, peer, connection).await,
+        SYNC_ALPN if shared.peers.is_member(peer) => peers::answer(&shared, peer, connection).await,
+        FILES_ALPN if shared.peers.is_member(peer) => {
+            shared.provider.serve(&shared, peer, connection).await
+        }
+        _ => {
+            debug!(%peer, protocol = %String::from_utf8_lossy(connection.alpn()), "refused a stranger");
+            CloseCode::NotMember.close(&connection);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_not_to_listen_has_its_own_error() {
+        let address = "127.0.0.1:80".parse().unwrap();
+        let error = |kind| listen_error(address, io::Error::from(kind));
+        assert!(
+            matches!(error(io::ErrorKind::AddrInUse), StartError::PortTaken { address: a } if a == address)
+        );
+        assert!(
+            matches!(error(io::ErrorKind::PermissionDenied), StartError::PortPrivileged { address: a } if a == address)
+        );
+        assert!(
+            matches!(error(io::ErrorKind::AddrNotAvailable), StartError::AddressNotHere { address: a } if a == address)
+        );
+        assert!(matches!(
+            error(io::ErrorKind::OutOfMemory),
+            StartError::Listen { .. }
+        ));
+    }
+}

@@ -1,0 +1,120 @@
+//! What a file would do on the simulated machine, as times: read once, before the print begins.
+
+use std::{fs::File, io::BufReader, path::Path};
+
+use super::time_model::{Heater, TimeModel};
+use crate::gcode::{Commands, effect, word::Code};
+
+/// Heater changes beyond this many are not shown: memory stays bounded whatever the file holds.
+const HEATS_MAX: usize = 1000;
+/// Waits for a person beyond this many are not made.
+const STOPS_MAX: usize = 1000;
+
+/// The course of a print, in seconds of the real machine from its beginning.
+#[derive(Debug, PartialEq)]
+pub(super) struct Plan {
+    /// Length of the whole print.
+    pub(super) total_s: f64,
+    /// When the first heat or motion begins.
+    pub(super) started_s: f64,
+    /// When the machine waits for a person.
+    pub(super) stops: Vec<f64>,
+    /// When a heater gets a new target.
+    pub(super) heats: Vec<(f64, Heater, f64)>,
+}
+
+impl Plan {
+    /// Reads a file; the error is for people.
+    pub(super) fn of_file(path: &Path) -> Result<Self, String> {
+        let file = File::open(path)
+            .map_err(|error| format!("failed to open {}: {error}", path.display()))?;
+        let mut model = TimeModel::new();
+        let mut plan = Self {
+            total_s: 0.0,
+            started_s: f64::INFINITY,
+            stops: Vec::new(),
+            heats: Vec::new(),
+        };
+        let mut count = 0u64;
+        for command in Commands::new(BufReader::with_capacity(1 << 16, file)) {
+            let command = command.map_err(|error| reason(path, &error))?;
+            if Code::of(&command.text).is_none() {
+                continue;
+            }
+            count += 1;
+            if plan.started_s.is_infinite() && effect::heats_or_moves(&command.text) {
+                plan.started_s = plan.total_s;
+            }
+            let step = model.command(&command.text);
+            if let Some((heater, target)) = step.heat.filter(|_| plan.heats.len() < HEATS_MAX) {
+                plan.heats.push((plan.total_s, heater, target));
+            }
+            plan.total_s += step.seconds;
+            if step.stops && plan.stops.len() < STOPS_MAX {
+                plan.stops.push(plan.total_s);
+            }
+        }
+        if count == 0 {
+            return Err(format!("{} contains no G-code commands", path.display()));
+        }
+        plan.total_s += model.stop();
+        plan.started_s = plan.started_s.min(plan.total_s);
+        Ok(plan)
+    }
+}
+
+fn reason(path: &Path, error: &crate::gcode::ReadError) -> String {
+    let cause = std::error::Error::source(error)
+        .map(|cause| format!(": {cause}"))
+        .unwrap_or_default();
+    format!("{}: {error}{cause}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn plan(text: &str) -> Result<Plan, String> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        Plan::of_file(file.path())
+    }
+
+    #[test]
+    fn a_file_becomes_times() {
+        let plan = plan("G90\nG4 S5\nM104 S60\nG4 S5\nM0\nG4 S10\n").unwrap();
+        assert_eq!(
+            plan,
+            Plan {
+                total_s: 20.0,
+                started_s: 5.0,
+                stops: vec![10.0],
+                heats: vec![(5.0, Heater::Nozzle, 60.0)]
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_no_gcode_is_refused_with_a_reason() {
+        assert!(plan("").unwrap_err().contains("no G-code commands"));
+        assert!(
+            plan("; only a comment\n")
+                .unwrap_err()
+                .contains("no G-code commands")
+        );
+        assert!(
+            plan("Dear reader, this is a letter.\n")
+                .unwrap_err()
+                .contains("no G-code commands")
+        );
+        assert!(plan("GCDE....").unwrap_err().contains("binary"));
+        assert!(
+            Plan::of_file(Path::new("/nowhere/x.gcode"))
+                .unwrap_err()
+                .contains("/nowhere/x.gcode")
+        );
+        assert!(Plan::of_file(Path::new("/")).unwrap_err().contains("read"));
+    }
+}

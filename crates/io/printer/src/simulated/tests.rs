@@ -1,0 +1,263 @@
+//! The simulated printer under virtual time.
+
+use std::io::Write;
+
+use tempfile::NamedTempFile;
+use tokio::{
+    sync::mpsc::{self, UnboundedReceiver},
+    time::Instant,
+};
+
+use crate::{Address, Driver, Event, Phase, PrintRequest, StartError, connect};
+
+/// 40 s in all; the first 10 s neither heat nor move.
+const FILE: &str = "M117 hello\nG4 S10\nM104 S82\nG4 S15\nM140 S60\nG4 S15\n";
+
+struct Bench {
+    driver: Box<dyn Driver>,
+    events: UnboundedReceiver<Event>,
+    file: NamedTempFile,
+}
+
+impl Bench {
+    async fn new(address: &str, text: &str) -> Self {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let (sender, events) = mpsc::unbounded_channel();
+        let driver = connect(&address.parse::<Address>().unwrap(), sender)
+            .await
+            .unwrap();
+        Self {
+            driver,
+            events,
+            file,
+        }
+    }
+
+    fn start(&self, fence: u64) -> Result<(), StartError> {
+        let path = self.file.path().to_owned();
+        self.driver.start(PrintRequest {
+            attempt: format!("a{fence}"),
+            fence,
+            path,
+        })
+    }
+
+    /// The next thing that is not a status.
+    async fn news(&mut self) -> Event {
+        loop {
+            match self.events.recv().await.expect("the driver lives") {
+                Event::Status(_) => {}
+                event => return event,
+            }
+        }
+    }
+
+    async fn phase(&mut self, phase: Phase) {
+        while self.driver.status().phase != phase {
+            self.events.recv().await.expect("the driver lives");
+        }
+    }
+}
+
+fn started(attempt: &str) -> Event {
+    Event::Started {
+        attempt: attempt.to_owned(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_print_takes_the_time_of_its_moves_divided_by_speed() {
+    let mut bench = Bench::new("sim://?speed=2", FILE).await;
+    let begin = Instant::now();
+    bench.start(1).unwrap();
+    assert_eq!(bench.driver.status().phase, Phase::Starting);
+    assert_eq!(bench.news().await, started("a1"));
+    assert_eq!(begin.elapsed().as_millis(), 5000);
+    assert_eq!(bench.driver.status().phase, Phase::Printing);
+    assert_eq!(
+        bench.news().await,
+        Event::Finished {
+            attempt: "a1".into()
+        }
+    );
+    assert_eq!(begin.elapsed().as_millis(), 20_000);
+    let status = bench.driver.status();
+    assert_eq!(
+        (status.phase, status.attempt, status.progress),
+        (Phase::Idle, None, 1.0)
+    );
+    assert!(!status.temperatures.any_target());
+    assert_eq!(bench.news().await, Event::BedCleared);
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_rises_and_is_told_at_most_four_times_a_second() {
+    let mut bench = Bench::new("sim://?speed=1", FILE).await;
+    bench.start(1).unwrap();
+    let (mut last, mut count, mut hottest) = (0.0, 0, 0.0f32);
+    loop {
+        match bench.events.recv().await.unwrap() {
+            Event::Status(status) => {
+                count += 1;
+                assert!(status.progress >= last);
+                last = status.progress;
+                hottest = hottest.max(status.temperatures.tools[0].actual);
+            }
+            Event::Finished { .. } => break,
+            _ => {}
+        }
+    }
+    assert!((100..=170).contains(&count), "{count} updates in 40 s");
+    assert!((60.0..=82.0).contains(&hottest), "{hottest}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pausing_stops_the_clock() {
+    let mut bench = Bench::new("sim://?speed=1", FILE).await;
+    let begin = Instant::now();
+    bench.start(1).unwrap();
+    assert_eq!(bench.news().await, started("a1"));
+    bench.driver.pause();
+    bench.phase(Phase::Paused).await;
+    tokio::time::sleep(std::time::Duration::from_secs(100)).await;
+    bench.driver.resume();
+    assert_eq!(
+        bench.news().await,
+        Event::Finished {
+            attempt: "a1".into()
+        }
+    );
+    assert_eq!(begin.elapsed().as_secs(), 140);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancel_ends_the_print_with_cold_heaters() {
+    let mut bench = Bench::new("sim://?clear=manual", FILE).await;
+    bench.start(1).unwrap();
+    assert_eq!(bench.news().await, started("a1"));
+    bench.driver.cancel();
+    assert_eq!(
+        bench.news().await,
+        Event::Aborted {
+            attempt: "a1".into()
+        }
+    );
+    assert!(!bench.driver.status().temperatures.any_target());
+    // The next one may start, and with clear=manual nobody claims a clear bed in between.
+    bench.start(2).unwrap();
+    assert_eq!(bench.news().await, started("a2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_while_the_file_is_read_starts_nothing() {
+    let mut bench = Bench::new("sim://?clear=manual", FILE).await;
+    bench.start(1).unwrap();
+    bench.driver.cancel();
+    assert_eq!(
+        bench.news().await,
+        Event::Aborted {
+            attempt: "a1".into()
+        }
+    );
+    bench.start(2).unwrap();
+    assert_eq!(bench.news().await, started("a2"));
+    assert_eq!(
+        bench.news().await,
+        Event::Finished {
+            attempt: "a2".into()
+        }
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_come_when_the_address_asks() {
+    let mut bench = Bench::new("sim://?speed=1&fail_after=0.5", FILE).await;
+    let begin = Instant::now();
+    bench.start(1).unwrap();
+    assert_eq!(bench.news().await, started("a1"));
+    assert!(
+        matches!(bench.news().await, Event::Failed { attempt, reason } if attempt == "a1" && reason.contains("fail_after"))
+    );
+    assert_eq!(begin.elapsed().as_secs(), 20);
+    assert_eq!(bench.news().await, Event::BedCleared);
+    assert_eq!(bench.driver.status().phase, Phase::Idle);
+
+    let mut bench = Bench::new("sim://?disconnect_after=0.1", FILE).await;
+    bench.start(1).unwrap();
+    assert!(matches!(bench.news().await, Event::Failed { .. }));
+    assert!(matches!(bench.news().await, Event::LinkLost { .. }));
+    assert_eq!(bench.driver.status().phase, Phase::Offline);
+    assert_eq!(bench.start(2), Err(StartError::NotIdle(Phase::Offline)));
+
+    let bench = Bench::new("sim://?refuse_start=yes", FILE).await;
+    assert!(matches!(bench.start(1), Err(StartError::Refused(_))));
+
+    let mut bench = Bench::new("sim://?slow_start=30", FILE).await;
+    let begin = Instant::now();
+    bench.start(1).unwrap();
+    assert_eq!(bench.news().await, started("a1"));
+    assert_eq!(begin.elapsed().as_secs(), 30);
+
+    let mut bench = Bench::new("sim://?hang_after=0.5", FILE).await;
+    bench.start(1).unwrap();
+    assert_eq!(bench.news().await, started("a1"));
+    tokio::time::sleep(std::time::Duration::from_secs(1000)).await;
+    bench.driver.cancel();
+    tokio::time::sleep(std::time::Duration::from_secs(1000)).await;
+    assert_eq!(bench.driver.status().phase, Phase::Printing);
+    bench.driver.emergency_stop();
+    assert!(matches!(bench.news().await, Event::Failed { .. }));
+    assert_eq!(bench.driver.status().phase, Phase::Fault);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_file_fails_with_a_reason_and_without_a_start() {
+    for (text, part) in [
+        ("", "no G-code"),
+        ("Dear reader\n", "no G-code"),
+        ("GCDE\0", "binary"),
+    ] {
+        let mut bench = Bench::new("sim://?clear=manual", text).await;
+        bench.start(1).unwrap();
+        let news = bench.news().await;
+        assert!(
+            matches!(&news, Event::Failed { reason, .. } if reason.contains(part)),
+            "{news:?}"
+        );
+    }
+    let mut bench = Bench::new("sim://", FILE).await;
+    bench
+        .driver
+        .start(PrintRequest {
+            attempt: "x".into(),
+            fence: 1,
+            path: "/nowhere".into(),
+        })
+        .unwrap();
+    assert!(matches!(bench.news().await, Event::Failed { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_file_can_ask_for_a_person() {
+    let mut bench = Bench::new("sim://", "G28\nM0 look\nG4 S5\n").await;
+    bench.start(1).unwrap();
+    bench.phase(Phase::Paused).await;
+    bench.driver.resume();
+    bench.phase(Phase::Idle).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_fails_the_print_and_ends_the_task() {
+    let mut bench = Bench::new("sim://", FILE).await;
+    bench.start(1).unwrap();
+    assert_eq!(bench.news().await, started("a1"));
+    drop(bench.driver);
+    let mut last = None;
+    while let Some(event) = bench.events.recv().await {
+        if !matches!(event, Event::Status(_)) {
+            last = Some(event);
+        }
+    }
+    assert!(matches!(last, Some(Event::Failed { reason, .. }) if reason.contains("closed")));
+}

@@ -1,0 +1,128 @@
+//! The small file in each job's folder that says whose folder it is and which hash each name stands for.
+//!
+//! Plain lines, so that a person can read them:
+//! ```text
+//! job 6f1c…
+//! file <hash> cube.gcode
+//! ```
+
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::Path,
+};
+
+use super::{ImportError, is_link_error, open_plain};
+use crate::disk;
+
+/// Names that we give never begin with a dot, so no file of a job can have this one.
+pub(super) const MARKER: &str = ".printmesh-job";
+
+/// A job has at most some hundred files; ten thousand lines fit in.
+const MARKER_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Marker {
+    pub(super) job_id: String,
+    files: Vec<(blake3::Hash, String)>,
+}
+
+impl Marker {
+    pub(super) fn new(job_id: &str) -> Self {
+        Self {
+            job_id: job_id.to_owned(),
+            files: Vec::new(),
+        }
+    }
+
+    /// Reads a folder's marker. `None` when the folder, or a marker in it, is not there or not ours.
+    pub(super) fn read(folder: &Path) -> Result<Option<Self>, ImportError> {
+        match fs::symlink_metadata(folder) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(ImportError::from_io(folder, error)),
+        }
+        let path = folder.join(MARKER);
+        let mut text = String::new();
+        match open_plain(&path)
+            .and_then(|file| file.take(MARKER_BYTES_MAX).read_to_string(&mut text))
+        {
+            Ok(_) => Ok(Self::parse(&text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound || is_link_error(&error) => {
+                Ok(None)
+            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidData | io::ErrorKind::IsADirectory
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(ImportError::from_io(&path, error)),
+        }
+    }
+
+    pub(super) fn write(&self, folder: &Path) -> Result<(), ImportError> {
+        let path = folder.join(MARKER);
+        disk::write_durably(&path, self.to_text().as_bytes(), 0o600)
+            .map_err(|error| ImportError::from_io(&path, error))
+    }
+
+    /// Returns the hash that a name stands for. Some file systems do not tell `A` from `a`, so neither do we.
+    pub(super) fn hash_of(&self, name: &str) -> Option<blake3::Hash> {
+        let name = name.to_lowercase();
+        self.files
+            .iter()
+            .find(|(_, known)| known.to_lowercase() == name)
+            .map(|(hash, _)| *hash)
+    }
+
+    pub(super) fn add(&mut self, name: &str, hash: blake3::Hash) {
+        self.files.push((hash, name.to_owned()));
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = format!("job {}\n", self.job_id);
+        for (hash, name) in &self.files {
+            text.push_str(&format!("file {hash} {name}\n"));
+        }
+        text
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        let mut marker = Self::new(lines.next()?.strip_prefix("job ")?);
+        for line in lines {
+            let (hash, name) = line.strip_prefix("file ")?.split_once(' ')?;
+            marker.add(name, blake3::Hash::from_hex(hash).ok()?);
+        }
+        Some(marker)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marker_reads_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Marker::read(folder.path()).unwrap(), None);
+        let mut marker = Marker::new("6f1c");
+        marker.add("two words.gcode", blake3::hash(b"a"));
+        marker.add("größe.gcode", blake3::hash(b"b"));
+        marker.write(folder.path()).unwrap();
+        assert_eq!(Marker::read(folder.path()).unwrap(), Some(marker));
+    }
+
+    #[test]
+    fn what_is_no_marker_of_ours_is_none() {
+        let check = |text: &str| assert_eq!(Marker::parse(text), None, "{text:?}");
+        check("");
+        check("jobs");
+        check("job 1\nnonsense\n");
+        check("job 1\nfile abc name\n");
+    }
+}
