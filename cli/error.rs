@@ -53,7 +53,7 @@ pub(crate) mod code {
     /// What was to be submitted is no file.
     pub(crate) const FILE_KIND: &str = "file.not-a-file";
     /// A member refused this host.
-    pub(crate) const JOIN_DENIED: &str = "join.denied";
+    pub(crate) const JOIN_REFUSED: &str = "join.refused";
     /// Something that this process needs from the system failed.
     pub(crate) const SYSTEM: &str = "system";
     /// The reader of our output went away: nobody is left to tell.

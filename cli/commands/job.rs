@@ -8,8 +8,8 @@ use crate::{context::Context, error::exit, render::job::details};
 
 /// Submit, show, edit, move, cancel, hold and await jobs
 ///
-/// A JOB is the beginning of its id, QUEUE#PLACE, its name if no other has it, or @ for the last one
-/// submitted here; a lone - reads references from stdin.
+/// A JOB is the beginning of its id, QUEUE#PLACE, or its name if no other has it; a lone - reads references
+/// from stdin.
 ///
 /// Examples:
 ///   printmesh job show kmz --why

@@ -103,9 +103,9 @@ async fn admission(cx: &Context, mut events: Events, before: &[Queue]) -> Result
             let event = events.next().await.map_err(|error| cx.explain(error))?;
             let event = event.ok_or_else(stopped)?;
             match event.kind.as_str() {
-                "join.denied" => {
+                "join.refused" => {
                     let title = "a member refused this host";
-                    let mut problem = Problem::new(code::JOIN_DENIED, 4, title);
+                    let mut problem = Problem::new(code::JOIN_REFUSED, 4, title);
                     problem.why = event.text;
                     return Err(problem);
                 }

@@ -86,7 +86,7 @@ struct ShareArgs {
     /// Queue
     queue: String,
     /// What the joiner may do
-    #[arg(long, value_enum, default_value_t = Role::Printer)]
+    #[arg(long, value_enum, default_value_t = Role::Operator)]
     role: Role,
     /// How long the ticket is good
     #[arg(long, default_value = "24h", value_name = "DURATION", value_parser = parse_duration)]

@@ -23,7 +23,7 @@ use crate::{
 /// Wait until jobs are printed
 ///
 /// Examples:
-///   printmesh job wait @
+///   printmesh job wait kmz
 ///   printmesh job wait kmz lqw --for printing --timeout 10m
 ///
 /// Exits 0 when all are, 10 when one failed or was cancelled, 7 after --timeout. Ctrl-C only stops waiting.

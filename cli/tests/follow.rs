@@ -206,10 +206,10 @@ async fn join_ends_when_it_is_refused_or_time_is_over_or_nobody_waits() {
     stage.fake.then("queue-list", Vec::new());
     stage
         .fake
-        .then("queue-list", vec![event("join.denied", None)]);
+        .then("queue-list", vec![event("join.refused", None)]);
     let ran = stage.run(&["join"]).await;
     assert_eq!(ran.exit, 4, "{ran:?}");
-    assert!(ran.err.contains("code join.denied"), "{}", ran.err);
+    assert!(ran.err.contains("code join.refused"), "{}", ran.err);
 
     let ran = stage.run(&["join", "--timeout", "0.05s"]).await;
     assert_eq!(ran.exit, 7, "{ran:?}");

@@ -12,7 +12,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("net", &[]),
     ("printer", &[]),
     ("api", &[]),
-    ("daemon", &["api", "gcode", "net", "node", "printer", "queue", "schedule", "store"]),
+    (
+        "daemon",
+        &[
+            "api", "gcode", "net", "node", "printer", "queue", "schedule", "store",
+        ],
+    ),
 ];
 
 /// Each heavy dependency and the crates that own it.
@@ -33,8 +38,18 @@ const OWNERS: &[(&str, &[&str])] = &[
 
 /// The core decides and does nothing: no runtime, no socket, no file, no clock, no random source.
 const CORE: &[&str] = &["queue", "gcode", "schedule", "node"];
-const NEVER_IN_CORE: &[&str] =
-    &["tokio", "tokio-util", "iroh", "redb", "serialport", "axum", "rand", "getrandom", "rustix", "jiff"];
+const NEVER_IN_CORE: &[&str] = &[
+    "tokio",
+    "tokio-util",
+    "iroh",
+    "redb",
+    "serialport",
+    "axum",
+    "rand",
+    "getrandom",
+    "rustix",
+    "jiff",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -47,7 +62,10 @@ fn manifests() -> Vec<(String, PathBuf)> {
             let path = entry.unwrap().path();
             let manifest = path.join("Cargo.toml");
             if manifest.exists() {
-                found.push((path.file_name().unwrap().to_str().unwrap().to_owned(), manifest));
+                found.push((
+                    path.file_name().unwrap().to_str().unwrap().to_owned(),
+                    manifest,
+                ));
             }
         }
     }
@@ -59,8 +77,12 @@ fn dependencies(manifest: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(manifest).unwrap();
     let section = text.split("\n[dependencies]\n").nth(1).unwrap();
     let section = section.split("\n[").next().unwrap();
-    let lines = section.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    lines.map(|line| line.split([' ', '.', '=']).next().unwrap().to_owned()).collect()
+    let lines = section
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| line.split([' ', '.', '=']).next().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -86,7 +108,10 @@ fn each_heavy_dependency_has_one_owner() {
     for (name, manifest) in manifests() {
         for dependency in dependencies(&manifest) {
             if let Some((_, owners)) = OWNERS.iter().find(|(heavy, _)| *heavy == dependency) {
-                assert!(owners.contains(&name.as_str()), "{dependency} is not for {name}");
+                assert!(
+                    owners.contains(&name.as_str()),
+                    "{dependency} is not for {name}"
+                );
             }
         }
     }
@@ -99,24 +124,48 @@ fn the_core_has_no_clock_no_io_and_no_randomness() {
             continue;
         }
         for dependency in dependencies(&manifest) {
-            assert!(!NEVER_IN_CORE.contains(&dependency.as_str()), "{name} must not use {dependency}");
+            assert!(
+                !NEVER_IN_CORE.contains(&dependency.as_str()),
+                "{name} must not use {dependency}"
+            );
         }
     }
     // What clippy holds within the code: the bans and their reasons.
     let bans = std::fs::read_to_string(root().join("crates/core/clippy.toml")).unwrap();
-    for banned in ["SystemTime::now", "Instant::now", "HashMap", "std::fs::read"] {
-        assert!(bans.contains(banned), "crates/core/clippy.toml lost its ban of {banned}");
+    for banned in [
+        "SystemTime::now",
+        "Instant::now",
+        "HashMap",
+        "std::fs::read",
+    ] {
+        assert!(
+            bans.contains(banned),
+            "crates/core/clippy.toml lost its ban of {banned}"
+        );
     }
 }
 
 #[test]
 fn the_top_level_stays_as_it_is() {
     let known = [
-        "Cargo.toml", "Cargo.lock", "crates", "cli", "examples", "fuzz", "tests", "README.md",
-        "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE", "target",
+        "Cargo.toml",
+        "Cargo.lock",
+        "crates",
+        "cli",
+        "examples",
+        "fuzz",
+        "tests",
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+        "target",
     ];
     for entry in std::fs::read_dir(root()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(name.starts_with('.') || known.contains(&name.as_str()), "{name} is new at the top level");
+        assert!(
+            name.starts_with('.') || known.contains(&name.as_str()),
+            "{name} is new at the top level"
+        );
     }
 }

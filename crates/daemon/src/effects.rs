@@ -28,7 +28,17 @@ impl Effects {
             Effect::Tell(event) => {
                 self.told += 1;
                 let event = convert::event(node, self.told, event);
-                tracing::info!(target: "printmesh::events", kind = event.kind, job = event.job_name, printer = event.printer, state = event.state);
+                if !event.kind.ends_with(".progress") {
+                    tracing::info!(
+                        target: "printmesh_daemon::events",
+                        kind = event.kind,
+                        job = event.job_name,
+                        copy = event.copy,
+                        printer = event.printer,
+                        state = event.state,
+                        text = event.text,
+                    );
+                }
                 // Nobody listens most of the time.
                 self.events.send(event).ok();
             }

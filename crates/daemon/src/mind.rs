@@ -127,6 +127,7 @@ impl Loop {
                 read(&self.node);
             }
             if let Some(reply) = stopped.take() {
+                self.effects.printers.close();
                 reply.send(()).ok();
                 return;
             }

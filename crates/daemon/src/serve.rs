@@ -1,6 +1,6 @@
 //! Answers the local API: reads go straight to the node, changes become commands.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{path::PathBuf, time::Instant};
 
 use futures_util::StreamExt as _;
 use printmesh_api::{
@@ -609,6 +609,3 @@ fn inspect_file(
         .read_to_end(&mut tail)?;
     Ok(printmesh_gcode::inspect(&head, &tail, len))
 }
-
-/// The API as the daemon serves it.
-pub(crate) type SharedDoor = Arc<Door>;

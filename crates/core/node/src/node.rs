@@ -214,8 +214,11 @@ impl Node {
             }
             self.expire();
             let moved = self.drive_joins() | self.drive_moves() | self.drive_printers();
+            let before = self.out.writes.len();
             self.publish();
-            if !moved && self.inbox.is_empty() {
+            // What was published, a clear bed say, may be what a printer waited for.
+            let published = self.out.writes.len() > before;
+            if !moved && !published && self.inbox.is_empty() {
                 break;
             }
         }

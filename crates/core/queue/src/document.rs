@@ -171,7 +171,7 @@ impl QueueDocument {
         &self.snapshot
     }
 
-    /// Returns what own edits changed since the last call.
+    /// Returns what edits and admitted changes changed since the last call.
     pub fn take_touched(&mut self) -> Touched {
         std::mem::take(&mut self.touched)
     }
@@ -282,6 +282,7 @@ impl QueueDocument {
         }
         let applied = entries.iter().filter(|(hash, _)| self.past.contains(*hash));
         admitted.touched = Touched::of(applied.flat_map(|(_, entries)| entries));
+        self.touched.extend(admitted.touched.clone());
         admitted.parked = self.parked.len();
         admitted
     }

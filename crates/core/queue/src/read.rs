@@ -68,7 +68,7 @@ impl Touched {
                 | Entry::JobOther(job) => {
                     touched.jobs.insert(*job);
                 }
-                Entry::Claim(id) | Entry::Run(id, _) | Entry::ClaimOther(id) => {
+                Entry::Claim(id) | Entry::Run(id, _) | Entry::ClaimOther(id) | Entry::Lost(id) => {
                     touched.copies.insert(id.copy);
                 }
             }
@@ -143,7 +143,8 @@ pub(crate) fn refresh(snapshot: &mut Snapshot, engine: &Engine, entries: &BTreeS
             | Entry::Group
             | Entry::Request(_)
             | Entry::JobOther(_)
-            | Entry::ClaimOther(_) => {}
+            | Entry::ClaimOther(_)
+            | Entry::Lost(_) => {}
         }
     }
     for host in members {

@@ -85,6 +85,7 @@ impl Write<'_> {
             Entry::MemberName(host) | Entry::MemberLeft(host) | Entry::MemberOther(host) => {
                 *host == self.host
             }
+            Entry::Lost(id) => id.host == self.host,
             Entry::Group => role >= Role::Operator,
             Entry::Request(host) => *host == self.host && role >= Role::Submitter,
             Entry::Printer(printer) => printer.host == self.host && role >= Role::Printer,
@@ -116,7 +117,8 @@ impl Write<'_> {
             | Entry::Request(_)
             | Entry::MemberOther(_)
             | Entry::JobOther(_)
-            | Entry::ClaimOther(_) => Ok(()),
+            | Entry::ClaimOther(_)
+            | Entry::Lost(_) => Ok(()),
             Entry::Certificate(member) => {
                 let certificate = certificate(value, *member, self.queue).ok_or(Refusal::Schema)?;
                 let better = |old: &&Fact| match old {

@@ -173,6 +173,8 @@ pub(crate) enum Entry {
     Run(ClaimId, u32),
     /// Something else about a claim, by a later version.
     ClaimOther(ClaimId),
+    /// A voter's word that an attempt is lost; the host is the voter. Not read yet.
+    Lost(ClaimId),
 }
 
 const META_KEYS: [(&str, Meta); 6] = [
@@ -270,7 +272,7 @@ impl Entry {
             }
             Place::Genesis(Container::Copies(bucket_of)) => {
                 Self::parse_copy(key).filter(|claim| match claim {
-                    Self::Claim(id) | Self::Run(id, _) | Self::ClaimOther(id) => {
+                    Self::Claim(id) | Self::Run(id, _) | Self::ClaimOther(id) | Self::Lost(id) => {
                         bucket(id.copy.job) == bucket_of
                     }
                     _ => false,
@@ -299,12 +301,19 @@ impl Entry {
         let mut parts = key.splitn(5, '/');
         let job: JobId = parts.next()?.parse().ok()?;
         let index = number(parts.next()?)?;
-        let host = host(parts.next()?)?;
-        let attempt = number(parts.next()?)?;
+        let copy = CopyId { job, index };
+        let who = parts.next()?;
+        if who == "lost" {
+            return Some(Self::Lost(ClaimId {
+                copy,
+                host: host(parts.next()?)?,
+                attempt: number(parts.next()?)?,
+            }));
+        }
         let id = ClaimId {
-            copy: CopyId { job, index },
-            attempt,
-            host,
+            copy,
+            host: host(who)?,
+            attempt: number(parts.next()?)?,
         };
         Some(match parts.next() {
             None => Self::Claim(id),

@@ -409,7 +409,7 @@ pub struct Event {
     /// When.
     pub time: String,
     /// job.state, copy.state, print.progress, fetch.progress, printer.state, peer.state, queue.changed, member.asks, refused,
-    /// join.denied (a member refused this host), reset (events were lost: ask again for what you show).
+    /// join.asked, join.refused (a member refused this host), reset (events were lost: ask again for what you show).
     pub kind: String,
     /// Queue name.
     pub queue: Option<String>,

@@ -10,6 +10,16 @@ fn an_unfounded_queue_says_nothing() {
     assert!(host.snapshot().members.is_empty() && host.document.vector().0.is_empty());
 }
 
+/// Every host begins with these bytes: another hash would be another document, and none of its changes would fit.
+#[test]
+fn the_genesis_change_never_changes() {
+    let hash = engine::genesis_hash().to_string();
+    assert_eq!(
+        hash,
+        "889bfac9a3f3e8445e35058cf89de73e551f86923a84c6c33210f8da48e89f74"
+    );
+}
+
 #[test]
 fn everything_that_is_written_is_read_back_here_there_and_after_a_restart() {
     let mut hosts = farm(&[Role::Printer]);

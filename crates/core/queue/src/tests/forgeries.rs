@@ -184,6 +184,7 @@ fn a_member_may_not_write_what_is_not_its_own() {
         ("a removed claim", PRINTER, bucket(one), claim_of(printer_host, 0), Action::Delete, NotPermitted),
         ("another's run", PRINTER, bucket(one), format!("{}/run/0", claim_of(admin, 0)), put(Scalar::json(&run(RunResult::Ok))), NotPermitted),
         ("a run that is none", PRINTER, bucket(one), format!("{}/run/0", claim_of(printer_host, 0)), text("ok"), Schema),
+        ("another voter's word", PRINTER, bucket(one), format!("{one}/0/lost/{admin}/0"), text("x"), NotPermitted),
         ("a copy with a leading zero", PRINTER, bucket(one), format!("{one}/00/{printer_host}/0"), record(printer_host, 9, ClaimState::Claimed), Schema),
         ("a claim in another bucket", PRINTER, root(Container::Copies(one.0[15] ^ 1)), claim_of(printer_host, 1), record(printer_host, 9, ClaimState::Claimed), Schema),
         ("a removed setting that is not there", ADMIN, root(Container::Settings), "x".into(), Action::Delete, NotPermitted),

@@ -98,6 +98,16 @@ fn bytes_over_the_limits_are_no_change() {
         SignedChange::from_bytes(&trailing),
         Err(WireError::NotCanonical)
     );
+    // Lists that say they have billions of entries.
+    let mut empty = honest.clone();
+    (empty.deps, empty.others, empty.ops) = (Vec::new(), Vec::new(), Vec::new());
+    let empty = postcard::to_stdvec(&empty).unwrap();
+    for list in 1..=3 {
+        let mut bomb = empty[..empty.len() - list].to_vec();
+        bomb.extend([0xff, 0xff, 0xff, 0xff, 0xff, 0x0f]);
+        bomb.extend([0; 64]);
+        assert_eq!(SignedChange::from_bytes(&bomb), Err(WireError::Encoding));
+    }
     // The epoch 0 written in two bytes.
     let mut padded = good;
     padded.splice(1..2, [0x80, 0]);

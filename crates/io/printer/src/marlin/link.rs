@@ -12,9 +12,11 @@ use super::{
     wire,
 };
 
-/// So many commands may be believed taken before a checkpoint proves it: 3 % more lines, and a doubled `ok` puts at most that
-/// few lines ahead of the printer.
+/// So many commands may be believed taken before a checkpoint proves it: 3 % more lines.
 const CHECKPOINT_EVERY: u32 = 32;
+/// The same from a printer that says more `ok`s than it gets lines: each puts us one line ahead of it, and its receive buffer
+/// must not overflow.
+const CHECKPOINT_SOON: u32 = 4;
 /// Lines that can be sent again from a printer without checkpoints.
 const HISTORY: usize = 256;
 /// The printer asks for the same line so often, and the print fails: what it wants cannot be had over this cable.
@@ -56,6 +58,9 @@ pub(crate) struct Link {
     /// All up to here have been taken for certain.
     floor: u64,
     since_checkpoint: u32,
+    checkpoint_every: u32,
+    /// An `ok` too many came since the last checkpoint.
+    saw_surplus: bool,
     checkpoint_due: bool,
     waits: u32,
     progress_ms: u64,
@@ -116,6 +121,8 @@ impl Link {
             cursor: 1,
             floor: 0,
             since_checkpoint: 0,
+            checkpoint_every: CHECKPOINT_EVERY,
+            saw_surplus: false,
             checkpoint_due: false,
             waits: 0,
             progress_ms: 0,
@@ -173,8 +180,16 @@ impl Link {
         true
     }
 
-    /// Sends a line whose answer proves that everything before it was taken. Only when ready; ready again when proven.
-    pub(crate) fn checkpoint(&mut self, now_ms: u64) {
+    /// Makes sure that everything sent was taken. Only when ready; ready again when it is proven.
+    pub(crate) fn prove(&mut self, now_ms: u64) {
+        // Never two checkpoints in a row: the first one's answer, doubled, would pass for the second one's.
+        if !self.history.is_empty() {
+            self.checkpoint(now_ms);
+        }
+    }
+
+    /// Sends a line whose answer proves that everything before it was taken.
+    fn checkpoint(&mut self, now_ms: u64) {
         let bytes = wire::encode(self.next, CHECKPOINT).expect("a short line");
         self.push(now_ms, bytes, true, false);
     }
@@ -347,7 +362,8 @@ impl Link {
                 let is_checkpoint = self
                     .line(self.cursor - 1)
                     .is_some_and(|line| line.is_checkpoint);
-                let proves = line == Some(self.cursor - 1) || (is_checkpoint && has_temperatures);
+                // A number in an `ok` only counts: one flipped bit makes it that of another line.
+                let proves = is_checkpoint && has_temperatures;
                 let counts = match line {
                     Some(line) => line == self.cursor - 1,
                     None if self.traits.has_checkpoints => is_checkpoint == has_temperatures,
@@ -356,6 +372,8 @@ impl Link {
                 self.progress_ms = now_ms;
                 if counts {
                     self.taken(now_ms, proves);
+                } else if is_checkpoint {
+                    self.saw_surplus = true;
                 }
             }
             // Each of them belongs to a line that was refused, or to nothing.
@@ -401,6 +419,12 @@ impl Link {
         if is_checkpoint {
             self.since_checkpoint = 0;
             self.checkpoint_due = false;
+            let surplus = std::mem::take(&mut self.saw_surplus);
+            self.checkpoint_every = if surplus {
+                CHECKPOINT_SOON
+            } else {
+                (self.checkpoint_every * 2).min(CHECKPOINT_EVERY)
+            };
         }
         if self.cursor < self.next {
             return self.send_at_cursor(now_ms);
@@ -409,11 +433,61 @@ impl Link {
             return self.hello(now_ms);
         }
         // After a long command at once, so that a lost answer to what follows is not taken for a long wait.
-        let is_due = self.checkpoint_due || is_long || self.since_checkpoint >= CHECKPOINT_EVERY;
+        let is_due =
+            self.checkpoint_due || is_long || self.since_checkpoint >= self.checkpoint_every;
         if is_due && !is_checkpoint && self.traits.has_checkpoints {
             self.checkpoint(now_ms);
         } else {
             self.state = State::Ready;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::marlin::reply::parse_reply;
+
+    fn link() -> Link {
+        let traits = Traits {
+            has_checkpoints: true,
+            has_busy: true,
+            can_send_empty: true,
+        };
+        let mut link = Link::new(traits, Timings::default());
+        link.open(0);
+        link
+    }
+
+    fn hear(link: &mut Link, line: &str) {
+        link.on_reply(1, &parse_reply(line.as_bytes()));
+    }
+
+    #[test]
+    fn only_the_answer_to_a_checkpoint_proves_that_the_numbers_agree() {
+        let mut link = link();
+        for _ in 0..5 {
+            hear(&mut link, "ok"); // a doubled one, or one of an older question
+            assert!(!link.is_ready());
+        }
+        hear(&mut link, "ok T:20.0 /0.0");
+        assert!(link.is_ready());
+        assert_eq!(link.take_news(), Some(News::Synced));
+    }
+
+    #[test]
+    fn only_the_answer_to_a_checkpoint_proves_what_was_taken() {
+        let mut link = link();
+        hear(&mut link, "ok");
+        hear(&mut link, "ok T:20.0 /0.0");
+        assert!(link.send(1, "G28", false));
+        hear(&mut link, "ok");
+        link.prove(1);
+        for _ in 0..5 {
+            hear(&mut link, "ok");
+            assert!(!link.is_ready());
+        }
+        hear(&mut link, "ok T:20.0 /0.0");
+        assert!(link.is_ready());
     }
 }

@@ -353,7 +353,7 @@ impl Protocol {
                     let fits = self.link.send(now_ms, &command, filter::is_long(&command));
                     debug_assert!(fits, "our own commands are short");
                 }
-                Some(Step::Checkpoint) => self.link.checkpoint(now_ms),
+                Some(Step::Checkpoint) => self.link.prove(now_ms),
                 Some(Step::Reached(milestone)) => self.reached(now_ms, milestone),
             }
         }

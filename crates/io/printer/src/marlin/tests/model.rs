@@ -21,6 +21,8 @@ pub(super) struct Bench {
     pub(super) outcomes: Vec<Outcome>,
     pub(super) starts: u32,
     pub(super) written: Vec<u8>,
+    /// Said by the fake and not yet heard: lines arrive one by one, so that what is said twice arrives after an answer to the first.
+    pub(super) on_the_way: Vec<u8>,
     /// How much was executed before the print: an unnumbered question, garbled on the way, can be any harmless thing.
     pub(super) before: usize,
 }
@@ -71,6 +73,7 @@ impl Bench {
             outcomes: Vec::new(),
             starts: 0,
             written: Vec::new(),
+            on_the_way: Vec::new(),
             before: 0,
         })
     }
@@ -85,7 +88,12 @@ impl Bench {
 
     /// One exchange of bytes; the clock jumps when there was nothing to say.
     pub(super) fn step(&mut self) {
-        let said = self.fake.take_output();
+        self.on_the_way.extend(self.fake.take_output());
+        let line_end = self.on_the_way.iter().position(|byte| *byte == b'\n');
+        let said: Vec<u8> = self
+            .on_the_way
+            .drain(..line_end.map_or(0, |at| at + 1))
+            .collect();
         let mut is_quiet = said.is_empty();
         self.protocol.on_bytes(self.now_ms, &said);
         self.protocol.on_tick(self.now_ms);

@@ -76,6 +76,28 @@ fn all_kinds_of_firmware_print_the_file() {
 }
 
 #[test]
+fn a_print_is_not_finished_before_its_last_move() {
+    let slow = vec![("M400".to_owned(), Duration::from_secs(90))];
+    let faults = Faults {
+        double_ok: 1.0,
+        slow,
+        ..Faults::default()
+    };
+    let mut bench = Bench::new(faults).unwrap();
+    bench.start(feeds(&sliced(1, 30)));
+    bench.until(|bench| {
+        bench
+            .printed()
+            .last()
+            .is_some_and(|command| command == "M400")
+    });
+    let begin_ms = bench.now_ms;
+    bench.until(|bench| !bench.outcomes.is_empty());
+    assert_eq!(bench.outcomes, [Outcome::Finished]);
+    assert!(bench.now_ms - begin_ms >= 89_000);
+}
+
+#[test]
 fn a_second_print_counts_from_the_beginning() {
     let text = sliced(1, 30);
     let (mut bench, outcome) = print(
@@ -397,6 +419,7 @@ fn heaters_left_on_by_a_dead_host_are_switched_off_on_connect() {
         outcomes: Vec::new(),
         starts: 0,
         written: Vec::new(),
+        on_the_way: Vec::new(),
         before: 0,
     };
     bench.until(|bench| !bench.fake.is_hot());
