@@ -74,7 +74,7 @@ pub(super) async fn run(cx: &Context, args: Daemon) -> Result<u8, Problem> {
                 tokio::spawn(end_with_stdin());
             }
             let home = cx.home.clone();
-            printmesh_daemon::run(RunOptions { home, verbose }).await?;
+            printmesh_daemon::run(RunOptions { home, verbose, ready: None }).await?;
             Ok(exit::DONE)
         }
         Action::Stop => stop(cx).await,

@@ -48,6 +48,8 @@ pub struct RunOptions {
     pub home: PathBuf,
     /// 0 = info, 1 = debug, 2 = trace.
     pub verbose: u8,
+    /// Told once the daemon answers on its socket.
+    pub ready: Option<tokio::sync::oneshot::Sender<()>>,
 }
 
 /// Events that a slow listener may be behind before it misses some.
@@ -134,12 +136,15 @@ pub async fn run(options: RunOptions) -> Result<(), Problem> {
         started,
         stop: stop.clone(),
     });
-    let socket = home.socket();
-    let serving = tokio::spawn({
-        let closed = closed.clone();
-        async move { printmesh_api::server::serve(&socket, door, closed).await }
-    });
+    let bound = printmesh_api::server::bind(&home.socket())
+        .await
+        .map_err(|error| unserved(&error))?;
+    let serving = tokio::spawn(bound.serve(door, closed.clone()));
     tracing::info!(home = %home.root().display(), addresses = ?net.addresses(), "ready");
+    if let Some(ready) = options.ready {
+        // Who started it may not care any more.
+        ready.send(()).ok();
+    }
 
     let result = until_stopped(&stop, serving, &closed).await;
     tracing::info!("stopping");
@@ -168,7 +173,7 @@ async fn until_stopped(
         () = stop.cancelled() => {}
         ended = &mut serving => {
             return match ended {
-                Ok(Err(error)) => Err(problems::new("api.socket", 1, "the local API cannot be served").because(problems::chain(&error))),
+                Ok(Err(error)) => Err(unserved(&error)),
                 Ok(Ok(())) | Err(_) => Err(problems::new("api.socket", 1, "the local API ended")),
             };
         }
@@ -176,6 +181,10 @@ async fn until_stopped(
     closed.cancel();
     serving.await.ok();
     Ok(())
+}
+
+fn unserved(error: &printmesh_api::server::ServeError) -> Problem {
+    problems::new("api.socket", 1, "the local API cannot be served").because(problems::chain(error))
 }
 
 /// Wakes the node up from the disk; `None` when the home was never set up.

@@ -92,7 +92,36 @@ pub async fn serve(
     service: Arc<impl Service>,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
-    let listener = bind(socket).await?;
+    bind(socket).await?.serve(service, shutdown).await
+}
+
+/// A socket that callers can connect to already; they are answered once it is served.
+pub struct Bound {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Bound {
+    /// Serves the API, as [`serve`] does.
+    ///
+    /// # Errors
+    /// [`ServeError::Serve`] when the socket breaks.
+    pub async fn serve(
+        self,
+        service: Arc<impl Service>,
+        shutdown: CancellationToken,
+    ) -> Result<(), ServeError> {
+        let Self { listener, path } = self;
+        serve_on(listener, &path, service, shutdown).await
+    }
+}
+
+async fn serve_on(
+    listener: UnixListener,
+    socket: &Path,
+    service: Arc<impl Service>,
+    shutdown: CancellationToken,
+) -> Result<(), ServeError> {
     let router = router(service, shutdown.clone());
     let served = axum::serve(SameUser { listener }, router)
         .with_graceful_shutdown(shutdown.clone().cancelled_owned());
@@ -112,7 +141,11 @@ pub async fn serve(
     })
 }
 
-async fn bind(socket: &Path) -> Result<UnixListener, ServeError> {
+/// Makes the socket, so that its caller knows that it is there before serving it.
+///
+/// # Errors
+/// [`ServeError`] when the socket cannot be made.
+pub async fn bind(socket: &Path) -> Result<Bound, ServeError> {
     if socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
         return Err(ServeError::PathTooLong(socket.to_owned()));
     }
@@ -140,7 +173,10 @@ async fn bind(socket: &Path) -> Result<UnixListener, ServeError> {
     }
     let listener = UnixListener::bind(socket).map_err(failed)?;
     fs::set_permissions(socket, fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    Ok(listener)
+    Ok(Bound {
+        listener,
+        path: socket.to_owned(),
+    })
 }
 
 /// Accepts connections of our own user and of root; hangs up on everybody else before reading a byte.

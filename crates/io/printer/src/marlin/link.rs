@@ -3,6 +3,8 @@
 //! No IO, no clock, no idea of prints. See the [module above](super) for why it does what it does.
 
 mod recover;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
@@ -440,54 +442,5 @@ impl Link {
         } else {
             self.state = State::Ready;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::marlin::reply::parse_reply;
-
-    fn link() -> Link {
-        let traits = Traits {
-            has_checkpoints: true,
-            has_busy: true,
-            can_send_empty: true,
-        };
-        let mut link = Link::new(traits, Timings::default());
-        link.open(0);
-        link
-    }
-
-    fn hear(link: &mut Link, line: &str) {
-        link.on_reply(1, &parse_reply(line.as_bytes()));
-    }
-
-    #[test]
-    fn only_the_answer_to_a_checkpoint_proves_that_the_numbers_agree() {
-        let mut link = link();
-        for _ in 0..5 {
-            hear(&mut link, "ok"); // a doubled one, or one of an older question
-            assert!(!link.is_ready());
-        }
-        hear(&mut link, "ok T:20.0 /0.0");
-        assert!(link.is_ready());
-        assert_eq!(link.take_news(), Some(News::Synced));
-    }
-
-    #[test]
-    fn only_the_answer_to_a_checkpoint_proves_what_was_taken() {
-        let mut link = link();
-        hear(&mut link, "ok");
-        hear(&mut link, "ok T:20.0 /0.0");
-        assert!(link.send(1, "G28", false));
-        hear(&mut link, "ok");
-        link.prove(1);
-        for _ in 0..5 {
-            hear(&mut link, "ok");
-            assert!(!link.is_ready());
-        }
-        hear(&mut link, "ok T:20.0 /0.0");
-        assert!(link.is_ready());
     }
 }
