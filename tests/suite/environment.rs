@@ -45,6 +45,12 @@ impl Farm {
         self.folder.path()
     }
 
+    /// A host that has not been set up.
+    pub(crate) fn bare_host(&self, name: &str) -> Host {
+        let home = self.path().join(name);
+        Host { name: name.to_owned(), home, daemon: None }
+    }
+
     /// Sets a host up without printers; it listens on loopback only and does not look for others.
     pub(crate) fn host(&self, name: &str) -> Host {
         let home = self.path().join(name);
