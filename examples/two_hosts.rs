@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example two_hosts` ends by itself within seconds and leaves nothing behind.
 
+#![expect(clippy::print_stdout, reason = "an example shows its result")]
+
 use std::{error::Error, path::Path};
 
 use printmesh_api::{
@@ -116,7 +118,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     for (client, daemon) in [(office, office_daemon), (garage, garage_daemon)] {
-        client.call(&Request::DaemonStop).await?;
+        client.call(&Request::DaemonStop { end_prints: false }).await?;
         daemon.await??;
     }
     Ok(())

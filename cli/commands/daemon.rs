@@ -53,8 +53,12 @@ enum Action {
         #[arg(long, hide = true, conflicts_with = "detached")]
         tied: bool,
     },
-    /// Stop the daemon and wait until it has ended
-    Stop,
+    /// Stop the daemon and wait until it has ended; refused while a printer prints
+    Stop {
+        /// End the prints that are under way: heaters off, the print is lost
+        #[arg(long)]
+        end_prints: bool,
+    },
     /// Show whether the daemon runs, since when and where it is reached
     Status,
 }
@@ -77,7 +81,7 @@ pub(super) async fn run(cx: &Context, args: Daemon) -> Result<u8, Problem> {
             printmesh_daemon::run(RunOptions { home, verbose, ready: None }).await?;
             Ok(exit::DONE)
         }
-        Action::Stop => stop(cx).await,
+        Action::Stop { end_prints } => stop(cx, end_prints).await,
         Action::Status => show(cx, Request::DaemonStatus).await,
     }
 }
@@ -90,7 +94,7 @@ async fn end_with_stdin() {
     kill_process(getpid(), Signal::TERM).expect("a process may signal itself");
 }
 
-async fn stop(cx: &Context) -> Result<u8, Problem> {
+async fn stop(cx: &Context, end_prints: bool) -> Result<u8, Problem> {
     let pid = match cx.client.call(&Request::DaemonStatus).await {
         Ok(Reply::Daemon(daemon)) => daemon.pid,
         Ok(_) => return Err(foreign("the daemon's facts")),
@@ -105,7 +109,7 @@ async fn stop(cx: &Context) -> Result<u8, Problem> {
         Err(error) => return Err(cx.explain(error)),
     };
     let process = watch(pid).map_err(|error| system("watch the daemon", &error))?;
-    let reply = cx.call(Request::DaemonStop).await?;
+    let reply = cx.call(Request::DaemonStop { end_prints }).await?;
     let limit = cx.timeout().unwrap_or(STOP);
     let waited = tokio::task::spawn_blocking(move || has_ended(process, limit)).await;
     let waited = waited.unwrap_or_else(|error| Err(io::Error::other(error)));

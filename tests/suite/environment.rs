@@ -174,7 +174,7 @@ impl Host {
     /// Ends the daemon in order.
     pub(crate) fn stop(&mut self) {
         let mut child = self.daemon.take().expect("it runs");
-        self.ok(&["daemon", "stop"]);
+        self.ok(&["daemon", "stop", "--end-prints"]);
         child.wait().unwrap();
     }
 

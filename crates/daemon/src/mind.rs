@@ -29,11 +29,14 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Commands are refused below this much free space: the last room belongs to the prints that are under way.
 const FREE_BYTES_MIN: u64 = 4 * 1024 * 1024;
 
+/// Looks something up in the node, between two inputs.
+type Read = Box<dyn FnOnce(&Node) + Send>;
+
 /// What the mind can be told or asked.
 pub(crate) enum Message {
     Input(Input),
     Command(Command, oneshot::Sender<Result<Answer, Problem>>),
-    Read(Box<dyn FnOnce(&Node) + Send>),
+    Read(Read),
     Stop(oneshot::Sender<()>),
 }
 
@@ -103,7 +106,7 @@ impl Loop {
     pub(crate) async fn run(mut self, first: Step, mut inputs: mpsc::Receiver<Message>) {
         let mut pending: HashMap<u64, oneshot::Sender<Result<Answer, Problem>>> = HashMap::new();
         let mut commands = 0;
-        let mut reads: Vec<Box<dyn FnOnce(&Node) + Send>> = Vec::new();
+        let mut reads: Vec<Read> = Vec::new();
         let mut step = first;
         let mut stopped: Option<oneshot::Sender<()>> = None;
         // What arrived while the disk was full, in its order.

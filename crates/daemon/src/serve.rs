@@ -403,7 +403,10 @@ impl Door {
                         .collect(),
                 }))
             }
-            Request::DaemonStop => {
+            Request::DaemonStop { end_prints } => {
+                if !end_prints {
+                    self.nothing_prints().await?;
+                }
                 self.stop.cancel();
                 Ok(Reply::Done(Done {
                     already: false,
@@ -411,6 +414,36 @@ impl Door {
                 }))
             }
         }
+    }
+
+    /// A print over serial ends with its daemon: nobody loses one by a careless stop.
+    async fn nothing_prints(&self) -> Result<(), Problem> {
+        let printing = self.read(|node| {
+            let printers = node.own_printers_view().into_iter();
+            let printing =
+                printers.filter(|(_, own)| own.work.is_some_and(|work| work.3 == "printing"));
+            Ok(printing
+                .map(|(name, _)| name.to_owned())
+                .collect::<Vec<_>>())
+        });
+        let printing = printing.await?;
+        if printing.is_empty() {
+            return Ok(());
+        }
+        Err(problems::new(
+            "daemon.printing",
+            5,
+            format!("the daemon does not stop: {} prints", printing.join(", ")),
+        )
+        .because("a print ends with its daemon")
+        .fix(
+            "printmesh autoprint off",
+            "start nothing new, and stop it when the print is done",
+        )
+        .fix(
+            "printmesh daemon stop --end-prints",
+            "end the print too: it is lost",
+        ))
     }
 
     async fn show_printer(&self, name: String) -> Result<Reply, Problem> {

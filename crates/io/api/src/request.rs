@@ -193,8 +193,12 @@ pub enum Request {
     },
     /// Facts about the daemon process.
     DaemonStatus,
-    /// Ends the daemon.
-    DaemonStop,
+    /// Ends the daemon; refused while a printer of this host prints, unless the prints may end with it.
+    DaemonStop {
+        /// End prints that are under way.
+        #[serde(default)]
+        end_prints: bool,
+    },
 }
 
 /// A job to be submitted; its files were uploaded before.

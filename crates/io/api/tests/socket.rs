@@ -44,7 +44,13 @@ async fn a_reply_comes_back_whole_and_raw_json_says_its_version_and_kind() {
         text: "ä \"quoted\"\nline".to_owned(),
     });
     door.service.answer(Ok(done.clone()));
-    assert_eq!(door.client.call(&Request::DaemonStop).await.unwrap(), done);
+    assert_eq!(
+        door.client
+            .call(&Request::DaemonStop { end_prints: false })
+            .await
+            .unwrap(),
+        done
+    );
 
     let raw = door.raw("GET /api/v1/status HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     let raw = raw.await;
@@ -287,7 +293,11 @@ async fn a_request_that_runs_when_the_daemon_stops_still_gets_its_answer() {
     door.service
         .hold
         .store(true, std::sync::atomic::Ordering::SeqCst);
-    let asked = tokio::spawn(async move { client.call(&Request::DaemonStop).await });
+    let asked = tokio::spawn(async move {
+        client
+            .call(&Request::DaemonStop { end_prints: false })
+            .await
+    });
     door.service.called.notified().await;
     door.shutdown.cancel();
     door.service.go.notify_one();

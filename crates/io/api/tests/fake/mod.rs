@@ -291,7 +291,7 @@ pub(crate) fn requests() -> Vec<Request> {
             limit: 50,
         },
         Request::DaemonStatus,
-        Request::DaemonStop,
+        Request::DaemonStop { end_prints: true },
     ];
     let error = serde_json::from_str::<Request>(r#"{"op":"?"}"#).unwrap_err();
     let error = error.to_string();
