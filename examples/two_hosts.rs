@@ -27,7 +27,11 @@ async fn host(home: &Path, name: &str, sim: bool) -> Result<(Client, Daemon), Bo
     };
     tokio::task::spawn_blocking(move || printmesh_daemon::init(&options)).await??;
     let (ready, answers) = tokio::sync::oneshot::channel();
-    let options = RunOptions { home: home.to_owned(), verbose: 0, ready: Some(ready) };
+    let options = RunOptions {
+        home: home.to_owned(),
+        verbose: 0,
+        ready: Some(ready),
+    };
     let daemon = tokio::spawn(printmesh_daemon::run(options));
     if answers.await.is_err() {
         daemon.await??;
@@ -118,7 +122,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     for (client, daemon) in [(office, office_daemon), (garage, garage_daemon)] {
-        client.call(&Request::DaemonStop { end_prints: false }).await?;
+        client
+            .call(&Request::DaemonStop { end_prints: false })
+            .await?;
         daemon.await??;
     }
     Ok(())

@@ -78,7 +78,12 @@ pub(super) async fn run(cx: &Context, args: Daemon) -> Result<u8, Problem> {
                 tokio::spawn(end_with_stdin());
             }
             let home = cx.home.clone();
-            printmesh_daemon::run(RunOptions { home, verbose, ready: None }).await?;
+            printmesh_daemon::run(RunOptions {
+                home,
+                verbose,
+                ready: None,
+            })
+            .await?;
             Ok(exit::DONE)
         }
         Action::Stop { end_prints } => stop(cx, end_prints).await,

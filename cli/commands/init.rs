@@ -53,13 +53,19 @@ pub(super) async fn run(cx: &Context, args: Init) -> Result<u8, Problem> {
         bind: args.bind,
     };
     let made = tokio::task::spawn_blocking(move || printmesh_daemon::init(&options)).await;
-    let made = made.map_err(|error| {
+    let mut made = made.map_err(|error| {
         Problem::new(code::SYSTEM, exit::FAILED, "the set-up broke off").because(error.to_string())
     })??;
     let daemon = match args.no_start {
         true => None,
         false => Some(up::ensure(cx).await?.0.pid),
     };
+    if made.already
+        && let Ok(Reply::Daemon(running)) = cx.client.call(&Request::DaemonStatus).await
+    {
+        // A daemon that runs keeps its state to itself, its name too: it is asked.
+        made.name = running.host;
+    }
     let lan = match args.lan {
         true => Some(lan_queue(cx).await?),
         false => None,
@@ -109,12 +115,13 @@ fn show(
             ("queue", Cell::both("local, only on this host", "local")),
             (
                 "printers",
-                match made.printers.is_empty() {
-                    true => Cell::both(
+                match (made.already, made.printers.is_empty()) {
+                    (true, _) => Cell::both(cx.command("printer list"), ""),
+                    (false, true) => Cell::both(
                         format!("none; {}", cx.command("printer add NAME --at ADDRESS")),
                         "",
                     ),
-                    false => made.printers.join(", ").into(),
+                    (false, false) => made.printers.join(", ").into(),
                 },
             ),
             (

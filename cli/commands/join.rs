@@ -83,11 +83,12 @@ pub(super) async fn tell_how_to_approve(cx: &Context, asked: &Joined) -> Result<
     };
     if let Some(code) = &asked.code {
         cx.output.note(&format!(
-            "Asked {host} to let {me} in. Compare this code there: {code}"
+            "Asked host {host} to let {me} in. Its `printmesh status` shows the same code: {code}"
         ));
     }
-    cx.output
-        .note(&format!("On {host}: printmesh member approve {queue} {me}"));
+    cx.output.note(&format!(
+        "Then, on that host: printmesh member approve {queue} {me}"
+    ));
     Ok(())
 }
 

@@ -9,11 +9,12 @@ use printmesh_api::{
     reply::{Event, Job, Reply},
     request::Request,
 };
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{batch, events::stopped};
 use crate::{
     context::Context,
-    error::{exit, foreign},
+    error::{exit, foreign, system},
     render::{
         job::{is_active, short_id, where_or_why},
         progress::Prints,
@@ -86,12 +87,15 @@ pub(super) async fn until_done(cx: &Context, job: String) -> Result<u8, Problem>
 }
 
 async fn wait(cx: &Context, jobs: Vec<String>, until: Until) -> Result<u8, Problem> {
+    // Heard from the first word on: Ctrl-C must never look like a death.
+    let mut interrupted =
+        signal(SignalKind::interrupt()).map_err(|error| system("listen for signals", &error))?;
     // Subscribed before the first question: nothing can happen unseen between the two.
     let events = cx.events().await?;
     let mut followed = Followed::ask(cx, jobs, until).await?;
     let waited = tokio::select! {
         waited = cx.patiently("the jobs are not done yet", None, followed.follow(cx, events)) => waited,
-        _ = tokio::signal::ctrl_c() => {
+        _ = interrupted.recv() => {
             followed.prints.clear();
             cx.output.tell("detached: the jobs go on\n");
             return Ok(exit::INTERRUPTED);

@@ -63,6 +63,13 @@ fn note(queue: &Queue) -> String {
     notes.join("; ")
 }
 
+/// `1 job, 2 copies`.
+pub(super) fn work(jobs: u32, copies: u32) -> String {
+    let job = if jobs == 1 { "job" } else { "jobs" };
+    let copy = if copies == 1 { "copy" } else { "copies" };
+    format!("{jobs} {job}, {copies} {copy}")
+}
+
 /// One queue with its members and who asks to join.
 pub(crate) fn one(queue: &Queue, clock: &Clock) -> Vec<Block> {
     let mut blocks = vec![Block::Facts(vec![
@@ -76,10 +83,7 @@ pub(crate) fn one(queue: &Queue, clock: &Clock) -> Vec<Block> {
             "holds key",
             if queue.holds_key { "yes" } else { "no" }.into(),
         ),
-        (
-            "open",
-            format!("{} jobs, {} copies", queue.jobs_open, queue.copies_open).into(),
-        ),
+        ("open", work(queue.jobs_open, queue.copies_open).into()),
         ("voters", queue.voters.join(", ").into()),
         (
             "voters here",

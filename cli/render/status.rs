@@ -6,6 +6,7 @@ use super::{
     freshness,
     job::{short_id, state},
     printer,
+    queue::work,
     table::{Block, Cell, Table, Tone},
     time::{Clock, duration},
 };
@@ -55,7 +56,7 @@ pub(crate) fn screen(status: &Status, clock: &Clock) -> Vec<Block> {
 fn queue_row(queue: &Queue) -> Vec<Cell> {
     let open = match (queue.jobs_open, queue.copies_open) {
         (0, _) => "empty".to_owned(),
-        (jobs, copies) => format!("{jobs} jobs, {copies} copies"),
+        (jobs, copies) => work(jobs, copies),
     };
     let hosts = match queue.sort.as_str() {
         "local" => "only this one".to_owned(),

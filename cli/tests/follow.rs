@@ -188,8 +188,8 @@ async fn join_shows_the_code_and_waits_until_the_queue_is_there() {
     assert_eq!(ran.out, "joined LAN (workshop let this host in)\n");
     assert_eq!(
         ran.err,
-        "Asked workshop to let garage in. Compare this code there: 481-920\n\
-         On workshop: printmesh member approve LAN garage\n"
+        "Asked host workshop to let garage in. Its `printmesh status` shows the same code: 481-920\n\
+         Then, on that host: printmesh member approve LAN garage\n"
     );
     stage.close().await;
 }

@@ -187,7 +187,7 @@ async fn a_ticket_is_alone_on_stdout() {
     );
     let request = Request::QueueShare {
         queue: "farm".to_owned(),
-        role: "printer".to_owned(),
+        role: "operator".to_owned(),
         expires_s: Some(86_400),
         uses: 1,
         with_key: false,

@@ -7,11 +7,12 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc,
-    time::Duration,
+    sync::{Arc, Condvar, Mutex, mpsc},
+    time::{Duration, Instant},
 };
 
 use printmesh_api::{client::Client, reply::Event};
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
 /// Fails a test that hangs; nothing is measured by it.
@@ -48,7 +49,12 @@ impl Farm {
     /// A host that has not been set up.
     pub(crate) fn bare_host(&self, name: &str) -> Host {
         let home = self.path().join(name);
-        Host { name: name.to_owned(), home, daemon: None }
+        Host {
+            name: name.to_owned(),
+            home,
+            daemon: None,
+            logged: Arc::default(),
+        }
     }
 
     /// Sets a host up without printers; it listens on loopback only and does not look for others.
@@ -58,6 +64,7 @@ impl Farm {
             name: name.to_owned(),
             home,
             daemon: None,
+            logged: Arc::default(),
         };
         host.ok(&["init", "--name", name, "--no-start"]);
         host.configure("[network]\nbind = \"127.0.0.1:0\"\ndiscovery = false\n");
@@ -87,6 +94,14 @@ pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) home: PathBuf,
     daemon: Option<Child>,
+    logged: Arc<Logged>,
+}
+
+/// Rung for each line that the daemon logs.
+#[derive(Default)]
+struct Logged {
+    file: Mutex<()>,
+    line: Condvar,
 }
 
 /// What a command printed, and its exit code.
@@ -103,7 +118,8 @@ impl Host {
         fs::write(self.home.join("config.toml"), text).unwrap();
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    /// A command of this host, not yet run.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(PRINTMESH);
         command.args(args).arg("--home").arg(&self.home);
         // Nothing of the person who runs the tests may leak in.
@@ -128,9 +144,21 @@ impl Host {
 
     /// Starts the daemon; when it ends instead of getting ready, returns what it said.
     pub(crate) fn try_start(&mut self) -> Result<(), String> {
+        self.try_start_with(&[])
+    }
+
+    /// Starts the daemon with `-v`: its log tells whom it turned away.
+    pub(crate) fn start_verbose(&mut self) {
+        if let Err(log) = self.try_start_with(&["-v"]) {
+            panic!("{} did not start:\n{log}", self.name);
+        }
+    }
+
+    fn try_start_with(&mut self, more: &[&str]) -> Result<(), String> {
         assert!(self.daemon.is_none(), "{} runs", self.name);
         let mut child = self
             .command(&["daemon", "run", "--tied"])
+            .args(more)
             // Tied: should the test process die, its daemons end with it.
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -141,13 +169,18 @@ impl Host {
         let mut log = fs::File::options()
             .create(true)
             .append(true)
-            .open(self.home.join("test.log"))
+            .open(self.log_path())
             .unwrap();
         let (ready, said) = mpsc::channel();
+        let logged = Arc::clone(&self.logged);
         std::thread::spawn(move || {
             for line in stderr.lines() {
                 let Ok(line) = line else { break };
-                writeln!(log, "{line}").unwrap();
+                {
+                    let _file = logged.file.lock().unwrap();
+                    writeln!(log, "{line}").unwrap();
+                }
+                logged.line.notify_all();
                 if line.contains("printmesh_daemon: ready") {
                     ready.send(()).ok();
                 }
@@ -166,9 +199,31 @@ impl Host {
         }
     }
 
+    /// Beside the home, not in it: a test may fill the home's disk, or leave it no home at all.
+    fn log_path(&self) -> PathBuf {
+        self.home.with_extension("log")
+    }
+
     /// Everything that this host's daemons have logged.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.home.join("test.log")).unwrap_or_default()
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// Waits until this host's daemon has logged a line with all these words.
+    pub(crate) fn until_logged(&self, words: &[&str]) {
+        let until = Instant::now() + PATIENCE;
+        let mut file = self.logged.file.lock().unwrap();
+        let has_all = |line: &str| words.iter().all(|word| line.contains(word));
+        while !self.log().lines().any(has_all) {
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(
+                !left.is_zero(),
+                "{} did not log {words:?}:\n{}",
+                self.name,
+                self.log()
+            );
+            file = self.logged.line.wait_timeout(file, left).unwrap().0;
+        }
     }
 
     /// Ends the daemon in order.
@@ -185,6 +240,12 @@ impl Host {
         child.wait().unwrap();
     }
 
+    /// Sends the daemon a signal; the host itself does not notice.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(self.daemon.as_ref().expect("it runs"));
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
     /// Process id of the running daemon.
     pub(crate) fn pid(&self) -> u32 {
         self.daemon.as_ref().expect("it runs").id()
@@ -193,6 +254,25 @@ impl Host {
     /// Runs a command to its end.
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
         let output = self.command(args).stdin(Stdio::null()).output().unwrap();
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs a command to its end that reads this from stdin.
+    pub(crate) fn run_with(&self, stdin: &str, args: &[&str]) -> Ran {
+        let mut command = self.command(args);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut pipe = child.stdin.take().unwrap();
+        pipe.write_all(stdin.as_bytes()).unwrap();
+        drop(pipe);
+        let output = child.wait_with_output().unwrap();
         Ran {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -250,6 +330,12 @@ impl Host {
         let args = ["job", "wait"].into_iter().chain(jobs.iter().copied());
         let args: Vec<&str> = args.chain(["--timeout", &patience]).collect();
         self.ok(&args);
+    }
+
+    /// Waits until a job is `claimed` or `printing`.
+    pub(crate) fn wait_until(&self, state: &str, job: &str) {
+        let patience = format!("{}s", PATIENCE.as_secs());
+        self.ok(&["job", "wait", job, "--for", state, "--timeout", &patience]);
     }
 
     /// One job as this host sees it.

@@ -127,7 +127,10 @@ impl Host {
 
     /// Stops the daemon; kills it when it does not end by itself.
     pub(super) async fn stop(mut self) {
-        let asked = self.cx.client.call(&Request::DaemonStop { end_prints: true });
+        let asked = self
+            .cx
+            .client
+            .call(&Request::DaemonStop { end_prints: true });
         let stopped = async {
             // A daemon that does not hear ends when its stdin does.
             drop(asked.await);

@@ -68,11 +68,16 @@ pub(crate) fn status(node: &Node) -> reply::Status {
     for printer in printers.iter().filter(|printer| printer.mine) {
         let name = &printer.name;
         let need = match printer.reason.as_deref() {
-            Some("bed-not-clear") => Some(format!("clear the bed of {name}")),
-            Some("bed-unknown") => Some(format!("look at {name}: is its bed clear?")),
+            Some("bed-not-clear") => {
+                Some(format!("clear the bed of {name}{}", bad_end(node, name)))
+            }
+            Some("bed-unknown") => Some(format!(
+                "look at {name}: is its bed clear?{}",
+                bad_end(node, name)
+            )),
             Some("printer-fault") => Some(format!(
-                "{name} halted: {}",
-                printer.reason_text.as_deref().unwrap_or("")
+                "look at {name}: {}",
+                printer.reason_text.as_deref().unwrap_or("it halted")
             )),
             _ => None,
         };
@@ -103,6 +108,25 @@ pub(crate) fn status(node: &Node) -> reply::Status {
         printers,
         needs_you,
     }
+}
+
+/// What became of the last print of a printer of this host, when it was not good: whoever clears the bed wants to know.
+fn bad_end(node: &Node, printer: &str) -> String {
+    let rows = node.history();
+    let last = rows
+        .iter()
+        .find(|row| row.printer.host == node.me() && row.printer.name == printer);
+    let Some(row) = last else {
+        return String::new();
+    };
+    let how = match row.result {
+        RunResult::Started | RunResult::Ok => return String::new(),
+        RunResult::Failed => "failed",
+        RunResult::Aborted => "was stopped",
+        RunResult::Unknown => "may be incomplete",
+    };
+    let why = row.note.as_deref().unwrap_or("no reason is known");
+    format!(" ({} {how}: {why})", row.job_name)
 }
 
 pub(crate) fn queues(node: &Node) -> Vec<reply::Queue> {

@@ -23,16 +23,15 @@ use std::{
     time::Instant,
 };
 
+pub use config::{Config, Network};
 use printmesh_api::problem::Problem;
 use printmesh_net::{Bind, Net, StartError};
 use printmesh_node::{Boot, BootError, Node, Step};
 use printmesh_store::{Database, Home, Imports, disk};
+pub use set_up::{InitOptions, Initialised, init};
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
-
-pub use config::{Config, Network};
-pub use set_up::{InitOptions, Initialised, init};
 
 use crate::{
     effects::Effects,
@@ -122,7 +121,7 @@ pub async fn run(options: RunOptions) -> Result<(), Problem> {
         effects,
         home: home.root().to_owned(),
     };
-    let thinking = tokio::spawn(thinking.run(first, inputs));
+    let mut thinking = tokio::spawn(thinking.run(first, inputs));
     let passing = tokio::spawn(inputs::pass_on(mind.clone(), told));
 
     let stop = CancellationToken::new();
@@ -146,10 +145,19 @@ pub async fn run(options: RunOptions) -> Result<(), Problem> {
         ready.send(()).ok();
     }
 
-    let result = until_stopped(&stop, serving, &closed).await;
+    let result = tokio::select! {
+        result = until_stopped(&stop, serving, &closed) => result,
+        // A daemon that cannot think must not look alive: what it had promised is on disk for the next start.
+        broken = &mut thinking => Err(problems::new("daemon.broken", 1, "the daemon's mind ended; this is a bug of printmesh")
+            .because(broken.err().map_or_else(|| "it stopped by itself".to_owned(), |error| error.to_string()))
+            .fix("printmesh up", "start it again; nothing that was acknowledged is lost")),
+    };
     tracing::info!("stopping");
-    mind.stop().await;
-    thinking.await.ok();
+    closed.cancel();
+    if !thinking.is_finished() {
+        mind.stop().await;
+        thinking.await.ok();
+    }
     net.shutdown().await;
     passing.abort();
     result

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Instant};
 
 use futures_util::StreamExt as _;
 use printmesh_api::{
-    problem::Problem,
+    problem::{Problem, codes},
     reply::{Daemon, Done, Event, Join, Reply, Share, Uploaded},
     request::{self, Request},
     service::{Service, UPLOAD_BYTES_MAX, Upload},
@@ -75,7 +75,7 @@ impl Door {
             bytes += chunk.len() as u64;
             if bytes > UPLOAD_BYTES_MAX {
                 return Err(problems::new(
-                    "file.too-large",
+                    codes::FILE_TOO_BIG,
                     2,
                     format!("{file_name} is too large"),
                 )
@@ -383,6 +383,11 @@ impl Door {
                         printer.as_deref(),
                         limit as usize,
                     );
+                    // A queue that was left and a printer that was removed have a history; a misspelt one does not.
+                    if rows.is_empty() {
+                        queue.map(|name| node.queue_named(&name)).transpose()?;
+                        printer.map(|name| node.printer_named(&name)).transpose()?;
+                    }
                     Ok(Reply::History(convert::list(node, rows)))
                 })
                 .await

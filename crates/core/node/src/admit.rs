@@ -72,7 +72,7 @@ impl Node {
                 expires_at_s: None,
             }));
         }
-        let expires_at_s = expires_ms.map(|ms| (self.now.wall.0 + ms) / 1000);
+        let expires_at_s = expires_ms.map(|ms| self.now.wall.0.saturating_add(ms) / 1000);
         let secret: [u8; 32] = self.entropy.bytes();
         let public = HostId(SigningKey::from_bytes(&secret).verifying_key().to_bytes());
         let mut invite = Invite {
@@ -102,7 +102,7 @@ impl Node {
     ) -> Result<Answer, Problem> {
         let id = self.network_queue(queue)?;
         self.queue_key(id)?;
-        let until_ms = self.now.mono_ms + for_ms;
+        let until_ms = self.now.mono_ms.saturating_add(for_ms);
         self.joins.window = Some(Window {
             queue: id,
             role,
@@ -268,20 +268,25 @@ impl Node {
         })?;
         self.asking.remove(&peer);
         let snapshot = self.queues[&queue].doc.snapshot();
+        if snapshot
+            .members
+            .get(&peer)
+            .is_some_and(|member| member.left)
+            && let Some(entry) = self.queues.get_mut(&queue)
+        {
+            entry.readmitted.insert(peer);
+        }
+        let snapshot = self.queues[&queue].doc.snapshot();
         let peers = snapshot
             .present_members()
             .map(|(host, _)| *host)
             .filter(|host| *host != peer && *host != self.me)
             .filter_map(|host| Some((host, self.peers.get(&host)?.record.addresses.clone())))
             .collect();
-        let welcome = Welcome {
-            queue,
-            name: snapshot.name.clone(),
-            certificate,
-            key: (role == Role::Admin).then(|| key.to_bytes()),
-            lan: self.queues[&queue].record.lan,
-            peers,
-        };
+        let key = (role == Role::Admin).then(|| key.to_bytes());
+        let lan = self.queues[&queue].record.lan;
+        let name_of_queue = snapshot.name.clone();
+        let welcome = Welcome::new(queue, name_of_queue, &certificate, key, lan, peers);
         self.say(conversation, &JoinMessage::Welcome(Box::new(welcome)), true);
         self.joins.conversations.remove(&conversation);
         let queue = self.queue_names().remove(&queue);

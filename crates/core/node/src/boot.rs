@@ -101,6 +101,7 @@ impl Node {
             imports: BTreeMap::new(),
             importing: BTreeSet::new(),
             rounds: BTreeMap::new(),
+            aside: BTreeMap::new(),
             withdrawals: BTreeMap::new(),
             moves: Vec::new(),
             joins: JoinState::default(),
@@ -132,6 +133,10 @@ impl Node {
                 node.printers.insert(rest.to_owned(), Printer::new(entry));
             } else if let Some(rest) = name.strip_prefix(key::WORK) {
                 works.insert(rest.to_owned(), records::read(value).ok_or_else(damaged)?);
+            } else if let Some(rest) = name.strip_prefix(key::ASIDE) {
+                let ballot = rest.parse().map_err(|_| damaged())?;
+                let work = records::read(value).ok_or_else(damaged)?;
+                node.aside.insert(ballot, work);
             } else if let Some(rest) = name.strip_prefix(key::VOTE) {
                 let unit = key::parse_vote(rest).ok_or_else(damaged)?;
                 votes.push((unit, records::read(value).ok_or_else(damaged)?));
@@ -174,11 +179,17 @@ impl Node {
                 queue.votes.insert((copy, attempt), vote);
             }
         }
+        let unanswered: Vec<Work> = node.aside.values().cloned().collect();
+        for work in &unanswered {
+            node.ask_about_start(work);
+        }
         node.wake_printers(works, clean);
         node.wake_withdrawals(withdrawals);
         let queues: Vec<QueueId> = node.queues.keys().copied().collect();
         for queue in queues {
-            node.note_claims(queue);
+            let snapshot = node.queues[&queue].doc.snapshot();
+            let copies: Vec<CopyId> = snapshot.claims.keys().copied().collect();
+            node.note_claims(queue, copies.into_iter());
         }
         node.settle();
         let step = std::mem::take(&mut node.out);
@@ -214,7 +225,7 @@ impl Node {
                 Stage::Claiming | Stage::Fetching | Stage::Staged => {
                     self.drop_claim(&name, "its host was restarted");
                 }
-                // Asked again by `drive`, and the answer is the same.
+                // Asked again by `drive`, or set aside until the voters answer.
                 Stage::Starting | Stage::Between => {}
                 Stage::Running { k } => self.lost_in_print(&name, &work, k),
             }
@@ -224,13 +235,14 @@ impl Node {
     /// The daemon died in the middle of a print: nobody knows how it ended, so a person must look.
     fn lost_in_print(&mut self, name: &str, work: &Work, k: u32) {
         let note = "its host went down in the middle of the print".to_owned();
-        if let Some(mut run) = self.runs_of(work).remove(&k) {
-            run.result = RunResult::Unknown;
-            run.ended = Some(self.now.wall);
-            run.note = Some(note.clone());
-            self.put_run(work, k, &run);
-        }
-        self.put_claim(work, ClaimState::Unknown, Some(note));
+        let mut run = self
+            .runs_of(work)
+            .remove(&k)
+            .expect("the intent was written with the stage");
+        run.result = RunResult::Unknown;
+        run.ended = Some(self.now.wall);
+        run.note = Some(note);
+        self.put_end(work, k, &run, Some(ClaimState::Unknown));
         if let Some(printer) = self.printers.get_mut(name) {
             printer.entry.bed = Bed::Unknown;
         }

@@ -4,7 +4,7 @@ use printmesh_queue::{Ballot, ClaimRecord, ClaimState, CopyId, HostId, QueueId};
 use printmesh_schedule::{OpenCopy, choose};
 
 use crate::{
-    limits::{DUEL_MS, REFUSED_MS, ROUND_MS},
+    limits::{BALLOT_MAX, BEHIND_MS, DUEL_MS, LEASE_MS, REFUSED_MS, ROUND_MS},
     message::{Ask, Message, Reply},
     node::{ClaimRound, Node},
     records::{self, Stage, Work, key},
@@ -125,10 +125,15 @@ impl Node {
         printer.decided_ms = None;
         let work = work.clone();
         self.save_work(name);
+        self.ask_about_start(&work);
+    }
+
+    pub(crate) fn ask_about_start(&mut self, work: &Work) {
+        let printer = work.ballot.printer.clone();
         let voters = self.queues[&work.queue].doc.snapshot().voters.clone();
         let value = Value::Print {
             host: self.me,
-            printer: name.to_owned(),
+            printer: printer.clone(),
             spec_hash: work.spec_hash,
         };
         let units = vec![(work.copy, work.attempt)];
@@ -136,12 +141,36 @@ impl Node {
         self.ask_voters(work.queue, &round);
         // No deadline: a voter may have heard it, so the question stays open until it is answered.
         let claim = ClaimRound {
-            printer: name.to_owned(),
+            printer,
             queue: work.queue,
             round,
             deadline_ms: u64::MAX,
         };
         self.rounds.insert(work.ballot.n, claim);
+    }
+
+    /// Frees a printer from a start that the voters have not answered. Once they answer, the copy is given back.
+    pub(crate) fn set_aside(&mut self, name: &str) {
+        let Some(work) = self.printers.get_mut(name).and_then(|p| p.work.take()) else {
+            return;
+        };
+        self.write(records::delete(key::work(name)));
+        self.write(records::put(key::aside(work.ballot.n), &work));
+        if !self.rounds.contains_key(&work.ballot.n) {
+            self.ask_about_start(&work);
+        }
+        self.aside.insert(work.ballot.n, work);
+    }
+
+    /// The voters answered about a start that was set aside. Returns whether it was one.
+    fn answered_aside(&mut self, ballot: u64, state: ClaimState) -> bool {
+        let Some(work) = self.aside.remove(&ballot) else {
+            return false;
+        };
+        self.write(records::delete(key::aside(ballot)));
+        let note = "the voters answered too late".to_owned();
+        self.put_claim(&work, state, Some(note));
+        true
     }
 
     pub(crate) fn promised(&mut self, from: HostId, reply: &Reply) {
@@ -171,37 +200,71 @@ impl Node {
             if claim.round.yes(from, Phase::Accepting) == Verdict::Yes {
                 let printer = claim.printer.clone();
                 self.rounds.remove(&n);
-                self.start_decided(&printer);
+                if !self.answered_aside(n, ClaimState::Released) {
+                    self.start_decided(&printer);
+                }
             }
         } else {
             self.withdrawal_accepted(from, reply);
         }
     }
 
-    pub(crate) fn refused(&mut self, from: HostId, reply: &Reply, unit: (CopyId, u32), nack: Nack) {
+    pub(crate) fn refused(
+        &mut self,
+        from: HostId,
+        reply: &Reply,
+        phase: Phase,
+        unit: (CopyId, u32),
+        nack: Nack,
+    ) {
+        let (now, me) = (self.now.mono_ms, self.me);
         let n = reply.ballot.n;
         let Some(claim) = self
             .rounds
             .get_mut(&n)
             .filter(|c| c.round.ballot == reply.ballot)
         else {
-            self.withdrawal_refused(from, reply, unit, nack);
+            self.withdrawal_refused(from, reply, phase, unit, nack);
             return;
         };
-        if let Verdict::No(copy, attempt, nack) = claim.round.no(from, unit, nack) {
+        let mut verdict = claim.round.no(from, phase, unit, nack.clone());
+        if verdict == Verdict::Open {
+            match claim.round.phase {
+                // Another voter is silent, and this one may yet change its mind.
+                Phase::Accepting => claim.deadline_ms = now + ROUND_MS,
+                // Who is away says nothing either: better to make way at once than to block each other.
+                Phase::Preparing => {
+                    let peers = &self.peers;
+                    let here = |host: &HostId| {
+                        *host == me || peers.get(host).is_some_and(|peer| peer.connected)
+                    };
+                    if !claim.round.may_succeed(here) {
+                        verdict = Verdict::No(unit.0, unit.1, nack);
+                    }
+                }
+            }
+        }
+        let duel = claim.round.has_promise();
+        if let Verdict::No(copy, attempt, nack) = verdict {
             let (printer, queue) = (claim.printer.clone(), claim.queue);
             self.rounds.remove(&n);
-            let jitter = self.entropy.below(DUEL_MS);
+            if self.answered_aside(n, ClaimState::Dropped) {
+                return;
+            }
             let wait_ms = match &nack {
+                Nack::Leased { .. } if duel => DUEL_MS,
                 Nack::Leased { for_ms } => (*for_ms).min(REFUSED_MS),
                 Nack::Promised(higher) => {
-                    self.host.ballot = self.host.ballot.max(higher.n);
+                    if higher.n < BALLOT_MAX {
+                        self.host.ballot = self.host.ballot.max(higher.n);
+                    }
                     DUEL_MS
                 }
-                Nack::Accepted(_) | Nack::Closed | Nack::NotAllowed => REFUSED_MS,
-                Nack::StaleConfig { .. } | Nack::Unknown => DUEL_MS,
+                Nack::Accepted(_) => LEASE_MS,
+                Nack::Closed | Nack::NotAllowed => REFUSED_MS,
+                Nack::StaleConfig { .. } | Nack::Unknown => BEHIND_MS,
             };
-            let until = self.now.mono_ms + wait_ms + jitter;
+            let until = now + wait_ms + self.entropy.below(wait_ms.min(DUEL_MS));
             if let Some(entry) = self.queues.get_mut(&queue) {
                 entry.refused.insert((copy, attempt), until);
             }
@@ -229,19 +292,25 @@ impl Node {
         }
     }
 
-    pub(crate) fn put_claim(&mut self, work: &Work, state: ClaimState, note: Option<String>) {
-        let Some(entry) = self.queues.get(&work.queue) else {
-            return;
-        };
-        let record = ClaimRecord {
+    pub(crate) fn claim_record(
+        &self,
+        work: &Work,
+        state: ClaimState,
+        note: Option<String>,
+    ) -> ClaimRecord {
+        ClaimRecord {
             printer: work.ballot.printer.clone(),
             ballot: work.ballot.clone(),
-            cfg: entry.doc.snapshot().voters.cfg,
+            cfg: self.queues[&work.queue].doc.snapshot().voters.cfg,
             spec_hash: work.spec_hash,
             state,
             note,
             at: self.now.wall,
-        };
+        }
+    }
+
+    pub(crate) fn put_claim(&mut self, work: &Work, state: ClaimState, note: Option<String>) {
+        let record = self.claim_record(work, state, note);
         let (copy, attempt) = (work.copy, work.attempt);
         self.record(work.queue, |edit| edit.put_claim(copy, attempt, &record));
     }
@@ -281,11 +350,19 @@ impl Node {
             .map(|(n, _)| *n)
             .collect();
         for n in silent {
+            if let Some(claim) = self.rounds.get_mut(&n)
+                && claim.round.phase == Phase::Accepting
+            {
+                claim.deadline_ms = u64::MAX;
+                let (queue, round) = (claim.queue, claim.round.clone());
+                self.ask_voters(queue, &round);
+                continue;
+            }
             let Some(claim) = self.rounds.remove(&n) else {
                 continue;
             };
+            let until = now + REFUSED_MS + self.entropy.below(DUEL_MS);
             if let Some(entry) = self.queues.get_mut(&claim.queue) {
-                let until = now + REFUSED_MS;
                 entry
                     .refused
                     .extend(claim.round.units.iter().map(|unit| (*unit, until)));
@@ -305,24 +382,36 @@ impl Node {
         }
     }
 
-    /// On the way out: claims that have not started are free for others at once.
+    /// On the way out: copies of which nothing was printed are free for others at once.
     pub(crate) fn give_back_claims(&mut self) {
-        let pending: Vec<String> = self
-            .printers
-            .iter()
-            .filter(|(_, p)| {
-                p.work.as_ref().is_some_and(|work| {
-                    matches!(
-                        work.stage,
-                        Stage::Claiming | Stage::Fetching | Stage::Staged
-                    )
-                })
-            })
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in pending {
-            self.drop_claim(&name, "its host stopped");
+        let names: Vec<String> = self.printers.keys().cloned().collect();
+        for name in names {
+            self.give_back(&name, "its host stopped");
         }
+    }
+
+    /// Gives back what a printer has not begun to print.
+    pub(crate) fn give_back(&mut self, name: &str, why: &str) {
+        let Some(work) = self.printers.get(name).and_then(|p| p.work.clone()) else {
+            return;
+        };
+        match work.stage {
+            Stage::Claiming | Stage::Fetching | Stage::Staged => self.drop_claim(name, why),
+            Stage::Between if self.runs_of(&work).is_empty() => self.release(name, &work, why),
+            Stage::Starting => self.set_aside(name),
+            Stage::Between | Stage::Running { .. } => {}
+        }
+    }
+
+    /// Gives back a copy that was decided for this printer, before anything of it was printed: others may make the
+    /// next attempt.
+    pub(crate) fn release(&mut self, name: &str, work: &Work, why: &str) {
+        tracing::info!(printer = name, job = %work.copy.job, copy = work.copy.index + 1, why, "gave a copy back");
+        self.put_claim(work, ClaimState::Released, Some(why.to_owned()));
+        if let Some(printer) = self.printers.get_mut(name) {
+            printer.work = None;
+        }
+        self.write(records::delete(key::work(name)));
     }
 }
 

@@ -1,15 +1,32 @@
 //! Files of jobs: fetched from members, put into the imports folder, and asked for again when nobody had them.
 
-use printmesh_queue::{FileSpec, SetId};
+use printmesh_queue::{FileSpec, HostId, JobState, QueueId, SetId};
 
 use crate::{
     effect::Effect,
     event::Event,
     input::FetchFailure,
-    limits::MISSING_MS,
+    limits::{MISSING_MS, MISSING_MS_MAX},
     node::Node,
     records::{self, Stage, Work, key},
 };
+
+/// A file on its way here.
+pub(crate) struct Fetching {
+    /// Queue and file, to ask again when it fails.
+    wanted: (QueueId, FileSpec),
+    /// 0 to 1.
+    done: f32,
+}
+
+/// A file that nobody had.
+pub(crate) struct Missing {
+    queue: QueueId,
+    file: FileSpec,
+    /// When to ask again; never by itself while there is nobody to ask.
+    pub(crate) again_ms: u64,
+    wait_ms: u64,
+}
 
 impl Node {
     /// Files of the claim that are not on this host.
@@ -25,22 +42,64 @@ impl Node {
         wanted.into_iter()
     }
     /// Asks the members of a queue for a file, unless that is under way.
-    pub(crate) fn fetch(&mut self, queue: printmesh_queue::QueueId, file: &FileSpec) {
+    pub(crate) fn fetch(&mut self, queue: QueueId, file: &FileSpec) {
         if self.fetching.contains_key(&file.hash) || self.files.contains(&file.hash) {
             return;
         }
-        self.fetching.insert(file.hash, 0.0);
-        let snapshot = self.queues[&queue].doc.snapshot();
-        let from = snapshot
-            .present_members()
-            .map(|(host, _)| *host)
-            .filter(|host| self.peers.get(host).is_some_and(|peer| peer.connected))
-            .collect();
+        let wanted = (queue, file.clone());
+        self.fetching
+            .insert(file.hash, Fetching { wanted, done: 0.0 });
+        let from = self.whom_to_ask(queue);
         self.effect(Effect::Fetch {
             hash: file.hash,
             size: file.size,
             from,
         });
+    }
+
+    fn whom_to_ask(&self, queue: QueueId) -> Vec<HostId> {
+        let members = self.queues[&queue].doc.snapshot().present_members();
+        members
+            .map(|(host, _)| *host)
+            .filter(|host| self.peers.get(host).is_some_and(|peer| peer.connected))
+            .collect()
+    }
+
+    /// Whatever nobody had may have just come into reach.
+    pub(crate) fn ask_again_for_missing(&mut self) {
+        for missing in self.missing.values_mut() {
+            missing.again_ms = self.now.mono_ms;
+            missing.wait_ms = MISSING_MS;
+        }
+    }
+
+    /// Asks again for files that nobody had, without claiming anything: a claim per try would fill the document.
+    pub(crate) fn ask_for_missing(&mut self) {
+        let now = self.now.mono_ms;
+        let due: Vec<_> = self
+            .missing
+            .iter_mut()
+            .filter(|(_, missing)| missing.again_ms <= now)
+            .map(|(hash, missing)| {
+                missing.again_ms = u64::MAX;
+                (*hash, missing.queue, missing.file.clone())
+            })
+            .collect();
+        for (hash, queue, file) in due {
+            let wanted = self.queues.values().any(|entry| {
+                let mut jobs = entry.doc.snapshot().jobs.values();
+                let of_job = |job: &printmesh_queue::Job| {
+                    let mut files = job.sets.iter().flat_map(|set| &set.spec.files);
+                    job.state == JobState::Open && files.any(|other| other.hash == hash)
+                };
+                !entry.record.left && jobs.any(of_job)
+            });
+            if wanted {
+                self.fetch(queue, &file);
+            } else {
+                self.missing.remove(&hash);
+            }
+        }
     }
 
     pub(crate) fn import_sets(&mut self, work: &Work) {
@@ -92,7 +151,7 @@ impl Node {
         let Some(known) = self.fetching.get_mut(&hash) else {
             return;
         };
-        *known = fraction;
+        known.done = fraction;
         let works: Vec<(String, Work)> = self
             .printers
             .iter()
@@ -124,11 +183,28 @@ impl Node {
         hash: printmesh_queue::FileHash,
         result: Result<(), FetchFailure>,
     ) {
-        self.fetching.remove(&hash);
+        let Some(fetching) = self.fetching.remove(&hash) else {
+            return;
+        };
         match result {
             Ok(()) => self.file_is_here(hash),
             Err(failure) => {
-                self.missing.insert(hash, self.now.mono_ms + MISSING_MS);
+                let (queue, file) = fetching.wanted;
+                let before = self.missing.get(&hash).map(|missing| missing.wait_ms);
+                let wait_ms = before.map_or(MISSING_MS, |ms| (2 * ms).min(MISSING_MS_MAX));
+                let nobody = self.whom_to_ask(queue).is_empty();
+                let again_ms = if nobody {
+                    u64::MAX
+                } else {
+                    self.now.mono_ms + wait_ms
+                };
+                let missing = Missing {
+                    queue,
+                    file,
+                    again_ms,
+                    wait_ms,
+                };
+                self.missing.insert(hash, missing);
                 let text = match failure {
                     FetchFailure::NobodyHasIt => "no host that can be reached has it".to_owned(),
                     FetchFailure::Local(why) => why,

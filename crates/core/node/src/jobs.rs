@@ -66,6 +66,7 @@ impl Node {
         }
         let rounds = if new.together { new.copies } else { 1 };
         check_runs(new.sets.iter().map(|(_, n)| *n), rounds)?;
+        self.check_printers(queue, &new.printers)?;
         let id = self.job_id();
         let mut rank: Option<Rank> = None;
         let mut sets = Vec::new();
@@ -103,13 +104,52 @@ impl Node {
         Ok(Answer::Job(id))
     }
 
+    /// A job that is for a printer which does not exist would wait for ever.
+    fn check_printers(&self, queue: QueueId, wanted: &[String]) -> Result<(), Problem> {
+        let snapshot = self.queues[&queue].doc.snapshot();
+        let mut known: Vec<(&str, String)> = snapshot
+            .present_printers()
+            .map(|(id, _)| {
+                let full = format!("{}/{}", snapshot.host_name(id.host), id.name);
+                (id.name.as_str(), full)
+            })
+            .collect();
+        let is_known = |pin: &String| known.iter().any(|(name, full)| pin == name || pin == full);
+        let Some(unknown) = wanted.iter().find(|pin| !is_known(pin)) else {
+            return Ok(());
+        };
+        known.sort_by(|a, b| a.1.cmp(&b.1));
+        let names: Vec<&str> = known
+            .iter()
+            .map(|(_, full)| full.as_str())
+            .take(8)
+            .collect();
+        let why = match known.len() {
+            0 => "it has none yet".to_owned(),
+            n if n > names.len() => {
+                format!("it has {} and {} more", names.join(", "), n - names.len())
+            }
+            _ => format!("it has {}", names.join(", ")),
+        };
+        let queue = self.queues[&queue].name();
+        Err(Problem::new(
+            Code::PrinterUnknown,
+            format!("no printer `{unknown}` prints from {queue}"),
+        )
+        .because(why)
+        .fix("printmesh printer list", "see the printers"))
+    }
+
     /// The rank at an end of a queue.
     pub(crate) fn end_rank(&self, queue: QueueId, top: bool) -> Rank {
-        let jobs = self.queues[&queue].doc.snapshot().jobs_in_order();
+        let jobs = self.queues[&queue].doc.snapshot().jobs.values();
+        let ranks = jobs
+            .filter(|job| job.state == JobState::Open)
+            .map(|job| &job.rank);
         if top {
-            Rank::between(None, jobs.first().map(|job| &job.rank))
+            Rank::between(None, ranks.min())
         } else {
-            Rank::between(jobs.last().map(|job| &job.rank), None)
+            Rank::between(ranks.max(), None)
         }
     }
 
@@ -165,6 +205,7 @@ impl Node {
         }
         let rounds = if together { copies } else { 1 };
         check_runs(job.sets.iter().map(|set| set.per_run), rounds)?;
+        self.check_printers(queue, edit.printers.as_deref().unwrap_or_default())?;
         let id = job.id;
         self.edit(queue, |document| {
             if let Some(name) = edit.name.as_ref().filter(|name| **name != job.name) {

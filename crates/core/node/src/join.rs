@@ -6,17 +6,15 @@
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use ed25519_dalek::{Signer as _, SigningKey};
-use printmesh_queue::{Author, HostId, QueueDocument, QueueId, Role};
+use printmesh_queue::{HostId, QueueId, Role};
 
 use crate::{
     command::Ticket,
     effect::{Answer, Effect},
-    event::Event,
-    limits::{JOIN_MS, LAN_SEARCH_MS, NAME_BYTES_MAX},
-    node::{Discovered, Node, Queue},
+    limits::{JOIN_MS, LAN_SEARCH_MS},
+    node::{Discovered, Node},
     problem::{Code, Problem},
-    records::{QueueKind, QueueRecord},
-    ticket::{JoinMessage, Want, Welcome, comparison_code, proof_bytes},
+    ticket::{JoinMessage, Want, proof_bytes},
 };
 
 /// Name of the default LAN queue (seed 1).
@@ -49,15 +47,15 @@ pub(crate) struct JoinState {
 }
 
 pub(crate) struct Outgoing {
-    command: Option<u64>,
-    host: HostId,
-    addresses: Vec<SocketAddr>,
-    ticket: Option<Ticket>,
-    as_name: Option<String>,
-    lan: bool,
-    asked: bool,
-    deadline_ms: Option<u64>,
-    again_ms: Option<u64>,
+    pub(crate) command: Option<u64>,
+    pub(crate) host: HostId,
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) ticket: Option<Ticket>,
+    pub(crate) as_name: Option<String>,
+    pub(crate) lan: bool,
+    pub(crate) asked: bool,
+    pub(crate) deadline_ms: Option<u64>,
+    pub(crate) again_ms: Option<u64>,
 }
 
 pub(crate) struct Conversation {
@@ -68,17 +66,17 @@ pub(crate) struct Conversation {
 
 /// Looks for a host that offers a LAN queue.
 pub(crate) struct Search {
-    command: u64,
-    deadline_ms: u64,
-    create: bool,
-    as_name: Option<String>,
+    pub(crate) command: u64,
+    pub(crate) deadline_ms: u64,
+    pub(crate) create: bool,
+    pub(crate) as_name: Option<String>,
 }
 
 /// Joined, and waits for the first changes.
 pub(crate) struct Syncing {
-    command: u64,
-    queue: QueueId,
-    deadline_ms: u64,
+    pub(crate) command: u64,
+    pub(crate) queue: QueueId,
+    pub(crate) deadline_ms: u64,
 }
 
 pub(crate) struct Window {
@@ -349,7 +347,7 @@ impl Node {
         let addresses: Vec<String> = outgoing.addresses.iter().map(ToString::to_string).collect();
         let problem = Problem::new(
             Code::JoinUnreachable,
-            format!("host {} could not be reached", outgoing.host.fingerprint()),
+            format!("cannot join through host {}", outgoing.host.fingerprint()),
         )
         .because(format!(
             "tried {}: {reason}",
@@ -362,6 +360,10 @@ impl Node {
         .fix(
             "",
             "see that its daemon runs and that both hosts are on one network",
+        )
+        .fix(
+            "printmesh queue share QUEUE",
+            "or make a new ticket, on a host that is in the queue",
         );
         if let Some(command) = outgoing.command {
             self.reply(command, Err(problem));
@@ -469,147 +471,5 @@ impl Node {
             }
             _ => tracing::warn!(%peer, "skipped a join message out of turn"),
         }
-    }
-    fn told_to_wait(&mut self, attempt: u64, peer: HostId, exporter: &[u8; 32]) {
-        let Some(outgoing) = self.joins.outgoing.get_mut(&attempt) else {
-            return;
-        };
-        outgoing.asked = true;
-        outgoing.deadline_ms = None;
-        // Computed here, never taken from the other end: that is what makes comparing worth something.
-        let code = comparison_code(exporter);
-        if let Some(command) = outgoing.command.take() {
-            self.reply(
-                command,
-                Ok(Answer::Asked {
-                    host: peer,
-                    code: code.clone(),
-                }),
-            );
-        }
-        self.tell(Event {
-            host: Some(peer),
-            state: Some(code),
-            text: Some("waits for a member's approval".into()),
-            ..Event::new("join.asked")
-        });
-    }
-
-    fn turned_away(&mut self, attempt: u64, code: &str, text: String) {
-        let Some(outgoing) = self.joins.outgoing.remove(&attempt) else {
-            return;
-        };
-        let known = [
-            Code::TicketBad,
-            Code::TicketExpired,
-            Code::TicketUsed,
-            Code::TicketForeign,
-            Code::LanNothing,
-        ];
-        let code = known
-            .into_iter()
-            .find(|known| known.as_str() == code)
-            .unwrap_or(Code::JoinRefused);
-        // The words come from a host that may be a stranger: short, and without anything that moves a cursor.
-        let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
-        let problem = Problem::new(
-            code,
-            format!(
-                "host {} did not let this host in",
-                outgoing.host.fingerprint()
-            ),
-        )
-        .because(text.clone());
-        if let Some(command) = outgoing.command {
-            self.reply(command, Err(problem));
-        }
-        self.tell(Event {
-            host: Some(outgoing.host),
-            state: Some(code.as_str().to_owned()),
-            text: Some(text),
-            ..Event::new("join.refused")
-        });
-    }
-
-    fn welcomed(&mut self, number: u64, attempt: u64, welcome: Welcome) {
-        let Some(outgoing) = self.joins.outgoing.remove(&attempt) else {
-            return;
-        };
-        self.joins.conversations.remove(&number);
-        let wanted = outgoing
-            .ticket
-            .as_ref()
-            .is_none_or(|ticket| ticket.queue == welcome.queue.0);
-        let certificate = welcome.certificate;
-        let mine = certificate.member == self.me && certificate.is_valid_for(welcome.queue);
-        let key = welcome.key.filter(|key| {
-            SigningKey::from_bytes(key).verifying_key().to_bytes() == welcome.queue.0
-        });
-        if !wanted || !mine {
-            let problem = Problem::new(Code::JoinRefused, "the answer of that host is not genuine")
-                .because("its certificate is not for this host, this queue, or not signed by the queue key");
-            if let Some(command) = outgoing.command {
-                self.reply(command, Err(problem));
-            }
-            return;
-        }
-        let id = welcome.queue;
-        let position = self.next_position();
-        let joined_as: String = welcome
-            .name
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(NAME_BYTES_MAX)
-            .collect();
-        let record = QueueRecord {
-            kind: QueueKind::Network,
-            alias: outgoing.as_name,
-            joined_as,
-            key: key.or_else(|| {
-                let ticket = outgoing
-                    .ticket
-                    .as_ref()
-                    .filter(|ticket| ticket.proof.is_empty());
-                ticket.map(|ticket| ticket.secret)
-            }),
-            position,
-            left: false,
-            lan: welcome.lan,
-            certificate: Some(certificate),
-            introduced_by: Some(outgoing.host),
-        };
-        match self.queues.get_mut(&id) {
-            Some(known) => known.record = record,
-            None => {
-                let author = Author {
-                    host: self.me,
-                    boot: self.host.boots,
-                };
-                self.queues
-                    .insert(id, Queue::new(record, QueueDocument::new(id, author)));
-            }
-        }
-        self.save_queue(id);
-        for (host, addresses) in welcome
-            .peers
-            .into_iter()
-            .chain([(outgoing.host, outgoing.addresses)])
-        {
-            self.learn_addresses(host, addresses);
-        }
-        if let Some(command) = outgoing.command {
-            let deadline_ms = self.now.mono_ms + JOIN_MS;
-            self.joins.syncing.push(Syncing {
-                command,
-                queue: id,
-                deadline_ms,
-            });
-        }
-        let queue = self.queue_names().remove(&id);
-        self.tell(Event {
-            queue,
-            host: Some(outgoing.host),
-            ..Event::new("queue.joined")
-        });
     }
 }

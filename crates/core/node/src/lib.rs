@@ -24,6 +24,7 @@ mod files;
 mod input;
 mod jobs;
 mod join;
+mod joined;
 /// Every bound of the node.
 pub mod limits;
 mod message;

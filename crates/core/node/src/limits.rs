@@ -15,17 +15,29 @@ pub const ROUND_MS: u64 = 5_000;
 /// After a lost duel the copy is asked for again, not at once and not by all at the same time.
 pub const DUEL_MS: u64 = 300;
 
+/// A voter that has just connected may not have the job yet: it is on its way.
+pub const BEHIND_MS: u64 = 100;
+
 /// A copy that somebody else was given is not asked for again until its record can have arrived.
 pub const REFUSED_MS: u64 = 5_000;
 
 /// A file that nobody had is asked for again after this long, or at once when a member connects.
 pub const MISSING_MS: u64 = 30_000;
 
+/// Then the time doubles up to this.
+pub const MISSING_MS_MAX: u64 = 3_600_000;
+
+/// No honest host ever counts so far; one that says so cannot run the others out of numbers.
+pub const BALLOT_MAX: u64 = 1 << 40;
+
 /// Progress goes to the other members at most this often per printer.
 pub const PROGRESS_MS: u64 = 1_000;
 
 /// `init --lan` waits this long for a host that offers a LAN queue: discovery needs about 0.8 s on a LAN.
 pub const LAN_SEARCH_MS: u64 = 4_000;
+
+/// Who leaves a queue stays connected so long, so that the others hear of it.
+pub const LEAVING_MS: u64 = 10_000;
 
 /// A join conversation that nobody answers is given up after this long.
 pub const JOIN_MS: u64 = 20_000;

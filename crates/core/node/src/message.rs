@@ -48,6 +48,8 @@ pub enum Message {
     Refused {
         /// What was asked.
         reply: Reply,
+        /// Whether the second phase was asked.
+        starting: bool,
         /// The unit that stood in the way.
         unit: (CopyId, u32),
         /// Why.

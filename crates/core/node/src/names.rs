@@ -1,13 +1,19 @@
 //! Finds what a person meant: unique prefixes, names, positions. Never guesses: several matches are an error that
 //! names them.
 
-use printmesh_queue::{JobId, JobState, PrinterId, QueueId};
+use printmesh_queue::{Job, JobId, JobState, PrinterId, QueueId};
+use printmesh_schedule::job_status;
 
 use crate::{
     node::Node,
     problem::{Code, Problem},
     records::QueueKind,
 };
+
+/// A job that moved has its name where it is now.
+fn job_moved(job: &Job) -> bool {
+    matches!(job.state, JobState::Moved { .. })
+}
 
 impl Node {
     /// Finds a queue of this host by name.
@@ -42,8 +48,8 @@ impl Node {
         Ok(id)
     }
 
-    /// Finds a job: unique id prefix, `QUEUE#POSITION`, or a name that only one job has. A job that moved is found
-    /// where it is now.
+    /// Finds a job: unique id prefix, `QUEUE#POSITION`, or a name that only one open job has, or, when none has it, only
+    /// one that is over. A job that moved is found where it is now.
     ///
     /// # Errors
     /// `job.unknown`; `job.ambiguous` with the candidates.
@@ -91,7 +97,8 @@ impl Node {
                 });
         }
         let all = || {
-            self.queues.iter().flat_map(|(id, queue)| {
+            let here = self.queues.iter().filter(|(_, queue)| !queue.record.left);
+            here.flat_map(|(id, queue)| {
                 queue
                     .doc
                     .snapshot()
@@ -110,10 +117,13 @@ impl Node {
             Vec::new()
         };
         if matches.is_empty() {
-            let open = |job: &printmesh_queue::Job| job.state == JobState::Open;
-            matches = all()
-                .filter(|(_, job)| job.name == reference && open(job))
-                .collect();
+            // What is over gives way to what is not: a name may be used again.
+            let (over, open): (Vec<_>, Vec<_>) = all()
+                .filter(|(_, job)| job.name == reference && !job_moved(job))
+                .partition(|(queue, job)| {
+                    job_status(self.queues[queue].doc.snapshot(), job).is_over()
+                });
+            matches = if open.is_empty() { over } else { open };
         }
         match matches.as_slice() {
             [] => Err(

@@ -9,7 +9,7 @@ use std::{
 
 use printmesh_queue::{
     Ballot, CopyId, Edit, FileHash, HostId, JobId, PrinterId, PrinterRecord, QueueDocument,
-    QueueId, SetId, SignedChange, Signer,
+    QueueId, SetId, SignedChange, Signer, Touched,
 };
 use printmesh_schedule::{JobStatus, Presence};
 
@@ -17,9 +17,10 @@ use crate::{
     effect::{Answer, Effect, Step, Write},
     entropy::Entropy,
     event::Event,
+    files::{Fetching, Missing},
     input::{Input, Now},
     join::{Asking, JoinState},
-    limits::{BEAT_MS, LEASE_MS},
+    limits::{BALLOT_MAX, BEAT_MS, LEASE_MS},
     message::Message,
     problem::{Code, Problem},
     records::{self, HostRecord, PeerRecord, PrinterEntry, QueueKind, QueueRecord, Work, key},
@@ -40,13 +41,15 @@ pub struct Node {
     pub(crate) discovered: BTreeMap<HostId, Discovered>,
     /// Files in this host's file store.
     pub(crate) files: BTreeSet<FileHash>,
-    pub(crate) fetching: BTreeMap<FileHash, f32>,
+    pub(crate) fetching: BTreeMap<FileHash, Fetching>,
     /// Files that nobody had, and when to ask again.
-    pub(crate) missing: BTreeMap<FileHash, u64>,
+    pub(crate) missing: BTreeMap<FileHash, Missing>,
     pub(crate) imports: BTreeMap<(JobId, SetId), String>,
     pub(crate) importing: BTreeSet<(JobId, SetId)>,
     /// Claims in flight, by ballot number; each belongs to a printer of this host.
     pub(crate) rounds: BTreeMap<u64, ClaimRound>,
+    /// Starts that the voters have not answered and whose printers do something else meanwhile, by ballot number.
+    pub(crate) aside: BTreeMap<u64, Work>,
     pub(crate) withdrawals: BTreeMap<u64, Withdrawal>,
     /// Moves to this host's local queue that wait for files.
     pub(crate) moves: Vec<crate::relocate::WaitingMove>,
@@ -74,6 +77,12 @@ pub(crate) struct Queue {
     /// Copies that the voters refused, until when.
     pub(crate) refused: BTreeMap<(CopyId, u32), u64>,
     pub(crate) votes: BTreeMap<(CopyId, u32), Vote>,
+    /// What changed since listeners were told last.
+    pub(crate) touched: Touched,
+    /// Members that left and were admitted again; they count until their own change says so.
+    pub(crate) readmitted: BTreeSet<HostId>,
+    /// Left just now: until when its members are told so.
+    pub(crate) leaving_ms: Option<u64>,
     /// Job states as last told to listeners.
     pub(crate) told_jobs: BTreeMap<JobId, JobStatus>,
     pub(crate) told_printers: BTreeMap<PrinterId, PrinterRecord>,
@@ -128,7 +137,8 @@ pub struct Progress {
     pub fraction: Option<f32>,
     /// Seconds left.
     pub left_s: Option<u64>,
-    pub(crate) told_ms: u64,
+    /// When the members were told last.
+    pub(crate) told_ms: Option<u64>,
 }
 
 impl Node {
@@ -213,12 +223,10 @@ impl Node {
                 self.message(self.me, message);
             }
             self.expire();
-            let moved = self.drive_joins() | self.drive_moves() | self.drive_printers();
-            let before = self.out.writes.len();
+            // First, so that a printer is chosen for by what it is now.
             self.publish();
-            // What was published, a clear bed say, may be what a printer waited for.
-            let published = self.out.writes.len() > before;
-            if !moved && !published && self.inbox.is_empty() {
+            let moved = self.drive_joins() | self.drive_moves() | self.drive_printers();
+            if !moved && self.inbox.is_empty() {
                 break;
             }
         }
@@ -236,7 +244,7 @@ impl Node {
             .map(|withdrawal| withdrawal.deadline_ms);
         let queues = self.queues.values().filter(|queue| !queue.record.left);
         let refused = queues.flat_map(|queue| queue.refused.values().copied());
-        let missing = self.missing.values().copied();
+        let missing = self.missing.values().map(|missing| missing.again_ms);
         let beats = self
             .printers
             .values()
@@ -254,6 +262,8 @@ impl Node {
             .chain(beats)
             .chain(leases.filter(|at| *at > self.now.mono_ms))
             .chain(self.joins.next_wakeup())
+            .chain(self.queues.values().filter_map(|queue| queue.leaving_ms))
+            .filter(|at| *at != u64::MAX)
             .min()
     }
 
@@ -280,6 +290,7 @@ impl Node {
 
     /// Draws a ballot number; durable with the step that uses it, so before anybody hears of it.
     pub(crate) fn next_ballot(&mut self, above: u64) -> u64 {
+        let above = if above < BALLOT_MAX { above } else { 0 };
         self.host.ballot = self.host.ballot.max(above) + 1;
         self.save_host();
         self.host.ballot
@@ -312,11 +323,12 @@ impl Node {
         };
         let (value, change) = entry.doc.edit(self.now.wall, &*self.signer, f)?;
         if let Some(change) = change {
-            self.write(Write::Append {
+            self.out.writes.push(Write::Append {
                 log: queue.0,
                 entry: change.to_bytes(),
             });
-            self.note_claims(queue);
+            let touched = entry.doc.take_touched();
+            self.note_touched(queue, touched);
             self.push(queue, &[change], None);
         }
         Ok(value)
@@ -386,10 +398,11 @@ impl Node {
     /// Drops what has run out of time.
     fn expire(&mut self) {
         let now = self.now.mono_ms;
-        self.missing.retain(|_, until| *until > now);
         for queue in self.queues.values_mut() {
             queue.refused.retain(|_, until| *until > now);
+            queue.leaving_ms = queue.leaving_ms.filter(|until| *until > now);
         }
+        self.ask_for_missing();
         self.expire_rounds();
         self.expire_withdrawals();
         self.expire_joins();
@@ -397,12 +410,7 @@ impl Node {
     fn shut_down(&mut self) {
         self.stopping = true;
         self.give_back_claims();
-        self.host.clean = self.printers.values().all(|printer| {
-            printer
-                .work
-                .as_ref()
-                .is_none_or(|work| !matches!(work.stage, records::Stage::Running { .. }))
-        });
+        self.host.clean = true;
         self.save_host();
     }
 }
@@ -415,6 +423,9 @@ impl Queue {
             leases: BTreeMap::new(),
             refused: BTreeMap::new(),
             votes: BTreeMap::new(),
+            touched: Touched::default(),
+            readmitted: BTreeSet::new(),
+            leaving_ms: None,
             told_jobs: BTreeMap::new(),
             told_printers: BTreeMap::new(),
         }
@@ -436,44 +447,6 @@ impl QueueRecord {
     /// The host that admitted us: known before the document is.
     pub(crate) fn introducer(&self) -> impl Iterator<Item = HostId> {
         self.introduced_by.iter().copied()
-    }
-}
-
-impl Printer {
-    pub(crate) fn new(entry: PrinterEntry) -> Self {
-        Self {
-            entry,
-            online: false,
-            offline_note: None,
-            work: None,
-            decided_ms: None,
-            began: false,
-            beat_ms: 0,
-        }
-    }
-
-    /// Whether it holds a claim that its voters must hear of.
-    pub(crate) fn is_pending(&self) -> bool {
-        self.work.as_ref().is_some_and(|work| {
-            matches!(
-                work.stage,
-                records::Stage::Fetching | records::Stage::Staged | records::Stage::Starting
-            )
-        })
-    }
-
-    pub(crate) fn announcement(&self) -> PrinterRecord {
-        PrinterRecord {
-            position: self.entry.position,
-            machine: self.entry.machine.clone(),
-            bed: self.entry.bed,
-            autoprint: self.entry.autoprint,
-            paused: self.entry.paused.clone(),
-            online: self.online,
-            fault: self.entry.fault.clone(),
-            last_print_ended: self.entry.last_print_ended,
-            removed: false,
-        }
     }
 }
 

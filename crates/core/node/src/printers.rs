@@ -1,6 +1,6 @@
 //! Commands about the printers of this host.
 
-use printmesh_queue::{Bed, QueueId};
+use printmesh_queue::{Bed, PrinterRecord, QueueId};
 
 use crate::{
     effect::{Answer, Effect},
@@ -90,7 +90,14 @@ impl Node {
             name: name.to_owned(),
             at: at.to_owned(),
         });
-        let text = format!("{name} is {}", machine.name);
+        let waits = if simulated {
+            String::new()
+        } else {
+            format!(
+                "; it prints after `printmesh autoprint on {name}` and, with an empty bed, `printmesh printer ready {name}`"
+            )
+        };
+        let text = format!("{name} is {}{waits}", machine.name);
         self.reply(
             id,
             Ok(Answer::Done {
@@ -180,28 +187,20 @@ impl Node {
         };
         printer.entry.paused = reason.clone();
         self.save_printer(&name);
-        let pending = self.printers[&name].work.as_ref().is_some_and(|work| {
-            matches!(
-                work.stage,
-                Stage::Claiming | Stage::Fetching | Stage::Staged
-            )
-        });
-        if pending && reason.is_some() {
-            self.drop_claim(&name, "the printer was paused");
+        if reason.is_some() {
+            self.give_back(&name, "the printer was paused");
         }
         Ok(Answer::Done { already, text })
     }
 
     pub(crate) fn printer_remove(&mut self, name: &str) -> Result<Answer, Problem> {
         let name = self.own_printer(name)?;
+        self.give_back(&name, "the printer was removed");
         let stage = self.printers[&name]
             .work
             .as_ref()
             .map(|work| work.stage.clone());
-        if matches!(
-            stage,
-            Some(Stage::Starting | Stage::Between | Stage::Running { .. })
-        ) {
+        if stage.is_some() {
             return Err(
                 Problem::new(Code::PrinterBusy, format!("{name} is printing"))
                     .because("a printer that prints cannot be removed")
@@ -210,9 +209,6 @@ impl Node {
                         "take no more, then remove it",
                     ),
             );
-        }
-        if stage.is_some() {
-            self.drop_claim(&name, "the printer was removed");
         }
         self.printers.remove(&name);
         self.write(records::delete(key::printer(&name)));
@@ -233,6 +229,12 @@ impl Node {
             if printer.entry.autoprint != on {
                 printer.entry.autoprint = on;
                 self.save_printer(&name);
+                if !on {
+                    self.give_back(
+                        &name,
+                        "the printer does not start prints by itself any more",
+                    );
+                }
                 changed.push(name);
             }
         }
@@ -261,5 +263,43 @@ impl Node {
             .iter()
             .find(|(_, printer)| working(printer))
             .map(|(name, _)| name.clone())
+    }
+}
+
+impl Printer {
+    pub(crate) fn new(entry: PrinterEntry) -> Self {
+        Self {
+            entry,
+            online: false,
+            offline_note: None,
+            work: None,
+            decided_ms: None,
+            began: false,
+            beat_ms: 0,
+        }
+    }
+
+    /// Whether it holds a claim that its voters must hear of.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.work.as_ref().is_some_and(|work| {
+            matches!(
+                work.stage,
+                Stage::Fetching | Stage::Staged | Stage::Starting
+            )
+        })
+    }
+
+    pub(crate) fn announcement(&self) -> PrinterRecord {
+        PrinterRecord {
+            position: self.entry.position,
+            machine: self.entry.machine.clone(),
+            bed: self.entry.bed,
+            autoprint: self.entry.autoprint,
+            paused: self.entry.paused.clone(),
+            online: self.online,
+            fault: self.entry.fault.clone(),
+            last_print_ended: self.entry.last_print_ended,
+            removed: false,
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     effect::{Answer, Write},
     entropy::Entropy,
     input::Now,
-    limits::NAME_BYTES_MAX,
+    limits::{LEAVING_MS, NAME_BYTES_MAX},
     node::{Node, Queue},
     problem::{Code, Problem},
     records::{self, QueueKind, QueueRecord, key},
@@ -85,6 +85,10 @@ pub(crate) fn check_name(what: &str, name: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+fn is_reserved(name: &str) -> bool {
+    RESERVED_NAMES.contains(&name.to_lowercase().as_str())
+}
+
 impl Node {
     /// Checks a name for this host.
     ///
@@ -102,7 +106,7 @@ impl Node {
     /// Checks a name for a new or renamed queue.
     pub(crate) fn check_queue_name(&self, name: &str) -> Result<(), Problem> {
         check_name("queue", name)?;
-        if RESERVED_NAMES.contains(&name.to_lowercase().as_str()) {
+        if is_reserved(name) {
             return Err(Problem::new(
                 Code::ReservedName,
                 format!("a queue cannot be named `{name}`"),
@@ -126,9 +130,12 @@ impl Node {
         let mut names: BTreeMap<QueueId, String> = BTreeMap::new();
         for id in self.queues_in_order() {
             let wanted = self.queues[&id].name();
+            // Another host may have named a shared queue like this host's own; that name stays with the own one.
+            let own = self.queues[&id].record.kind == QueueKind::Local;
+            let reserved = |name: &str| !own && is_reserved(name);
             let mut name = wanted.clone();
             let mut n = 2;
-            while names.values().any(|taken| *taken == name) {
+            while reserved(&name) || names.values().any(|taken| *taken == name) {
                 name = format!("{wanted}-{n}");
                 n += 1;
             }
@@ -255,6 +262,7 @@ impl Node {
         self.record(id, |edit| edit.leave());
         if let Some(entry) = self.queues.get_mut(&id) {
             entry.record.left = true;
+            entry.leaving_ms = others.then_some(self.now.mono_ms + LEAVING_MS);
         }
         self.save_queue(id);
         Ok(Answer::Done {
@@ -273,6 +281,7 @@ impl Node {
                 continue;
             };
             let rename = member.name != self.host.name;
+            let back = member.left;
             let prints = member.certificate.role >= Role::Printer;
             let mut printers = Vec::new();
             for (name, printer) in self.printers.iter().filter(|_| prints) {
@@ -291,9 +300,12 @@ impl Node {
                     printers.push((printer.name.clone(), gone));
                 }
             }
-            if rename || !printers.is_empty() {
+            if rename || back || !printers.is_empty() {
                 let name = self.host.name.clone();
                 self.record(id, |edit| {
+                    if back {
+                        edit.stay();
+                    }
                     if rename {
                         edit.set_my_name(&name);
                     }

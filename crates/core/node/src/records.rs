@@ -121,6 +121,7 @@ pub(crate) mod key {
     pub(crate) const QUEUE: &str = "queue/";
     pub(crate) const PRINTER: &str = "printer/";
     pub(crate) const WORK: &str = "work/";
+    pub(crate) const ASIDE: &str = "aside/";
     pub(crate) const VOTE: &str = "vote/";
     pub(crate) const WITHDRAWAL: &str = "withdrawal/";
     pub(crate) const PEER: &str = "peer/";
@@ -135,6 +136,9 @@ pub(crate) mod key {
     }
     pub(crate) fn work(name: &str) -> String {
         format!("{WORK}{name}")
+    }
+    pub(crate) fn aside(ballot: u64) -> String {
+        format!("{ASIDE}{ballot}")
     }
     pub(crate) fn vote(queue: QueueId, copy: CopyId, attempt: u32) -> String {
         format!("{VOTE}{queue}/{}/{}/{attempt}", copy.job, copy.index)

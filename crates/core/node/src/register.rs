@@ -232,9 +232,29 @@ impl Round {
         if decided { Verdict::Yes } else { Verdict::Open }
     }
 
+    /// Whether a voter said yes in this phase.
+    pub(crate) fn has_promise(&self) -> bool {
+        !self.yes.is_empty()
+    }
+
+    /// Whether a majority may still say yes when only some voters can be reached.
+    pub(crate) fn may_succeed(&self, is_here: impl Fn(&HostId) -> bool) -> bool {
+        let may = |host: &&HostId| {
+            self.yes.contains(host) || is_here(host) && !self.no.contains_key(host)
+        };
+        self.voters.hosts.iter().filter(may).count() >= self.voters.majority()
+    }
+
     /// Counts a no.
-    pub(crate) fn no(&mut self, voter: HostId, unit: (CopyId, u32), nack: Nack) -> Verdict {
-        if !self.voters.hosts.contains(&voter) || self.yes.contains(&voter) {
+    pub(crate) fn no(
+        &mut self,
+        voter: HostId,
+        phase: Phase,
+        unit: (CopyId, u32),
+        nack: Nack,
+    ) -> Verdict {
+        let counts = phase == self.phase && self.voters.hosts.contains(&voter);
+        if !counts || self.yes.contains(&voter) {
             return Verdict::Open;
         }
         self.no.insert(voter, (unit.0, unit.1, nack));
@@ -358,9 +378,15 @@ mod tests {
             "decided once"
         );
         let mut no = round;
-        assert_eq!(no.no(host(1), unit, Nack::Closed), Verdict::Open);
+        let phase = Phase::Preparing;
+        assert_eq!(no.no(host(1), phase, unit, Nack::Closed), Verdict::Open);
         assert_eq!(
-            no.no(host(3), unit, Nack::Closed),
+            no.no(host(3), Phase::Accepting, unit, Nack::Closed),
+            Verdict::Open,
+            "a refusal of another question"
+        );
+        assert_eq!(
+            no.no(host(3), phase, unit, Nack::Closed),
             Verdict::No(unit.0, 0, Nack::Closed)
         );
     }

@@ -5,7 +5,7 @@ use printmesh_queue::{CopyState, Job, JobId, JobState, QueueId, Role, Set, SetId
 use crate::{
     node::Node,
     problem::{Code, Problem},
-    records::{QueueKind, Then},
+    records::Then,
 };
 
 /// A move to this host's own queue that waits until the files are here (seed 1: they come along).
@@ -28,36 +28,29 @@ impl Node {
         self.require(to, Role::Submitter)?;
         self.may_withdraw(from, job)?;
         let then = Then::Move { to, rank_top };
-        let files = self.queues[&from].doc.snapshot().jobs[&job]
-            .sets
-            .iter()
-            .filter_map(|set| set.spec.files.first().cloned());
-        let wanted: Vec<_> = files
-            .filter(|file| !self.files.contains(&file.hash))
-            .collect();
-        if self.queues[&to].record.kind == QueueKind::Local {
-            for file in &wanted {
-                self.missing.remove(&file.hash);
-                self.fetch(from, file);
-            }
-            self.moves.push(WaitingMove {
-                command: id,
-                queue: from,
-                job,
-                then,
-            });
-            return Ok(());
-        }
-        if let Some(file) = wanted.first()
-            && self.queues[&from].record.kind == QueueKind::Local
-        {
+        let entry_job = &self.queues[&from].doc.snapshot().jobs[&job];
+        if self.copies_left(from, entry_job) == 0 {
             return Err(Problem::new(
-                Code::FileMissing,
-                format!("{} is not on this host any more", file.name),
-            )
-            .because("a job of the local queue needs its files here before it can be shared"));
+                Code::JobOver,
+                format!("nothing of {} is left to print", entry_job.name),
+            ));
         }
-        self.withdraw(Some(id), from, job, then)
+        // Members of the other queue may ask nobody but this host for the files.
+        let files = entry_job.sets.iter();
+        let files: Vec<_> = files
+            .filter_map(|set| set.spec.files.first().cloned())
+            .collect();
+        for file in &files {
+            self.missing.remove(&file.hash);
+            self.fetch(from, file);
+        }
+        self.moves.push(WaitingMove {
+            command: id,
+            queue: from,
+            job,
+            then,
+        });
+        Ok(())
     }
 
     /// Goes on with moves whose files have arrived, or cannot.
@@ -69,6 +62,8 @@ impl Node {
                 .get(&waiting.queue)
                 .and_then(|queue| queue.doc.snapshot().jobs.get(&waiting.job))
             else {
+                let problem = Problem::new(Code::JobUnknown, "the job is gone");
+                self.reply(waiting.command, Err(problem));
                 continue;
             };
             let files: Vec<_> = job
@@ -86,7 +81,7 @@ impl Node {
             {
                 let problem = Problem::new(
                     Code::FileMissing,
-                    format!("cannot take {} back: {} is not here", job.name, file.name),
+                    format!("cannot move {}: {} is not here", job.name, file.name),
                 )
                 .because("no host that can be reached has the file; nothing was changed")
                 .fix("printmesh queue peers QUEUE", "see who is away");
@@ -105,18 +100,22 @@ impl Node {
         }
         moved
     }
+    /// Claims that a move takes along: what is done stays done, and of what nobody knows the end may be done.
+    fn copies_left(&self, queue: QueueId, job: &Job) -> u32 {
+        let copies = self.queues[&queue].doc.snapshot().copies_of(job);
+        let over =
+            |state: &CopyState<'_>| matches!(state, CopyState::Done(_) | CopyState::Begun(_));
+        copies.filter(|(_, state)| !over(state)).count() as u32
+    }
+
     /// The job as it arrives in another queue: what is left of it, under a new id.
     pub(crate) fn copy_of_job(&mut self, from: QueueId, job: JobId, to: QueueId, top: bool) -> Job {
         let snapshot = self.queues[&from].doc.snapshot();
         let old = snapshot.jobs[&job].clone();
-        let done = snapshot
-            .copies_of(&old)
-            .filter(|(_, state)| matches!(state, CopyState::Done(_)))
-            .count() as u32;
         let copies = if old.together {
             old.copies
         } else {
-            (old.copies - done).max(1)
+            self.copies_left(from, &old).max(1)
         };
         let rank = self.end_rank(to, top);
         let sets = old

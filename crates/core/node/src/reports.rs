@@ -38,6 +38,8 @@ impl Node {
                     && let Some(printer) = self.printers.get_mut(name)
                 {
                     printer.began = true;
+                    // Whatever a sensor said in between.
+                    printer.entry.bed = Bed::Occupied;
                 }
             }
             PrinterReport::Progress {
@@ -96,26 +98,29 @@ impl Node {
             .expect("the intent was written before the print");
         run.result = result;
         run.ended = Some(self.now.wall);
-        run.note.clone_from(&note);
-        self.put_run(&work, k, &run);
-        let began = self.printers.get(name).is_some_and(|printer| printer.began);
-        if result != RunResult::Ok && !began {
+        run.note = note;
+        let mut done = self.runs_of(&work);
+        done.insert(k, run.clone());
+        let over = match result {
+            RunResult::Ok if self.next_run(&work, &done).is_some() => None,
+            RunResult::Ok => Some(ClaimState::Finished),
+            _ => Some(ClaimState::Failed),
+        };
+        self.put_end(&work, k, &run, over);
+        if let Some(printer) = self.printers.get_mut(name)
+            && result != RunResult::Ok
+            && !printer.began
+        {
             // Refused before the first command that heats or moves: nothing lies on the bed.
-            self.bed_is_clear(name);
+            printer.entry.bed = Bed::Clear;
         }
-        if result == RunResult::Ok {
-            if self.next_run(&work, &self.runs_of(&work)).is_none() {
-                self.finish(name, &work);
-            } else {
-                self.set_stage(name, Stage::Between);
-            }
-        } else {
-            self.put_claim(&work, ClaimState::Failed, note);
-            self.end_work(name);
+        match over {
+            Some(_) => self.end_work(name),
+            None => self.set_stage(name, Stage::Between),
         }
     }
 
-    /// Somebody or something proved that the bed is clear; also answers what a crash left open.
+    /// Somebody or something proved that the bed is clear. Never believed of a printer that prints.
     pub(crate) fn bed_is_clear(&mut self, name: &str) -> bool {
         let Some(printer) = self.printers.get_mut(name) else {
             return false;
@@ -124,7 +129,7 @@ impl Node {
             printer.work.as_ref().map(|work| &work.stage),
             Some(Stage::Running { .. })
         );
-        if running && printer.began || printer.entry.bed == Bed::Clear {
+        if running || printer.entry.bed == Bed::Clear {
             return false;
         }
         printer.entry.bed = Bed::Clear;
@@ -156,9 +161,9 @@ impl Node {
         let told_ms = self
             .progress
             .get(&printer)
-            .map_or(0, |progress| progress.told_ms);
-        let due = self.now.mono_ms >= told_ms + PROGRESS_MS;
-        let told_ms = if due { self.now.mono_ms } else { told_ms };
+            .and_then(|progress| progress.told_ms);
+        let due = told_ms.is_none_or(|at| self.now.mono_ms >= at + PROGRESS_MS);
+        let told_ms = if due { Some(self.now.mono_ms) } else { told_ms };
         let progress = Progress {
             queue: work.queue,
             copy: work.copy,

@@ -1,8 +1,10 @@
 //! Keeping documents equal: version vectors on connect, new changes pushed at once, everything checked on arrival.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr};
 
-use printmesh_queue::{HostId, QueueId, SignedChange, VersionVector};
+use printmesh_queue::{
+    Ballot, CopyId, HostId, PrinterId, QueueId, SignedChange, Touched, VersionVector,
+};
 
 use crate::{
     event::Event,
@@ -10,6 +12,7 @@ use crate::{
     message::{Beat, Message},
     node::{Changes, Heard, Node, Progress},
     records::{self, key},
+    register::Phase,
 };
 
 impl Node {
@@ -31,8 +34,7 @@ impl Node {
             peer.record.addresses.truncate(ADDRESSES_MAX);
         }
         self.save_peer(host);
-        // Whatever nobody had may have just come into reach.
-        self.missing.clear();
+        self.ask_again_for_missing();
         for id in self.queues_shared_with(host) {
             let vector = self.queues[&id].doc.vector();
             self.send(host, Message::Have { queue: id, vector });
@@ -45,7 +47,7 @@ impl Node {
             .filter(|member| *member != host)
             .filter_map(|member| Some((member, self.peers.get(&member)?.record.addresses.clone())))
             .filter(|(_, addresses)| !addresses.is_empty())
-            .collect::<std::collections::BTreeMap<_, _>>();
+            .collect::<BTreeMap<_, _>>();
         if !hosts.is_empty() {
             self.send(
                 host,
@@ -133,7 +135,9 @@ impl Node {
                 .get(&host)
                 .is_some_and(|m| !m.left);
             // Before the first sync only the host that admitted us is known.
-            !entry.record.left && (member || entry.record.introduced_by == Some(host))
+            let known = member || entry.readmitted.contains(&host);
+            let here = !entry.record.left || entry.leaving_ms.is_some();
+            here && (known || entry.record.introduced_by == Some(host))
         })
     }
 
@@ -150,7 +154,19 @@ impl Node {
             } => self.asked_to_abort(from, queue, &units, &ballot),
             Message::Promise(reply) => self.promised(from, &reply),
             Message::Accepted(reply) => self.accepted(from, &reply),
-            Message::Refused { reply, unit, nack } => self.refused(from, &reply, unit, nack),
+            Message::Refused {
+                reply,
+                starting,
+                unit,
+                nack,
+            } => {
+                let phase = if starting {
+                    Phase::Accepting
+                } else {
+                    Phase::Preparing
+                };
+                self.refused(from, &reply, phase, unit, nack);
+            }
             Message::Beat(beat) => self.heard_beat(from, beat),
             Message::Addresses { hosts } => {
                 for (host, addresses) in hosts {
@@ -246,8 +262,16 @@ impl Node {
             self.tell_refused(queue, from, Some(author), refused.why.code());
         }
         if !admitted.applied.is_empty() {
-            self.note_claims(queue);
+            let members = admitted.touched.members.clone();
+            self.note_touched(queue, admitted.touched);
             self.push(queue, &admitted.applied, Some(from));
+            // Who just became a member may be connected since before, and has been told nothing so far.
+            for member in members.into_iter().filter(|member| *member != from) {
+                if self.shares(queue, member) {
+                    let vector = self.queues[&queue].doc.vector();
+                    self.send(member, Message::Have { queue, vector });
+                }
+            }
             if let Some(entry) = self.queues.get_mut(&queue) {
                 entry.refused.clear();
             }
@@ -270,37 +294,67 @@ impl Node {
         });
     }
 
-    /// Notes when each pending claim was first seen, so that a silent holder's lease can lapse.
-    pub(crate) fn note_claims(&mut self, queue: QueueId) {
+    /// Follows up on what changed in a document, whoever wrote it.
+    pub(crate) fn note_touched(&mut self, queue: QueueId, touched: Touched) {
+        self.note_claims(queue, touched.copies.iter().copied());
+        let Some(entry) = self.queues.get_mut(&queue) else {
+            return;
+        };
+        for host in &touched.members {
+            let member = entry.doc.snapshot().members.get(host);
+            if member.is_some_and(|member| !member.left) {
+                entry.readmitted.remove(host);
+            }
+        }
+        entry.touched.extend(touched);
+    }
+
+    /// Notes when each pending claim was first seen, so that a silent holder's lease can lapse, and forgets the
+    /// progress of prints that have ended.
+    pub(crate) fn note_claims(&mut self, queue: QueueId, copies: impl Iterator<Item = CopyId>) {
         let Some(entry) = self.queues.get(&queue) else {
             return;
         };
-        let snapshot = entry.doc.snapshot();
-        let mut pending = std::collections::BTreeMap::new();
-        for (copy, claims) in &snapshot.claims {
-            for claim in claims
-                .values()
-                .filter(|claim| claim.record.state.is_pending())
-            {
-                let unit = (queue, *copy, claim.attempt);
-                let older = pending
-                    .get(&unit)
-                    .is_some_and(|b: &printmesh_queue::Ballot| *b > claim.record.ballot);
-                if !older {
-                    pending.insert(unit, claim.record.ballot.clone());
+        let at_ms = self.now.mono_ms;
+        for copy in copies {
+            let mut pending: BTreeMap<u32, &Ballot> = BTreeMap::new();
+            for claim in entry.doc.snapshot().claims_of(copy) {
+                let record = &claim.record;
+                if record.state.is_pending() {
+                    let known = pending.entry(claim.attempt).or_insert(&record.ballot);
+                    *known = (*known).max(&record.ballot);
+                } else if !record.state.is_active() {
+                    let ended = |id: &PrinterId, progress: &Progress| {
+                        id.host == claim.host
+                            && id.name == record.printer
+                            && progress.queue == queue
+                            && progress.copy == copy
+                    };
+                    self.progress.retain(|id, progress| !ended(id, progress));
                 }
             }
-        }
-        self.heard
-            .retain(|unit, _| unit.0 != queue || pending.contains_key(unit));
-        for (unit, ballot) in pending {
-            let at_ms = self.now.mono_ms;
-            let heard = self.heard.entry(unit).or_insert_with(|| Heard {
-                ballot: ballot.clone(),
-                at_ms,
-            });
-            if heard.ballot < ballot {
-                *heard = Heard { ballot, at_ms };
+            let units = (queue, copy, 0)..=(queue, copy, u32::MAX);
+            let gone: Vec<_> = self
+                .heard
+                .range(units)
+                .map(|(unit, _)| *unit)
+                .filter(|unit| !pending.contains_key(&unit.2))
+                .collect();
+            for unit in gone {
+                self.heard.remove(&unit);
+            }
+            for (attempt, ballot) in pending {
+                let heard = self.heard.entry((queue, copy, attempt));
+                let heard = heard.or_insert_with(|| Heard {
+                    ballot: ballot.clone(),
+                    at_ms,
+                });
+                if heard.ballot < *ballot {
+                    *heard = Heard {
+                        ballot: ballot.clone(),
+                        at_ms,
+                    };
+                }
             }
         }
     }
@@ -316,7 +370,7 @@ impl Node {
             heard.at_ms = at_ms;
         }
         self.lease_beat(&beat);
-        let printer = printmesh_queue::PrinterId {
+        let printer = PrinterId {
             host: from,
             name: beat.ballot.printer.clone(),
         };
@@ -333,7 +387,7 @@ impl Node {
             copy: beat.copy,
             fraction: beat.progress.filter(|p| (0.0..=1.0).contains(p)),
             left_s: beat.left_s,
-            told_ms: at_ms,
+            told_ms: None,
         };
         self.progress.insert(printer.clone(), progress);
         if progress.fraction.is_some() {
@@ -341,11 +395,7 @@ impl Node {
         }
     }
 
-    pub(crate) fn tell_progress(
-        &mut self,
-        printer: &printmesh_queue::PrinterId,
-        progress: Progress,
-    ) {
+    pub(crate) fn tell_progress(&mut self, printer: &PrinterId, progress: Progress) {
         let job = self.queues.get(&progress.queue).and_then(|queue| {
             let job = queue.doc.snapshot().jobs.get(&progress.copy.job)?;
             Some((job.id, job.name.clone()))

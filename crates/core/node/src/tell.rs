@@ -2,16 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use printmesh_queue::{JobId, PrinterId, Signer};
+use printmesh_queue::{JobId, PrinterId};
 
-use crate::{effect::Effect, event::Event, node::Node, records::QueueKind};
+use crate::{
+    effect::Effect,
+    event::Event,
+    node::{Node, Queue},
+    records::QueueKind,
+};
 
 impl Node {
     /// Tells listeners about jobs, copies and printers that changed in the documents.
     pub(crate) fn tell_changes(&mut self) {
         let mut events = Vec::new();
         for (id, queue) in &mut self.queues {
-            let touched = queue.doc.take_touched();
+            let touched = std::mem::take(&mut queue.touched);
+            if touched.is_empty() {
+                continue;
+            }
             let name = queue.name();
             let snapshot = queue.doc.snapshot();
             let jobs: BTreeSet<JobId> = touched
@@ -45,14 +53,20 @@ impl Node {
                     continue;
                 };
                 let status = printmesh_schedule::job_status(snapshot, job);
-                if queue.told_jobs.insert(job.id, status) != Some(status) {
-                    events.push(Event {
-                        queue: Some(name.clone()),
-                        job: Some((job.id, job.name.clone())),
-                        state: Some(status.word().to_owned()),
-                        ..Event::new("job.state")
-                    });
-                }
+                let kind = if queue.told_jobs.insert(job.id, status) != Some(status) {
+                    "job.state"
+                } else if touched.jobs.contains(&job.id) {
+                    // Edited or reordered: whoever shows it must look again.
+                    "job.changed"
+                } else {
+                    continue;
+                };
+                events.push(Event {
+                    queue: Some(name.clone()),
+                    job: Some((job.id, job.name.clone())),
+                    state: Some(status.word().to_owned()),
+                    ..Event::new(kind)
+                });
             }
             for printer in touched.printers {
                 let Some(record) = snapshot.printers.get(&printer) else {
@@ -84,12 +98,14 @@ impl Node {
     /// Tells the network whom to keep connected and what to offer, when that changed.
     pub(crate) fn tell_network(&mut self) {
         let mut peers = BTreeMap::new();
-        for queue in self.queues.values().filter(|queue| !queue.record.left) {
+        let told = |queue: &&Queue| !queue.record.left || queue.leaving_ms.is_some();
+        for queue in self.queues.values().filter(told) {
             let members = queue
                 .doc
                 .snapshot()
                 .present_members()
-                .map(|(host, _)| *host);
+                .map(|(host, _)| *host)
+                .chain(queue.readmitted.iter().copied());
             for host in members
                 .chain(queue.record.introducer())
                 .filter(|host| *host != self.me)

@@ -34,7 +34,8 @@ pub(crate) enum Want {
 pub(crate) struct Welcome {
     pub(crate) queue: QueueId,
     pub(crate) name: String,
-    pub(crate) certificate: Certificate,
+    /// As JSON: its absent parts are left out, which postcard cannot read back.
+    pub(crate) certificate: Vec<u8>,
     /// The queue key, for admins: who holds it may admit others.
     pub(crate) key: Option<[u8; 32]>,
     pub(crate) lan: bool,
@@ -52,6 +53,31 @@ pub(crate) struct Invite {
     pub(crate) uses: u32,
     /// By the queue key over [`Invite::signed_bytes`].
     pub(crate) signature: Vec<u8>,
+}
+
+impl Welcome {
+    pub(crate) fn new(
+        queue: QueueId,
+        name: String,
+        certificate: &Certificate,
+        key: Option<[u8; 32]>,
+        lan: bool,
+        peers: Vec<(HostId, Vec<SocketAddr>)>,
+    ) -> Self {
+        let certificate = serde_json::to_vec(certificate).expect("plain data always encodes");
+        Self {
+            queue,
+            name,
+            certificate,
+            key,
+            lan,
+            peers,
+        }
+    }
+
+    pub(crate) fn certificate(&self) -> Option<Certificate> {
+        serde_json::from_slice(&self.certificate).ok()
+    }
 }
 
 impl Invite {

@@ -1,6 +1,6 @@
 //! What can be read from a node, for whoever renders it. Reading changes nothing and asks nobody.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, ops::Bound};
 
 use printmesh_queue::{
     Bed, ClaimState, FileHash, HostId, Job, JobId, JobState, PrinterId, QueueId, RunResult, SetId,
@@ -235,19 +235,19 @@ impl Node {
     /// Returns the length of the shortest prefix that names a job on this host.
     pub fn unique_prefix(&self, job: JobId) -> usize {
         let text = job.to_string();
-        let others = self
-            .queues
-            .values()
-            .flat_map(|queue| queue.doc.snapshot().jobs.keys());
-        let common = others.filter(|other| **other != job).map(|other| {
+        let common = |other: &JobId| {
             let other = other.to_string();
-            text.bytes()
-                .zip(other.bytes())
-                .take_while(|(a, b)| a == b)
-                .count()
-                + 1
+            let both = text.bytes().zip(other.bytes());
+            both.take_while(|(a, b)| a == b).count() + 1
+        };
+        // Ids are written digit by digit, so the neighbours in their order are the ones with the longest common start.
+        let neighbours = self.queues.values().flat_map(|queue| {
+            let jobs = &queue.doc.snapshot().jobs;
+            let before = jobs.range(..job).next_back();
+            let after = jobs.range((Bound::Excluded(job), Bound::Unbounded)).next();
+            before.into_iter().chain(after).map(|(id, _)| id)
         });
-        common.max().unwrap_or(1)
+        neighbours.map(common).max().unwrap_or(1)
     }
 
     /// Returns every print that has ended, of all queues that this host ever had, newest first.

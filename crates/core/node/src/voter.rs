@@ -3,7 +3,7 @@
 use printmesh_queue::{Ballot, ClaimState, CopyId, HostId, JobState, QueueId, Role, Snapshot};
 
 use crate::{
-    limits::{LEASE_MS, RUNS_MAX},
+    limits::{BALLOT_MAX, LEASE_MS, RUNS_MAX},
     message::{Ask, Beat, Message, Reply},
     node::Node,
     records::{self, key},
@@ -51,7 +51,16 @@ impl Node {
             Err(refusal) => {
                 let (unit, nack) = *refusal;
                 tracing::debug!(peer = %from, ?nack, "refused a claim");
-                self.send(from, Message::Refused { reply, unit, nack });
+                let starting = question == Question::Accept;
+                self.send(
+                    from,
+                    Message::Refused {
+                        reply,
+                        starting,
+                        unit,
+                        nack,
+                    },
+                );
             }
         }
     }
@@ -87,7 +96,8 @@ impl Node {
             return no(first, Nack::Unknown);
         };
         let snapshot = entry.doc.snapshot();
-        if !proposer || ask.ballot.host != from || ask.units.len() as u64 > RUNS_MAX {
+        let bounded = ask.units.len() as u64 <= RUNS_MAX && ask.ballot.n <= BALLOT_MAX;
+        if !proposer || ask.ballot.host != from || !bounded {
             return no(first, Nack::NotAllowed);
         }
         if snapshot.voters.cfg != ask.cfg || !snapshot.voters.hosts.contains(&self.me) {
@@ -195,14 +205,20 @@ fn stands_in_the_way(
     if over(attempt).is_some() {
         return Some(Nack::Closed);
     }
-    // The next attempt needs the one before it given back by the very host that was allowed to start it.
+    // The next attempt needs the one before it given back by the very host that was allowed to start it. A voter
+    // that was away at that start may say yes as well: a majority was not, and this one
+    // refuses that start from now on: it is over.
     let previous_closed = attempt.checked_sub(1).is_none_or(|previous| {
         let started_by = votes
             .get(&(copy, previous))
             .and_then(|vote| vote.accepted.as_ref());
-        over(previous).is_some_and(|claim| {
-            claim.record.state == ClaimState::Released
-                && matches!(started_by, Some((_, Value::Print { host, .. })) if *host == claim.host)
+        snapshot.claims_of(copy).any(|claim| {
+            let allowed = match started_by {
+                None => true,
+                Some((_, Value::Print { host, .. })) => *host == claim.host,
+                Some((_, Value::Withdraw { .. })) => false,
+            };
+            allowed && claim.attempt == previous && claim.record.state == ClaimState::Released
         })
     });
     (!previous_closed).then_some(Nack::Closed)

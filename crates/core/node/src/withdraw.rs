@@ -4,6 +4,7 @@
 //! printer gets it or the withdrawal does, never both. So a job that moves is never printed twice.
 
 use printmesh_queue::{Ballot, CopyId, CopyState, HostId, Job, JobId, JobState, QueueId, Role};
+use printmesh_schedule::JobStatus;
 
 use crate::{
     effect::Answer,
@@ -52,6 +53,12 @@ impl Node {
             return Err(Problem::new(
                 Code::JobOver,
                 format!("{} is not in {} any more", entry_job.name, entry.name()),
+            ));
+        }
+        if printmesh_schedule::job_status(snapshot, entry_job) == JobStatus::Done {
+            return Err(Problem::new(
+                Code::JobOver,
+                format!("{} is done", entry_job.name),
             ));
         }
         if entry_job.submitter != self.me {
@@ -138,7 +145,7 @@ impl Node {
             }
             self.drop_claim(&printer, "the job was taken out of the queue");
         }
-        let n = self.next_ballot(above + 1);
+        let n = self.next_ballot(above);
         let ballot = Ballot {
             n,
             host: self.me,
@@ -224,13 +231,14 @@ impl Node {
         &mut self,
         from: HostId,
         reply: &Reply,
+        phase: Phase,
         unit: (CopyId, u32),
         nack: Nack,
     ) {
         let Some(withdrawal) = self.withdrawals.get_mut(&reply.ballot.n) else {
             return;
         };
-        let Verdict::No(_, _, nack) = withdrawal.round.no(from, unit, nack) else {
+        let Verdict::No(_, _, nack) = withdrawal.round.no(from, phase, unit, nack) else {
             return;
         };
         let Some(ended) = self.withdrawals.remove(&reply.ballot.n) else {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use printmesh_queue::{Bed, ClaimState, FileSpec, RunRecord, RunResult, Set};
+use printmesh_queue::{Bed, ClaimState, FileSpec, JobState, RunRecord, RunResult, Set};
 
 use crate::{
     effect::Effect,
@@ -44,10 +44,21 @@ impl Node {
             return !self.stopping && self.seek_work(name);
         };
         match work.stage {
-            Stage::Claiming | Stage::Running { .. } => false,
+            Stage::Claiming => {
+                let lost = !self.has_quorum(&work);
+                if lost {
+                    self.drop_claim(name, "the voters cannot be reached");
+                }
+                lost
+            }
+            Stage::Running { .. } => false,
             Stage::Fetching => self.drive_fetching(name, &work),
             Stage::Staged => self.drive_staged(name, &work),
             Stage::Starting => {
+                if !self.has_quorum(&work) {
+                    self.set_aside(name);
+                    return true;
+                }
                 if self.rounds.contains_key(&work.ballot.n) || self.stopping {
                     return false;
                 }
@@ -58,43 +69,55 @@ impl Node {
         }
     }
 
-    /// Why a claim that has not started must be given up, if it must.
-    fn claim_is_void(&self, name: &str, work: &Work) -> Option<&'static str> {
-        let entry = self
-            .queues
-            .get(&work.queue)
-            .filter(|entry| !entry.record.left)?;
-        let snapshot = entry.doc.snapshot();
-        let job = snapshot.jobs.get(&work.copy.job)?;
-        if job.state != printmesh_queue::JobState::Open {
-            return Some("the job left the queue");
-        }
-        if job.held || job.draft {
-            return Some("the job is held");
-        }
-        if work.copy.index >= job.units() {
-            return Some("fewer copies are wanted");
-        }
-        if job.spec_hash() != work.spec_hash {
-            return Some("the job was edited");
-        }
-        let pinned = !job.printers.is_empty() && {
-            let full = format!("{}/{name}", self.host.name);
-            !job.printers.iter().any(|pin| pin == name || *pin == full)
+    /// Why a copy of which nothing is printed must be given up, if it must.
+    fn copy_is_void(&self, name: &str, work: &Work) -> Option<&'static str> {
+        let entry = self.queues.get(&work.queue);
+        let snapshot = entry
+            .filter(|entry| !entry.record.left)
+            .map(|e| e.doc.snapshot());
+        let Some(job) = snapshot.and_then(|snapshot| snapshot.jobs.get(&work.copy.job)) else {
+            return Some("its queue is gone");
         };
-        let other = snapshot.claims_of(work.copy).any(|claim| {
-            claim.attempt == work.attempt
-                && claim.record.ballot > work.ballot
-                && !matches!(claim.record.state, ClaimState::Dropped)
-        });
-        if pinned {
+        let full = format!("{}/{name}", self.host.name);
+        let pins = &job.printers;
+        if job.state != JobState::Open {
+            Some("the job left the queue")
+        } else if job.held || job.draft {
+            Some("the job is held")
+        } else if work.copy.index >= job.units() {
+            Some("fewer copies are wanted")
+        } else if job.spec_hash() != work.spec_hash {
+            Some("the job was edited")
+        } else if !pins.is_empty() && !pins.iter().any(|pin| pin == name || *pin == full) {
             Some("the job is for other printers")
-        } else if other {
-            Some("another printer took it over")
+        } else if !self.machine_may_start(name) {
+            Some("the printer cannot start now")
         } else {
             None
         }
     }
+
+    /// Why a claim that has not started must be given up, if it must.
+    fn claim_is_void(&self, name: &str, work: &Work) -> Option<&'static str> {
+        if let Some(why) = self.copy_is_void(name, work) {
+            return Some(why);
+        }
+        let snapshot = self.queues[&work.queue].doc.snapshot();
+        let other = snapshot.claims_of(work.copy).any(|claim| {
+            claim.attempt == work.attempt
+                && claim.record.ballot > work.ballot
+                && claim.record.state != ClaimState::Dropped
+        });
+        other.then_some("another printer took it over")
+    }
+
+    fn has_quorum(&self, work: &Work) -> bool {
+        self.queues.get(&work.queue).is_some_and(|entry| {
+            self.presence(work.queue)
+                .has_quorum(&entry.doc.snapshot().voters)
+        })
+    }
+
     fn drive_fetching(&mut self, name: &str, work: &Work) -> bool {
         if let Some(why) = self.claim_is_void(name, work) {
             self.drop_claim(name, why);
@@ -135,10 +158,12 @@ impl Node {
             self.drop_claim(name, why);
             return true;
         }
-        let quorum = self
-            .presence(work.queue)
-            .has_quorum(&self.queues[&work.queue].doc.snapshot().voters);
-        if self.stopping || !quorum || !self.machine_may_start(name) {
+        if !self.has_quorum(work) {
+            // The printer is free for what can be decided without them.
+            self.drop_claim(name, "the voters cannot be reached");
+            return true;
+        }
+        if self.stopping {
             return false;
         }
         self.ask_to_start(name);
@@ -148,6 +173,7 @@ impl Node {
     fn machine_may_start(&self, name: &str) -> bool {
         self.printers.get(name).is_some_and(|printer| {
             printer.online
+                && printer.entry.autoprint
                 && printer.entry.fault.is_none()
                 && printer.entry.paused.is_none()
                 && printer.entry.bed == Bed::Clear
@@ -165,29 +191,35 @@ impl Node {
     }
 
     fn drive_between(&mut self, name: &str, work: &Work) -> bool {
-        if self.stopping || !self.machine_may_start(name) {
-            return false;
-        }
-        let decided = self
-            .printers
-            .get(name)
-            .and_then(|printer| printer.decided_ms);
         let done = self.runs_of(work);
+        if self.stopping {
+            if done.is_empty() {
+                self.release(name, work, "its host stopped");
+            }
+            return done.is_empty();
+        }
         if done.is_empty() {
-            let fresh = decided.is_some_and(|at| self.now.mono_ms - at <= DECISION_AGE_MS_MAX);
-            if !fresh {
+            if let Some(why) = self.copy_is_void(name, work) {
+                self.release(name, work, why);
+                return true;
+            }
+            let decided = self.printers.get(name).and_then(|p| p.decided_ms);
+            let age_ms = decided.map(|at| self.now.mono_ms.saturating_sub(at));
+            if age_ms.is_none_or(|age| age > DECISION_AGE_MS_MAX) {
                 // Older than a minute: ask again, the answer is the same unless somebody took the copy out.
                 self.ask_to_start(name);
                 return true;
             }
+        } else if !self.machine_may_start(name) {
+            return false;
         }
         let Some((k, set)) = self.next_run(work, &done) else {
             self.finish(name, work);
             return true;
         };
         let Some(path) = self.imports.get(&(work.copy.job, set.id)).cloned() else {
-            self.set_stage(name, Stage::Fetching);
-            return true;
+            tracing::error!(printer = name, job = %work.copy.job, "a staged file has no path");
+            return false;
         };
         let hash = set.spec.files[0].hash;
         let run = RunRecord {
@@ -204,8 +236,12 @@ impl Node {
         }
         self.save_printer(name);
         self.set_stage(name, Stage::Running { k });
-        self.put_run(work, k, &run);
-        self.put_claim(work, ClaimState::Printing, None);
+        let claim = self.claim_record(work, ClaimState::Printing, None);
+        let (copy, attempt) = (work.copy, work.attempt);
+        self.record(work.queue, |edit| {
+            edit.put_run(copy, attempt, k, &run);
+            edit.put_claim(copy, attempt, &claim);
+        });
         tracing::info!(printer = name, job = %work.copy.job, copy = work.copy.index + 1, run = k, "starts a print");
         self.effect(Effect::StartPrint {
             printer: name.to_owned(),
@@ -246,11 +282,6 @@ impl Node {
         .map(|(k, (set, _))| (k as u32, set.clone()))
     }
 
-    pub(crate) fn put_run(&mut self, work: &Work, k: u32, run: &RunRecord) {
-        let (copy, attempt) = (work.copy, work.attempt);
-        self.record(work.queue, |edit| edit.put_run(copy, attempt, k, run));
-    }
-
     pub(crate) fn set_stage(&mut self, name: &str, stage: Stage) {
         if let Some(work) = self.printers.get_mut(name).and_then(|p| p.work.as_mut()) {
             work.stage = stage;
@@ -258,9 +289,30 @@ impl Node {
         }
     }
 
-    pub(crate) fn finish(&mut self, name: &str, work: &Work) {
+    fn finish(&mut self, name: &str, work: &Work) {
         self.put_claim(work, ClaimState::Finished, None);
         self.end_work(name);
+    }
+
+    /// Says how a run ended, and with the last one how the copy did: one change.
+    pub(crate) fn put_end(
+        &mut self,
+        work: &Work,
+        k: u32,
+        run: &RunRecord,
+        claim: Option<ClaimState>,
+    ) {
+        let claim = claim.map(|state| {
+            let note = run.note.clone();
+            self.claim_record(work, state, note)
+        });
+        let (copy, attempt) = (work.copy, work.attempt);
+        self.record(work.queue, |edit| {
+            edit.put_run(copy, attempt, k, run);
+            if let Some(claim) = &claim {
+                edit.put_claim(copy, attempt, claim);
+            }
+        });
     }
 
     pub(crate) fn end_work(&mut self, name: &str) {

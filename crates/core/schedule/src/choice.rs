@@ -1,10 +1,12 @@
 //! The next copy for a printer: in order, whole copies, each free printer its own line of the list.
 
+use std::{cmp::Reverse, collections::BinaryHeap};
+
 use printmesh_queue::{
-    Bed, CopyId, CopyState, Job, JobState, PrinterId, PrinterRecord, Role, Snapshot,
+    Bed, CopyId, CopyState, Job, JobId, JobState, PrinterId, PrinterRecord, Rank, Role, Snapshot,
 };
 
-use crate::{Presence, Reason};
+use crate::{Presence, Reason, presence::Busy};
 
 /// A copy that may be claimed, with the attempt to claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,14 +18,20 @@ pub struct OpenCopy {
 }
 
 /// Returns every copy of the queue that may be claimed now, in the order in which they print.
+///
+/// Jobs are sorted as far as the caller reads: mostly only the first ones matter.
 pub fn open_copies<'a>(
     snapshot: &'a Snapshot,
     presence: &'a Presence,
 ) -> impl Iterator<Item = (&'a Job, OpenCopy)> + 'a {
-    snapshot
-        .jobs_in_order()
-        .into_iter()
-        .filter(|job| job_waits(job).is_none())
+    let offered = snapshot
+        .jobs
+        .values()
+        .filter(|job| job_waits(job).is_none());
+    let mut jobs: BinaryHeap<Reverse<(&Rank, JobId)>> =
+        offered.map(|job| Reverse((&job.rank, job.id))).collect();
+    std::iter::from_fn(move || jobs.pop())
+        .map(|Reverse((_, id))| &snapshot.jobs[&id])
         .flat_map(move |job| {
             snapshot.copies_of(job).filter_map(move |(copy, state)| {
                 let attempt = claimable(copy, state, presence)?;
@@ -63,6 +71,16 @@ pub fn printer_waits(
     id: &PrinterId,
     record: &PrinterRecord,
 ) -> Option<Reason> {
+    waits(snapshot, presence, &presence.busy_in(snapshot), id, record)
+}
+
+fn waits(
+    snapshot: &Snapshot,
+    presence: &Presence,
+    busy: &Busy<'_>,
+    id: &PrinterId,
+    record: &PrinterRecord,
+) -> Option<Reason> {
     if !presence.reachable.contains(&id.host) {
         return Some(Reason::HostAway);
     }
@@ -73,7 +91,7 @@ pub fn printer_waits(
     {
         return Some(Reason::Role);
     }
-    if presence.is_busy(snapshot, id) {
+    if busy.contains(&(id.host, id.name.as_str())) {
         return Some(Reason::Busy);
     }
     machine_waits(record)
@@ -104,35 +122,37 @@ pub(crate) fn machine_waits(record: &PrinterRecord) -> Option<Reason> {
     }
 }
 
-/// Returns whether a job may be printed by a printer at all.
+/// Returns why a job may not be printed by a printer at all.
 pub(crate) fn fits(
     snapshot: &Snapshot,
     presence: &Presence,
     job: &Job,
     id: &PrinterId,
 ) -> Option<Reason> {
-    let full = format!("{}/{}", snapshot.host_name(id.host), id.name);
-    let named = job.printers.is_empty()
-        || job
-            .printers
-            .iter()
-            .any(|pin| *pin == id.name || *pin == full);
-    if !named {
+    let is_named = |pin: &String| {
+        let own = |name: &str| name == id.name;
+        own(pin)
+            || pin
+                .rsplit_once('/')
+                .is_some_and(|(host, name)| own(name) && snapshot.host_name(id.host) == host)
+    };
+    if !job.printers.is_empty() && !job.printers.iter().any(is_named) {
         return Some(Reason::PinnedElsewhere);
     }
     // Only this host knows what it could not fetch; for the printers of others it does not guess.
-    let missing = presence
-        .missing_file(job)
-        .filter(|_| id.host == presence.me);
-    missing.map(|file| Reason::FileMissing {
+    if id.host != presence.me {
+        return None;
+    }
+    presence.missing_file(job).map(|file| Reason::FileMissing {
         file: file.to_owned(),
     })
 }
 
 /// Returns the copy that a printer should claim next, or why it waits.
 ///
-/// Free printers that see the same snapshot pick different copies: each takes the copy at its own place in the
-/// list of free printers, so that claims are seldom contended and nobody has to wait to find out.
+/// Each copy, in order, goes to the first free printer that may print it: printers that see the same snapshot pick
+/// different copies, so that claims are seldom contended and nobody has to wait to find out. A printer for which
+/// that leaves nothing asks for the first copy that it may print: the one in front of it may be unable to.
 pub fn choose(
     snapshot: &Snapshot,
     presence: &Presence,
@@ -146,42 +166,54 @@ pub fn choose(
         .get(printer)
         .filter(|record| !record.removed)
         .ok_or(Reason::NoPrinter)?;
-    if let Some(reason) = printer_waits(snapshot, presence, printer, record) {
+    let busy = presence.busy_in(snapshot);
+    if let Some(reason) = waits(snapshot, presence, &busy, printer, record) {
         return Err(reason);
-    }
-    let fitting: Vec<OpenCopy> = open_copies(snapshot, presence)
-        .filter(|(job, _)| fits(snapshot, presence, job, printer).is_none())
-        .map(|(_, open)| open)
-        .collect();
-    if fitting.is_empty() {
-        let any_open = snapshot
-            .jobs
-            .values()
-            .any(|job| job.state == JobState::Open);
-        return Err(if any_open {
-            Reason::NoCopyLeft
-        } else {
-            Reason::QueueEmpty
-        });
-    }
-    if !presence.has_quorum(&snapshot.voters) {
-        return Err(voters_away(snapshot, presence));
     }
     let mut free: Vec<(u32, &PrinterId)> = snapshot
         .present_printers()
-        .filter(|(id, record)| printer_waits(snapshot, presence, id, record).is_none())
+        .filter(|(id, record)| waits(snapshot, presence, &busy, id, record).is_none())
         .map(|(id, record)| (record.position, id))
         .collect();
     free.sort();
-    let place = free.iter().position(|(_, id)| *id == printer).unwrap_or(0);
-    let allowed = |open: &&OpenCopy| !presence.refused.contains(&(open.copy, open.attempt));
-    let start = place.min(fitting.len() - 1);
-    fitting[start..]
-        .iter()
-        .find(allowed)
-        .or_else(|| fitting[..start].iter().find(allowed))
-        .copied()
-        .ok_or(Reason::Contended)
+    let refused = |open: &OpenCopy| presence.refused.contains(&(open.copy, open.attempt));
+    let mut fallback: Option<OpenCopy> = None;
+    let mut contended = false;
+    for (job, open) in open_copies(snapshot, presence) {
+        let fitting = fits(snapshot, presence, job, printer).is_none();
+        contended |= fitting && refused(&open);
+        let mine = fitting && !refused(&open);
+        let taker = free.iter().position(|(_, id)| {
+            if *id == printer {
+                mine
+            } else {
+                fits(snapshot, presence, job, id).is_none()
+            }
+        });
+        if mine && fallback.is_none() {
+            fallback = Some(open);
+        }
+        if let Some(taker) = taker {
+            let (_, id) = free.remove(taker);
+            if id == printer {
+                fallback = Some(open);
+                break;
+            }
+        }
+    }
+    if fallback.is_some() || contended {
+        if !presence.has_quorum(&snapshot.voters) {
+            return Err(voters_away(snapshot, presence));
+        }
+        return fallback.ok_or(Reason::Contended);
+    }
+    let mut jobs = snapshot.jobs.values();
+    let any_open = jobs.any(|job| job.state == JobState::Open);
+    Err(if any_open {
+        Reason::NoCopyLeft
+    } else {
+        Reason::QueueEmpty
+    })
 }
 
 pub(crate) fn voters_away(snapshot: &Snapshot, presence: &Presence) -> Reason {

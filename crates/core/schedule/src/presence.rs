@@ -56,15 +56,21 @@ impl Presence {
     ///
     /// A copy whose end is unknown does not keep its printer busy: the bed, unknown as well, does.
     pub fn is_busy(&self, snapshot: &Snapshot, printer: &PrinterId) -> bool {
-        self.busy.contains(printer)
-            || snapshot
-                .claims
-                .values()
-                .flat_map(|claims| claims.values())
-                .any(|claim| {
-                    claim.host == printer.host
-                        && claim.record.printer == printer.name
-                        && claim.record.state.is_active()
-                })
+        self.busy_in(snapshot)
+            .contains(&(printer.host, printer.name.as_str()))
+    }
+
+    /// Every printer that works on something, found in one pass over the claims.
+    pub(crate) fn busy_in<'a>(&'a self, snapshot: &'a Snapshot) -> Busy<'a> {
+        let own = self.busy.iter().map(|id| (id.host, id.name.as_str()));
+        let claims = snapshot.claims.values().flat_map(|claims| claims.values());
+        // Of its own printers a host knows better than its records: a start may wait for voters that are away.
+        let others = claims.filter(|claim| claim.host != self.me);
+        let active = others.filter(|claim| claim.record.state.is_active());
+        own.chain(active.map(|claim| (claim.host, claim.record.printer.as_str())))
+            .collect()
     }
 }
+
+/// Printers that work on something.
+pub(crate) type Busy<'a> = BTreeSet<(HostId, &'a str)>;

@@ -119,7 +119,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; `Refused` carries the daemon's own words.
     pub async fn call(&self, request: &Request) -> Result<Reply, ClientError> {
-        let call = call_of(request);
+        let call = call_of(request)?;
         let mut builder = HttpRequest::builder()
             .method(call.method)
             .uri(call.target)

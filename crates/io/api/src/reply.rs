@@ -408,8 +408,9 @@ pub struct Event {
     pub seq: u64,
     /// When.
     pub time: String,
-    /// job.state, copy.state, print.progress, fetch.progress, printer.state, peer.state, queue.changed, member.asks, refused,
-    /// join.asked, join.refused (a member refused this host), reset (events were lost: ask again for what you show).
+    /// job.state, job.changed (edited or reordered), copy.state, print.progress, fetch.progress, printer.state, peer.state,
+    /// queue.changed, member.asks, refused, join.asked, join.refused (a member refused this host), reset (events were lost:
+    /// ask again for what you show).
     pub kind: String,
     /// Queue name.
     pub queue: Option<String>,

@@ -111,7 +111,10 @@ pub(crate) struct Call {
 }
 
 /// Spells a request as HTTP.
-pub(crate) fn call_of(request: &Request) -> Call {
+///
+/// # Errors
+/// When it names its resource by an empty text: no path says that.
+pub(crate) fn call_of(request: &Request) -> Result<Call, Problem> {
     let Ok(Value::Object(mut fields)) = serde_json::to_value(request) else {
         unreachable!("a request is a JSON object: an enum tagged with `op`")
     };
@@ -126,7 +129,14 @@ pub(crate) fn call_of(request: &Request) -> Call {
     for segment in route.path.split('/').skip(1) {
         target.push('/');
         match field_of(segment) {
-            Some(field) => target.push_str(&encode(&text(fields.remove(field)))),
+            Some(field) => {
+                let name = text(fields.remove(field));
+                if name.is_empty() {
+                    let title = format!("an empty text names no {field}");
+                    return Err(Problem::new(codes::REQUEST_BAD, 2, title));
+                }
+                target.push_str(&encode(&name));
+            }
             None => target.push_str(segment),
         }
     }
@@ -143,11 +153,11 @@ pub(crate) fn call_of(request: &Request) -> Call {
     }
     let body = (route.method != Method::GET && !fields.is_empty())
         .then(|| Value::Object(fields).to_string().into_bytes());
-    Call {
+    Ok(Call {
         method: route.method.clone(),
         target,
         body,
-    }
+    })
 }
 
 /// Reads the request that came in on `route`.
@@ -237,10 +247,19 @@ mod tests {
     fn a_name_cannot_leave_its_segment() {
         let call = call_of(&Request::PrinterShow {
             printer: "rack2/mk4 #1?ä".to_owned(),
-        });
+        })
+        .unwrap();
         assert_eq!(call.target, "/api/v1/printers/rack2%2Fmk4%20%231%3F%C3%A4");
         assert_eq!(call.method, Method::GET);
         assert!(call.body.is_none());
+    }
+
+    #[test]
+    fn an_empty_text_names_nothing() {
+        let request = Request::JobHold { job: String::new() };
+        let problem = call_of(&request).err().unwrap();
+        assert_eq!((problem.code.as_str(), problem.exit), ("request.bad", 2));
+        assert_eq!(problem.title, "an empty text names no job");
     }
 
     #[test]

@@ -153,11 +153,20 @@ impl HomeError {
     }
 }
 
+/// Returns what makes it impossible that `folder` is one: the nearest thing above it that exists and is no folder.
+fn in_the_way(folder: &Path) -> Option<PathBuf> {
+    let nearest = folder.ancestors().find(|path| path.exists())?;
+    (!nearest.is_dir()).then(|| nearest.to_owned())
+}
+
 /// Creates a folder for its owner only. With `parents`, also the folders above it, in the usual way.
 fn create_private(folder: &Path, parents: bool) -> Result<(), HomeError> {
     let failed = |error| HomeError::from_io(folder, error);
     if let (true, Some(above)) = (parents, folder.parent()) {
-        fs::create_dir_all(above).map_err(failed)?;
+        fs::create_dir_all(above).map_err(|error| match in_the_way(above) {
+            Some(path) => HomeError::NotAFolder { path },
+            None => failed(error),
+        })?;
     }
     match DirBuilder::new().mode(0o700).create(folder) {
         // Before anything is called done in it, the folder itself must survive power loss.

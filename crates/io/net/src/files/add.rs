@@ -16,7 +16,6 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt},
     task::spawn_blocking,
 };
-
 use tracing::warn;
 
 use super::{FileError, FileHash, FileInfo, Files, room};

@@ -161,6 +161,10 @@ impl Files {
             match timeout(limits::FETCH_STALL_MAX, items.next()).await {
                 Ok(Some(GetProgressItem::Progress(bytes))) => {
                     if throttle.is_due() {
+                        // Until the store's database says that a part is here, a crash would lose all of it.
+                        if let Err(error) = self.inner.store.sync_db().await {
+                            return Outcome::Here(FileError::store(WHAT, &error));
+                        }
                         progress(FetchProgress {
                             done: (before + bytes).min(total),
                             total,

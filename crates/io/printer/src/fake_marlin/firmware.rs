@@ -261,6 +261,7 @@ impl Firmware {
             return;
         }
         if due(self.faults.thermal_error_after) {
+            self.faults.thermal_error_after = None;
             self.say("Error:Thermal Runaway, system stopped! Heater_ID: 0");
             return self.halt("");
         }

@@ -56,10 +56,10 @@ fn what_is_in_the_way_is_named() {
     let file = folder.path().join("file");
     fs::write(&file, b"").unwrap();
     assert!(matches!(Home::open(&file), Err(HomeError::NotAFolder { path }) if path == file));
-    let below = file.join("home");
-    assert!(
-        matches!(Home::open(&below), Err(HomeError::NotWritable { path, .. }) if path == below)
-    );
+    for below in ["home", "a/home"] {
+        let home = Home::open(file.join(below));
+        assert!(matches!(home, Err(HomeError::NotAFolder { path }) if path == file));
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -34,9 +34,22 @@ impl Farm {
         match effect {
             Effect::TryPrinter { id, name, at } => {
                 let broken = self.broken.contains(&(n, name.clone()));
-                let failure = TryFailure { title: format!("{at} does not answer"), why: None, fix: None };
-                let result = if broken { Err(failure) } else { Ok(Machine { name: "sim".into() }) };
-                self.hosts[n].local.push_back(Input::PrinterTried { id, name, at, result });
+                let failure = TryFailure {
+                    title: format!("{at} does not answer"),
+                    why: None,
+                    fix: None,
+                };
+                let result = if broken {
+                    Err(failure)
+                } else {
+                    Ok(Machine { name: "sim".into() })
+                };
+                self.hosts[n].local.push_back(Input::PrinterTried {
+                    id,
+                    name,
+                    at,
+                    result,
+                });
             }
             Effect::ConnectPrinter { name, .. } => {
                 let broken = self.broken.contains(&(n, name.clone()));
@@ -50,13 +63,39 @@ impl Farm {
             Effect::DisconnectPrinter { name } => {
                 self.hosts[n].machines.remove(&name);
             }
-            Effect::StartPrint { printer, print, fence, path, .. } => {
+            Effect::StartPrint {
+                printer,
+                print,
+                fence,
+                path,
+                ..
+            } => {
                 let parts: Vec<&str> = print.split('/').collect();
-                let run = (parts[0].to_owned(), parts[1].parse().unwrap(), parts[3].parse().unwrap());
-                let last = self.starts.iter().rfind(|s| (s.host, &s.printer) == (n, &printer));
-                assert!(last.is_none_or(|last| last.fence < fence), "the fence rises");
-                self.starts.push(Start { host: n, printer: printer.clone(), path, fence, run });
-                let idle = self.hosts[n].machines.insert(printer.clone(), Some(print)).expect("connected").is_none();
+                let run = (
+                    parts[0].to_owned(),
+                    parts[1].parse().expect("a copy"),
+                    parts[3].parse().expect("a run"),
+                );
+                let last = self
+                    .starts
+                    .iter()
+                    .rfind(|s| (s.host, &s.printer) == (n, &printer));
+                assert!(
+                    last.is_none_or(|last| last.fence < fence),
+                    "the fence rises"
+                );
+                self.starts.push(Start {
+                    host: n,
+                    printer: printer.clone(),
+                    path,
+                    fence,
+                    run,
+                });
+                let idle = self.hosts[n]
+                    .machines
+                    .insert(printer.clone(), Some(print))
+                    .expect("connected")
+                    .is_none();
                 assert!(idle, "{printer} prints already");
                 if self.machines != Machines::Wait {
                     self.begin(n, &printer);
@@ -68,7 +107,10 @@ impl Farm {
     }
 
     fn report(&mut self, n: usize, name: &str, report: PrinterReport) {
-        self.hosts[n].local.push_back(Input::Printer { name: name.to_owned(), report });
+        self.hosts[n].local.push_back(Input::Printer {
+            name: name.to_owned(),
+            report,
+        });
     }
 
     fn print_of(&self, n: usize, name: &str) -> String {
@@ -77,13 +119,31 @@ impl Farm {
 
     /// What the printer is printing.
     pub(crate) fn prints(&self, n: usize, name: &str) -> bool {
-        self.hosts[n].machines.get(name).is_some_and(Option::is_some)
+        self.hosts[n]
+            .machines
+            .get(name)
+            .is_some_and(Option::is_some)
     }
 
     pub(crate) fn begin(&mut self, n: usize, name: &str) {
         let print = self.print_of(n, name);
-        self.report(n, name, PrinterReport::Began { print: print.clone() });
-        self.report(n, name, PrinterReport::Progress { print, fraction: 0.5, left_s: Some(60), paused: false });
+        self.report(
+            n,
+            name,
+            PrinterReport::Began {
+                print: print.clone(),
+            },
+        );
+        self.report(
+            n,
+            name,
+            PrinterReport::Progress {
+                print,
+                fraction: 0.5,
+                left_s: Some(60),
+                paused: false,
+            },
+        );
     }
 
     pub(crate) fn finish(&mut self, n: usize, name: &str) {
@@ -95,10 +155,29 @@ impl Farm {
         }
     }
 
+    /// Every print of the host goes on to its end.
+    pub(crate) fn finish_all(&mut self, n: usize) {
+        let printing = self.hosts[n]
+            .machines
+            .iter()
+            .filter(|(_, print)| print.is_some());
+        for name in printing.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            self.begin(n, &name);
+            self.finish(n, &name);
+        }
+    }
+
     pub(crate) fn fail(&mut self, n: usize, name: &str, reason: &str) {
         let print = self.print_of(n, name);
         self.hosts[n].machines.insert(name.to_owned(), None);
-        self.report(n, name, PrinterReport::Failed { print, reason: reason.into() });
+        self.report(
+            n,
+            name,
+            PrinterReport::Failed {
+                print,
+                reason: reason.into(),
+            },
+        );
         self.settle();
     }
 
@@ -119,23 +198,41 @@ impl Farm {
         let mut votes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for host in &self.hosts {
             for (key, value) in &host.keys {
-                let Some(unit) = std::str::from_utf8(key).unwrap().strip_prefix("vote/") else { continue };
-                let vote: Vote = serde_json::from_slice(value).unwrap();
-                votes.entry(unit.to_owned()).or_default().extend(vote.accepted.map(|(_, value)| value));
+                let Some(unit) = std::str::from_utf8(key)
+                    .expect("keys are text")
+                    .strip_prefix("vote/")
+                else {
+                    continue;
+                };
+                let vote: Vote = serde_json::from_slice(value).expect("a vote");
+                votes
+                    .entry(unit.to_owned())
+                    .or_default()
+                    .extend(vote.accepted.map(|(_, value)| value));
             }
         }
-        let Some(node) = self.hosts.iter().find_map(|host| host.node.as_ref()) else { return };
+        let Some(node) = self.hosts.iter().find_map(|host| host.node.as_ref()) else {
+            return;
+        };
         for (_, view) in node.queues() {
             let majority = view.snapshot.voters.majority();
-            for (unit, values) in votes.iter().filter(|(unit, _)| unit.starts_with(&view.id.to_string())) {
+            for (unit, values) in votes
+                .iter()
+                .filter(|(unit, _)| unit.starts_with(&view.id.to_string()))
+            {
                 let owners = values.iter().map(owner);
-                let chosen: std::collections::BTreeSet<_> =
-                    owners.clone().filter(|one| owners.clone().filter(|other| other == one).count() >= majority).collect();
+                let chosen: std::collections::BTreeSet<_> = owners
+                    .clone()
+                    .filter(|one| owners.clone().filter(|other| other == one).count() >= majority)
+                    .collect();
                 assert!(chosen.len() <= 1, "{unit} was given to {chosen:?}");
                 let mut parts = unit.split('/').skip(1);
-                let (job, copy) = (parts.next().unwrap(), parts.next().unwrap());
+                let (job, copy) = (parts.next().expect("a job"), parts.next().expect("a copy"));
                 let withdrawn = chosen.iter().any(|owner| owner.is_empty());
-                let began = self.starts.iter().any(|start| start.run.0 == job && start.run.1.to_string() == copy);
+                let began = self
+                    .starts
+                    .iter()
+                    .any(|start| start.run.0 == job && start.run.1.to_string() == copy);
                 assert!(!withdrawn || !began, "{unit} was printed and taken out");
             }
         }
@@ -153,9 +250,16 @@ impl Farm {
                     continue;
                 }
                 for (name, view) in self.node(a).queues().iter().filter(|(_, view)| !view.local) {
-                    let other = self.node(b).queues().into_iter().find(|(_, other)| other.id == view.id);
+                    let other = self
+                        .node(b)
+                        .queues()
+                        .into_iter()
+                        .find(|(_, other)| other.id == view.id);
                     if let Some((_, other)) = other {
-                        assert_eq!(view.snapshot, other.snapshot, "{a} and {b} differ about {name}");
+                        assert_eq!(
+                            view.snapshot, other.snapshot,
+                            "{a} and {b} differ about {name}"
+                        );
                     }
                 }
             }
@@ -173,7 +277,10 @@ impl Farm {
     }
 
     pub(crate) fn done_copies(snapshot: &Snapshot, job: &Job) -> usize {
-        snapshot.copies_of(job).filter(|(_, state)| matches!(state, CopyState::Done(_))).count()
+        snapshot
+            .copies_of(job)
+            .filter(|(_, state)| matches!(state, CopyState::Done(_)))
+            .count()
     }
 }
 

@@ -7,17 +7,15 @@ mod wire;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ed25519_dalek::{Signer as _, SigningKey};
+pub(crate) use machine::{Machines, Start};
 use printmesh_node::{
     Answer, Boot, Command, Effect, Event, Input, NewJob, Node, Now, Problem, Step, Ticket,
     TicketParts, Write,
 };
 use printmesh_queue::{
-    Author, FileHash, FileSpec, HostId, Job, JobId, QueueDocument, QueueId, Role, Signer, Snapshot,
-    Timestamp, Voters,
+    Author, Edit, FileHash, FileSpec, HostId, Job, JobId, QueueDocument, QueueId, Role, Signer,
+    Snapshot, Timestamp, Voters,
 };
-
-pub(crate) use machine::{Machines, Start};
-pub(crate) use wire::Act;
 
 /// A device key that signs.
 pub(crate) struct Device(SigningKey);
@@ -124,7 +122,8 @@ impl Farm {
             let device = Device(SigningKey::from_bytes(&key));
             let name = char::from(b'a' + n as u8).to_string();
             let mut writes = Node::set_up(&device, [100 + n as u8; 32], farm.now(), &name);
-            writes.extend((0..*printers).map(|p| Node::simulated_printer(&format!("p{p}"), "sim:")));
+            writes
+                .extend((0..*printers).map(|p| Node::simulated_printer(&format!("p{p}"), "sim:")));
             let mut host = Host {
                 name,
                 id: device.host(),
@@ -158,7 +157,12 @@ impl Farm {
     /// As `new`, with all hosts in a queue `farm` that `a` founded, joined by ticket.
     pub(crate) fn shared(printers: &[usize]) -> Self {
         let mut farm = Self::new(printers);
-        farm.ok(0, Command::QueueCreate { name: "farm".into() });
+        farm.ok(
+            0,
+            Command::QueueCreate {
+                name: "farm".into(),
+            },
+        );
         for host in 1..printers.len() {
             farm.join(host, Role::Operator);
         }
@@ -167,7 +171,13 @@ impl Farm {
 
     pub(crate) fn join(&mut self, host: usize, role: Role) {
         let ticket = self.ticket(0, "farm", role);
-        self.ok(host, Command::QueueJoin { ticket, as_name: None });
+        self.ok(
+            host,
+            Command::QueueJoin {
+                ticket,
+                as_name: None,
+            },
+        );
     }
 
     pub(crate) fn ticket(&mut self, host: usize, queue: &str, role: Role) -> Ticket {
@@ -178,7 +188,9 @@ impl Farm {
             uses: 1,
             with_key: false,
         };
-        let Answer::Ticket(parts) = self.ok(host, command) else { panic!("a ticket") };
+        let Answer::Ticket(parts) = self.ok(host, command) else {
+            panic!("a ticket")
+        };
         self.as_ticket(host, parts)
     }
 
@@ -195,7 +207,10 @@ impl Farm {
     }
 
     pub(crate) fn now(&self) -> Now {
-        Now { mono_ms: self.mono_ms, wall: Timestamp(1_700_000_000_000 + self.mono_ms) }
+        Now {
+            mono_ms: self.mono_ms,
+            wall: Timestamp(1_700_000_000_000 + self.mono_ms),
+        }
     }
 
     pub(crate) fn boot(&mut self, n: usize) {
@@ -207,7 +222,10 @@ impl Farm {
         let boot = Boot {
             signer: Box::new(Device(SigningKey::from_bytes(&host.key))),
             seed,
-            now: Now { mono_ms: self.mono_ms, wall: Timestamp(1_700_000_000_000 + self.mono_ms) },
+            now: Now {
+                mono_ms: self.mono_ms,
+                wall: Timestamp(1_700_000_000_000 + self.mono_ms),
+            },
             state: host.keys.clone().into_iter().collect(),
             logs: host.logs.clone(),
         };
@@ -249,7 +267,10 @@ impl Farm {
         let Some(node) = &mut host.node else { return };
         let step = node.handle(now, input);
         host.handled += 1;
-        let crash = host.crash_at.filter(|(at, _)| *at == host.handled).map(|(_, crash)| crash);
+        let crash = host
+            .crash_at
+            .filter(|(at, _)| *at == host.handled)
+            .map(|(_, crash)| crash);
         self.carry_out(n, step, crash);
         if crash.is_some() {
             self.hosts[n].crash_at = None;
@@ -286,13 +307,28 @@ impl Farm {
                 self.announce(n);
             }
             Effect::Join { attempt, host, .. } => self.open_join(n, attempt, host),
-            Effect::JoinSend { conversation, bytes, last } => {
-                self.wire.join_send(&mut self.hosts, n, conversation, bytes, last);
+            Effect::JoinSend {
+                conversation,
+                bytes,
+                last,
+            } => {
+                self.wire
+                    .join_send(&mut self.hosts, n, conversation, bytes, last);
             }
             Effect::Fetch { hash, from, .. } => self.fetch(n, hash, &from),
-            Effect::Import { job, set, job_name, file_name, .. } => {
+            Effect::Import {
+                job,
+                set,
+                job_name,
+                file_name,
+                ..
+            } => {
                 let path = format!("imports/{job_name}/{file_name}");
-                let result = if host.import_fails { Err("disk full".into()) } else { Ok(path.clone()) };
+                let result = if host.import_fails {
+                    Err("disk full".into())
+                } else {
+                    Ok(path.clone())
+                };
                 host.imports.push(path);
                 host.local.push_back(Input::Imported { job, set, result });
             }
@@ -306,14 +342,25 @@ impl Farm {
     fn fetch(&mut self, n: usize, hash: FileHash, from: &[HostId]) {
         let has = |other: &usize| {
             let host = &self.hosts[*other];
-            host.node.is_some() && from.contains(&host.id) && host.files.contains(&hash) && self.wire.linked(n, *other)
+            host.node.is_some()
+                && from.contains(&host.id)
+                && host.files.contains(&hash)
+                && self.wire.linked(n, *other)
         };
         let found = (0..self.hosts.len()).any(|other| has(&other));
         let host = &mut self.hosts[n];
-        let result = if found { Ok(()) } else { Err(printmesh_node::FetchFailure::NobodyHasIt) };
+        let result = if found {
+            Ok(())
+        } else {
+            Err(printmesh_node::FetchFailure::NobodyHasIt)
+        };
         if found {
             host.files.insert(hash);
-            host.local.push_back(Input::FetchProgress { hash, done: 50, total: 100 });
+            host.local.push_back(Input::FetchProgress {
+                hash,
+                done: 50,
+                total: 100,
+            });
         }
         host.local.push_back(Input::Fetched { hash, result });
     }
@@ -337,7 +384,8 @@ impl Farm {
 
     pub(crate) fn ok(&mut self, n: usize, command: Command) -> Answer {
         let shown = format!("{command:?}");
-        self.command(n, command).unwrap_or_else(|problem| panic!("{shown}: {problem:?}"))
+        self.command(n, command)
+            .unwrap_or_else(|problem| panic!("{shown}: {problem:?}"))
     }
 
     pub(crate) fn refused(&mut self, n: usize, command: Command) -> Problem {
@@ -365,7 +413,12 @@ impl Farm {
 
     pub(crate) fn ready(&mut self, n: usize) {
         if self.up(n) {
-            self.give(n, Command::PrinterReady { printers: Vec::new() });
+            self.give(
+                n,
+                Command::PrinterReady {
+                    printers: Vec::new(),
+                },
+            );
             self.settle();
         }
     }
@@ -382,7 +435,10 @@ impl Farm {
 
     /// The job and its queue, wherever it is now.
     pub(crate) fn job(&self, n: usize, job: JobId) -> (&Snapshot, &Job) {
-        let (queue, job) = self.node(n).job_named(&job.to_string()).expect("the job is there");
+        let (queue, job) = self
+            .node(n)
+            .job_named(&job.to_string())
+            .expect("the job is there");
         let snapshot = self.node(n).queue_view(queue).snapshot;
         (snapshot, &snapshot.jobs[&job])
     }
@@ -390,6 +446,43 @@ impl Farm {
     pub(crate) fn status(&self, n: usize, job: JobId) -> &'static str {
         let (snapshot, job) = self.job(n, job);
         printmesh_schedule::job_status(snapshot, job).word()
+    }
+
+    /// As `status`; `?` on a host that does not know the job.
+    pub(crate) fn try_status(&self, n: usize, job: JobId) -> &'static str {
+        match self.node(n).job_named(&job.to_string()) {
+            Ok(_) => self.status(n, job),
+            Err(_) => "?",
+        }
+    }
+
+    /// All that is known of a job, for a test that failed.
+    pub(crate) fn dump(&self, id: JobId) -> String {
+        let mut text = String::new();
+        for (n, host) in self.hosts.iter().enumerate().filter(|(n, _)| self.up(*n)) {
+            let Ok((queue, job)) = self.node(n).job_named(&id.to_string()) else {
+                continue;
+            };
+            let snapshot = self.node(n).queue_view(queue).snapshot;
+            let claims = snapshot.claims.iter().filter(|(copy, _)| copy.job == job);
+            text += &format!(
+                "\n{}: {:?} {:?}",
+                host.name,
+                self.why(n, id),
+                claims.collect::<Vec<_>>()
+            );
+            let kept = host
+                .keys
+                .iter()
+                .map(|(key, value)| (String::from_utf8_lossy(key), String::from_utf8_lossy(value)));
+            for (key, value) in kept.filter(|(key, _)| {
+                key.starts_with("work/")
+                    || key.starts_with("vote/") && key.contains(&job.to_string())
+            }) {
+                text += &format!("\n   {key} = {value}");
+            }
+        }
+        text
     }
 
     /// Codes of the reasons why each printer does not take the job.
@@ -405,23 +498,34 @@ impl Farm {
             .collect()
     }
 
-    /// Changes the voters of `farm` in the founder's document, as no command can yet.
+    /// Changes the voters of `farm`, as no command can yet.
     pub(crate) fn set_voters(&mut self, voters: &[usize]) {
-        let queue = self.queue(0, "farm");
         let hosts = voters.iter().map(|n| self.hosts[*n].id).collect();
+        self.edit_farm(|edit| edit.set_voters(&Voters { cfg: 2, hosts }));
+    }
+
+    /// Edits `farm` in the founder's store, as no command can.
+    pub(crate) fn edit_farm(&mut self, f: impl FnOnce(&mut Edit<'_>)) {
+        let queue = self.queue(0, "farm");
         self.stop(0);
         let now = self.now().wall;
         let host = &mut self.hosts[0];
-        let author = Author { host: host.id, boot: 1_000_000 };
+        let author = Author {
+            host: host.id,
+            boot: 1_000_000,
+        };
         let log = host.logs[&queue.0].clone();
         let mut doc = QueueDocument::load(queue, author, log).expect("the log is whole");
         let device = Device(SigningKey::from_bytes(&host.key));
         let edited = doc.edit(now, &device, |edit| {
-            edit.set_voters(&Voters { cfg: 2, hosts });
+            f(edit);
             Ok::<(), printmesh_queue::EditError>(())
         });
         let change = edited.expect("the founder may").1.expect("it changes");
-        host.logs.entry(queue.0).or_default().push(change.to_bytes());
+        host.logs
+            .entry(queue.0)
+            .or_default()
+            .push(change.to_bytes());
         self.boot(0);
         self.settle();
     }

@@ -24,7 +24,8 @@ pub(crate) enum Act {
 pub(crate) struct Wire {
     links: BTreeSet<(usize, usize)>,
     pub(crate) cuts: BTreeSet<(usize, usize)>,
-    flying: BTreeMap<(usize, usize), VecDeque<Vec<u8>>>,
+    /// What a host hears of another one, in order: that it is there, what it says, that it is gone.
+    flying: BTreeMap<(usize, usize), VecDeque<Input>>,
     talks: BTreeMap<u64, [usize; 2]>,
     talked: u64,
 }
@@ -39,27 +40,47 @@ impl Wire {
     }
 
     pub(crate) fn send(&mut self, hosts: &[Host], from: usize, to: HostId, bytes: Vec<u8>) {
-        let to = hosts.iter().position(|host| host.id == to).expect("a host of the farm");
+        let to = hosts
+            .iter()
+            .position(|host| host.id == to)
+            .expect("a host of the farm");
         if self.linked(from, to) {
-            self.flying.entry((from, to)).or_default().push_back(bytes);
+            let from_id = hosts[from].id;
+            self.flying
+                .entry((from, to))
+                .or_default()
+                .push_back(Input::Message {
+                    from: from_id,
+                    bytes,
+                });
         }
     }
 
-    fn part(&mut self, a: usize, b: usize) {
+    fn part(&mut self, hosts: &[Host], a: usize, b: usize) {
         self.links.remove(&pair(a, b));
-        self.flying.remove(&(a, b));
-        self.flying.remove(&(b, a));
+        for (from, to) in [(a, b), (b, a)] {
+            let heard = self.flying.entry((from, to)).or_default();
+            heard.retain(|input| !matches!(input, Input::Message { .. }));
+            heard.push_back(Input::PeerDisconnected {
+                host: hosts[from].id,
+                reason: "it went away".into(),
+            });
+        }
     }
 
     pub(crate) fn drop_host(&mut self, n: usize, hosts: &mut [Host]) {
         for other in 0..hosts.len() {
             if self.linked(n, other) {
-                self.part(n, other);
-                let (host, reason) = (hosts[n].id, "it went away".to_owned());
-                hosts[other].local.push_back(Input::PeerDisconnected { host, reason });
+                self.part(hosts, n, other);
             }
+            self.flying.remove(&(other, n));
         }
-        let ended: Vec<u64> = self.talks.iter().filter(|(_, ends)| ends.contains(&n)).map(|(talk, _)| *talk).collect();
+        let ended: Vec<u64> = self
+            .talks
+            .iter()
+            .filter(|(_, ends)| ends.contains(&n))
+            .map(|(talk, _)| *talk)
+            .collect();
         for talk in ended {
             let ends = self.talks.remove(&talk).expect("just seen");
             for end in ends.into_iter().filter(|end| *end != n) {
@@ -68,10 +89,22 @@ impl Wire {
         }
     }
 
-    pub(crate) fn join_send(&mut self, hosts: &mut [Host], from: usize, talk: u64, bytes: Vec<u8>, last: bool) {
-        let Some(ends) = self.talks.get(&talk).copied() else { return };
+    pub(crate) fn join_send(
+        &mut self,
+        hosts: &mut [Host],
+        from: usize,
+        talk: u64,
+        bytes: Vec<u8>,
+        last: bool,
+    ) {
+        let Some(ends) = self.talks.get(&talk).copied() else {
+            return;
+        };
         let to = if ends[0] == from { ends[1] } else { ends[0] };
-        hosts[to].local.push_back(Input::JoinMessage { conversation: talk, bytes });
+        hosts[to].local.push_back(Input::JoinMessage {
+            conversation: talk,
+            bytes,
+        });
         if last {
             self.talks.remove(&talk);
             hosts[to].local.push_back(closed(talk, false));
@@ -81,7 +114,11 @@ impl Wire {
 }
 
 fn closed(conversation: u64, attempt_failed: bool) -> Input {
-    Input::JoinClosed { conversation, attempt_failed, reason: "it ended".into() }
+    Input::JoinClosed {
+        conversation,
+        attempt_failed,
+        reason: "it ended".into(),
+    }
 }
 
 impl Farm {
@@ -99,6 +136,10 @@ impl Farm {
         self.wire.cuts.insert(pair(a, b));
     }
 
+    pub(crate) fn heal_now(&mut self, a: usize, b: usize) {
+        self.wire.cuts.remove(&pair(a, b));
+    }
+
     pub(crate) fn heal_all(&mut self) {
         self.wire.cuts.clear();
     }
@@ -113,7 +154,11 @@ impl Farm {
     }
 
     pub(super) fn open_join(&mut self, n: usize, attempt: u64, host: HostId) {
-        let other = self.hosts.iter().position(|other| other.id == host).expect("a host of the farm");
+        let other = self
+            .hosts
+            .iter()
+            .position(|other| other.id == host)
+            .expect("a host of the farm");
         let reachable = self.up(other) && !self.wire.cuts.contains(&pair(n, other));
         if !reachable || !self.hosts[other].accepts_joins {
             self.hosts[n].local.push_back(closed(attempt, true));
@@ -123,7 +168,12 @@ impl Farm {
         let talk = self.wire.talked;
         self.wire.talks.insert(talk, [n, other]);
         let exporter = *blake3::hash(&talk.to_be_bytes()).as_bytes();
-        let opened = |peer, attempt| Input::JoinOpened { conversation: talk, peer, exporter, attempt };
+        let opened = |peer, attempt| Input::JoinOpened {
+            conversation: talk,
+            peer,
+            exporter,
+            attempt,
+        };
         let (me, them) = (self.hosts[n].id, self.hosts[other].id);
         self.hosts[n].local.push_back(opened(them, Some(attempt)));
         self.hosts[other].local.push_back(opened(me, None));
@@ -131,7 +181,11 @@ impl Farm {
 
     fn found(&self, n: usize) -> Input {
         let host = &self.hosts[n];
-        Input::Discovered { host: host.id, addresses: Vec::new(), offers_lan: host.offers_lan }
+        Input::Discovered {
+            host: host.id,
+            addresses: Vec::new(),
+            offers_lan: host.offers_lan,
+        }
     }
 
     pub(super) fn announce(&mut self, n: usize) {
@@ -155,7 +209,9 @@ impl Farm {
         let mut acts = Vec::new();
         for a in 0..count {
             for b in a + 1..count {
-                let wanted = self.up(a) && self.up(b) && !self.wire.cuts.contains(&(a, b))
+                let wanted = self.up(a)
+                    && self.up(b)
+                    && !self.wire.cuts.contains(&(a, b))
                     && self.hosts[a].peers.contains(&self.hosts[b].id)
                     && self.hosts[b].peers.contains(&self.hosts[a].id);
                 match (wanted, self.wire.linked(a, b)) {
@@ -165,8 +221,16 @@ impl Farm {
                 }
             }
         }
-        acts.extend((0..count).filter(|n| self.up(*n) && !self.hosts[*n].local.is_empty()).map(Act::Local));
-        let flying = self.wire.flying.iter().filter(|(_, queue)| !queue.is_empty());
+        acts.extend(
+            (0..count)
+                .filter(|n| self.up(*n) && !self.hosts[*n].local.is_empty())
+                .map(Act::Local),
+        );
+        let flying = self
+            .wire
+            .flying
+            .iter()
+            .filter(|(_, queue)| !queue.is_empty());
         acts.extend(flying.map(|((from, to), _)| Act::Deliver(*from, *to)));
         acts
     }
@@ -179,45 +243,71 @@ impl Farm {
                 }
             }
             Act::Deliver(from, to) => {
-                let bytes = self.wire.flying.get_mut(&(from, to)).and_then(VecDeque::pop_front);
-                if let Some(bytes) = bytes {
-                    let from = self.hosts[from].id;
-                    self.input(to, Input::Message { from, bytes });
+                let input = self
+                    .wire
+                    .flying
+                    .get_mut(&(from, to))
+                    .and_then(VecDeque::pop_front);
+                if let Some(input) = input {
+                    self.input(to, input);
                 }
             }
             Act::Connect(a, b) => {
                 self.wire.links.insert(pair(a, b));
                 for (n, other) in [(a, b), (b, a)] {
                     let host = self.hosts[other].id;
-                    self.hosts[n].local.push_back(Input::PeerConnected { host, software: "test".into(), address: None });
+                    let connected = Input::PeerConnected {
+                        host,
+                        software: "test".into(),
+                        address: None,
+                    };
+                    self.wire
+                        .flying
+                        .entry((other, n))
+                        .or_default()
+                        .push_back(connected);
                 }
             }
-            Act::Part(a, b) => {
-                self.wire.part(a, b);
-                for (n, other) in [(a, b), (b, a)] {
-                    let host = self.hosts[other].id;
-                    self.hosts[n].local.push_back(Input::PeerDisconnected { host, reason: "cut".into() });
-                }
-            }
+            Act::Part(a, b) => self.wire.part(&self.hosts, a, b),
         }
     }
 
     /// A message arrives twice.
     pub(crate) fn duplicate(&mut self, from: usize, to: usize) {
-        let copy = self.wire.flying.get(&(from, to)).and_then(|queue| queue.front().cloned());
-        if let Some(bytes) = copy {
-            let from = self.hosts[from].id;
-            self.input(to, Input::Message { from, bytes });
+        let copy = self
+            .wire
+            .flying
+            .get(&(from, to))
+            .and_then(|queue| queue.front().cloned());
+        if let Some(message @ Input::Message { .. }) = copy {
+            self.input(to, message);
         }
     }
 
     /// Lets everything happen that needs no time.
     pub(crate) fn settle(&mut self) {
         for _ in 0..200_000 {
-            let Some(act) = self.acts().first().copied() else { return };
+            let Some(act) = self.acts().first().copied() else {
+                return;
+            };
             self.act(act);
         }
         panic!("the farm never comes to rest");
+    }
+
+    /// Lets so many things happen, each drawn from what could happen next.
+    pub(crate) fn settle_by(&mut self, seed: u64, steps: usize) {
+        let mut draw = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        for _ in 0..steps {
+            let acts = self.acts();
+            if acts.is_empty() {
+                return;
+            }
+            draw = draw
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            self.act(acts[(draw >> 33) as usize % acts.len()]);
+        }
     }
 
     /// Lets time pass; wakes each node when it asked for it.
@@ -225,11 +315,21 @@ impl Farm {
         let end = self.mono_ms + ms;
         self.settle();
         loop {
-            let next = self.hosts.iter().filter_map(|host| host.node.as_ref()?.next_wakeup()).min();
-            let Some(at) = next.filter(|at| *at <= end) else { break };
+            let next = self
+                .hosts
+                .iter()
+                .filter_map(|host| host.node.as_ref()?.next_wakeup())
+                .min();
+            let Some(at) = next.filter(|at| *at <= end) else {
+                break;
+            };
             self.mono_ms = self.mono_ms.max(at);
             for n in 0..self.hosts.len() {
-                let due = self.hosts[n].node.as_ref().and_then(|node| node.next_wakeup()).is_some_and(|at| at <= self.mono_ms);
+                let due = self.hosts[n]
+                    .node
+                    .as_ref()
+                    .and_then(|node| node.next_wakeup())
+                    .is_some_and(|at| at <= self.mono_ms);
                 if due {
                     self.wakes += 1;
                     assert!(self.wakes < 200_000, "the farm never sleeps");

@@ -1,0 +1,180 @@
+//! Tickets: what they open, how often, how long, and for whom.
+
+use std::str::FromStr as _;
+
+use printmesh_net::{PeerKey, Ticket};
+
+use super::{impostor::whereabouts, until_jobs};
+use crate::suite::environment::{Farm, Host, sliced};
+
+/// Hosts `a`, `b` and `c` that run; `a` has the queue `farm`.
+fn hosts(farm: &Farm) -> [Host; 3] {
+    let hosts = ["a", "b", "c"].map(|name| {
+        let mut host = farm.host(name);
+        host.start();
+        host
+    });
+    hosts[0].ok(&["queue", "create", "farm"]);
+    hosts
+}
+
+fn is_member(host: &Host, name: &str) -> bool {
+    let peers = host.json(&["queue", "peers", "farm"]);
+    peers["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|peer| peer["host"] == name)
+}
+
+#[test]
+fn a_ticket_is_good_once_and_again_only_for_whom_it_let_in() {
+    let farm = Farm::new();
+    let [a, b, c] = hosts(&farm);
+    let ticket = a.ticket("farm");
+    b.ok(&["join", &ticket]);
+    let problem = c.problem("ticket.used", &["join", &ticket]);
+    assert!(
+        problem["fixes"]
+            .as_array()
+            .is_some_and(|fixes| !fixes.is_empty()),
+        "{problem:#}"
+    );
+    assert_eq!(b.json(&["join", &ticket])["state"], "already");
+    assert!(!is_member(&a, "c"));
+    assert!(
+        c.json(&["queue", "list"])["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|queue| queue["name"] == "local")
+    );
+
+    // Two uses are two hosts.
+    let ticket = a.json(&["queue", "share", "farm", "--uses", "2"])["ticket"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    c.ok(&["join", &ticket]);
+    a.until_link("farm", "c", "connected");
+}
+
+#[test]
+fn a_ticket_that_has_expired_is_refused_at_both_ends() {
+    let farm = Farm::new();
+    let [a, b, _c] = hosts(&farm);
+    let share = a.json(&["queue", "share", "farm", "--expires", "0s"]);
+    let text = share["ticket"].as_str().unwrap();
+    b.problem("ticket.expired", &["join", text]);
+    // Whoever pretends that it goes on for ever still does not get in.
+    let endless = Ticket {
+        expires_at_s: None,
+        ..Ticket::from_str(text).unwrap()
+    };
+    b.problem("ticket.expired", &["join", &endless.to_string()]);
+    a.until_logged(&["refused a host that wants to join", "ticket.expired"]);
+    assert!(!is_member(&a, "b"));
+}
+
+#[test]
+fn a_ticket_for_another_queue_or_with_another_secret_is_refused() {
+    let farm = Farm::new();
+    let [a, b, c] = hosts(&farm);
+    a.ok(&["queue", "create", "other"]);
+    c.ok(&["queue", "create", "farm"]);
+    let good = Ticket::from_str(&a.ticket("farm")).unwrap();
+    let other = Ticket::from_str(&a.ticket("other")).unwrap();
+    let foreign = Ticket::from_str(&c.ticket("farm")).unwrap();
+    let (key, address) = whereabouts(&a);
+    let to_a = |ticket: &Ticket| Ticket {
+        host: PeerKey(key.0),
+        addresses: vec![address],
+        ..ticket.clone()
+    };
+    let refused = |ticket: Ticket, code: &str| b.problem(code, &["join", &ticket.to_string()]);
+    // A queue that this host does not have; an invitation to another queue of the same host.
+    refused(to_a(&foreign), "ticket.foreign");
+    refused(
+        Ticket {
+            queue: good.queue,
+            ..other.clone()
+        },
+        "ticket.foreign",
+    );
+    // The right invitation without its secret, and an invitation that was altered.
+    refused(
+        Ticket {
+            secret: [5; 32],
+            ..good.clone()
+        },
+        "ticket.bad",
+    );
+    let mut proof = good.proof.clone();
+    *proof.last_mut().unwrap() ^= 1;
+    refused(
+        Ticket {
+            proof,
+            ..good.clone()
+        },
+        "ticket.foreign",
+    );
+    refused(
+        Ticket {
+            proof: Vec::new(),
+            ..good.clone()
+        },
+        "ticket.bad",
+    );
+    // Another host's key at this address: nobody with that key answers there.
+    refused(
+        Ticket {
+            host: foreign.host,
+            addresses: vec![address],
+            ..good.clone()
+        },
+        "join.unreachable",
+    );
+    assert!(!is_member(&a, "b"));
+
+    let text = good.to_string();
+    b.problem("ticket.bad", &["join", &text[..text.len() / 2]]);
+    b.problem("ticket.bad", &["join", &text.replacen("pmq1", "pmq7", 1)]);
+    // After all that, the good one is good.
+    b.ok(&["join", &text]);
+    a.until_link("farm", "b", "connected");
+}
+
+#[test]
+fn the_queue_key_lets_any_number_in_who_may_admit_others() {
+    let farm = Farm::new();
+    let [mut a, b, c] = hosts(&farm);
+    let share = a.json(&["queue", "share", "farm", "--with-key"]);
+    assert_eq!(
+        (&share["role"], &share["uses"]),
+        (&"admin".into(), &serde_json::Value::Null)
+    );
+    b.ok(&["join", share["ticket"].as_str().unwrap()]);
+    let shown = b.json(&["queue", "show", "farm"]);
+    assert_eq!(
+        (&shown["role"], &shown["holdsKey"]),
+        (&"admin".into(), &true.into())
+    );
+    // The host that made the queue is gone; who holds the key still admits.
+    a.stop();
+    b.until_link("farm", "a", "away");
+    c.ok(&["join", &b.ticket("farm")]);
+    assert_eq!(c.json(&["queue", "show", "farm"])["role"], "operator");
+    c.problem("member.no-key", &["queue", "share", "farm"]);
+    c.submit(&[
+        &sliced("clip.gcode"),
+        "-q",
+        "farm",
+        "--draft",
+        "--name",
+        "from-c",
+    ]);
+    until_jobs(&b, &["from-c"]);
+    a.start();
+    until_jobs(&a, &["from-c"]);
+    a.until_link("farm", "c", "connected");
+}
