@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use printmesh_net::{Files, Net, PeerKey};
+use printmesh_net::{FileError, Files, Net, PeerKey};
 use printmesh_node::{Effect, FetchFailure, Input, Node};
 use printmesh_queue::{FileHash, HostId};
 use printmesh_store::Imports;
@@ -80,8 +80,16 @@ impl Effects {
                     Arc::clone(&self.imports),
                 );
                 tokio::spawn(async move {
-                    let result =
-                        import(&files, imports, job.to_string(), job_name, file_name, hash).await;
+                    let result = import(
+                        &mind,
+                        &files,
+                        imports,
+                        job.to_string(),
+                        job_name,
+                        file_name,
+                        hash,
+                    )
+                    .await;
                     mind.tell(Input::Imported { job, set, result }).await;
                 });
             }
@@ -142,6 +150,7 @@ impl Effects {
 
 /// Puts a file of the store into the imports folder, verified and on disk for good.
 async fn import(
+    mind: &Mind,
     files: &Files,
     imports: Arc<Imports>,
     job: String,
@@ -156,10 +165,14 @@ async fn import(
     let placement = placed.map_err(|error| problems::chain(&error))?;
     if !placement.already_there_and_verified {
         let partial = placement.partial_path();
-        files
-            .export(hash.0, &partial)
-            .await
-            .map_err(|error| problems::chain(&error))?;
+        if let Err(error) = files.export(hash.0, &partial).await {
+            if matches!(error, FileError::Missing { .. } | FileError::Damaged { .. }) {
+                // What is damaged is let go, so that it can be fetched anew.
+                files.release(hash.0).await.ok();
+                mind.tell(Input::FileLost { hash }).await;
+            }
+            return Err(problems::chain(&error));
+        }
         let finishing = placement.clone();
         tokio::task::spawn_blocking(move || finishing.commit())
             .await

@@ -17,6 +17,8 @@ pub(crate) struct Fetching {
     wanted: (QueueId, FileSpec),
     /// 0 to 1.
     done: f32,
+    /// A member has connected since it was asked for: whom nobody asked, or who could not answer, may have it.
+    met: bool,
 }
 
 /// A file that nobody had.
@@ -48,7 +50,7 @@ impl Node {
         }
         let wanted = (queue, file.clone());
         self.fetching
-            .insert(file.hash, Fetching { wanted, done: 0.0 });
+            .insert(file.hash, Fetching { wanted, done: 0.0, met: false });
         let from = self.whom_to_ask(queue);
         self.effect(Effect::Fetch {
             hash: file.hash,
@@ -70,6 +72,9 @@ impl Node {
         for missing in self.missing.values_mut() {
             missing.again_ms = self.now.mono_ms;
             missing.wait_ms = MISSING_MS;
+        }
+        for fetching in self.fetching.values_mut() {
+            fetching.met = true;
         }
     }
 
@@ -133,11 +138,19 @@ impl Node {
             });
         }
     }
+
     pub(crate) fn file_is_here(&mut self, hash: printmesh_queue::FileHash) {
         self.fetching.remove(&hash);
         self.missing.remove(&hash);
         if self.files.insert(hash) {
             self.write(records::put(key::file(hash), &()));
+        }
+    }
+
+    pub(crate) fn file_is_lost(&mut self, hash: printmesh_queue::FileHash) {
+        if self.files.remove(&hash) {
+            tracing::warn!(%hash, "a file is gone from this host's store");
+            self.write(records::delete(key::file(hash)));
         }
     }
 
@@ -188,6 +201,10 @@ impl Node {
         };
         match result {
             Ok(()) => self.file_is_here(hash),
+            Err(FetchFailure::NobodyHasIt) if fetching.met => {
+                let (queue, file) = fetching.wanted;
+                self.fetch(queue, &file);
+            }
             Err(failure) => {
                 let (queue, file) = fetching.wanted;
                 let before = self.missing.get(&hash).map(|missing| missing.wait_ms);

@@ -103,6 +103,11 @@ pub enum Input {
         /// Its hash.
         hash: FileHash,
     },
+    /// A file that was here is not, or is damaged: it has to be fetched again.
+    FileLost {
+        /// Its hash.
+        hash: FileHash,
+    },
     /// A fetch goes on.
     FetchProgress {
         /// The file.

@@ -196,6 +196,7 @@ impl Node {
                 self.discovered.remove(&host);
             }
             Input::FileAdded { hash } => self.file_is_here(hash),
+            Input::FileLost { hash } => self.file_is_lost(hash),
             Input::FetchProgress { hash, done, total } => self.fetch_progress(hash, done, total),
             Input::Fetched { hash, result } => self.fetched(hash, result),
             Input::Imported { job, set, result } => self.imported(job, set, result),

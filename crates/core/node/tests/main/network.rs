@@ -112,6 +112,19 @@ fn a_host_that_dies_in_a_print_shows_it_as_unknown_and_does_not_print_it_again()
 }
 
 #[test]
+fn a_file_that_vanished_from_the_store_is_fetched_again_and_printed() {
+    let mut farm = Farm::shared(&[0, 1]);
+    let first = farm.submit(0, job("farm", "bracket"));
+    assert_eq!(farm.status(1, first), "done");
+    farm.hosts[1].files.clear();
+    let second = farm.submit(0, job("farm", "lid"));
+    farm.pass(120_000);
+    assert_eq!(farm.status(1, second), "done");
+    assert!(!farm.hosts[1].files.is_empty());
+    farm.check();
+}
+
+#[test]
 fn a_job_whose_file_nobody_has_waits_with_that_reason_and_prints_when_the_host_with_it_is_back() {
     let mut farm = Farm::shared(&[0, 1, 0]);
     farm.cut(1, 2);

@@ -321,10 +321,14 @@ impl Farm {
                 set,
                 job_name,
                 file_name,
-                ..
+                hash,
             } => {
                 let path = format!("imports/{job_name}/{file_name}");
-                let result = if host.import_fails {
+                let here = host.files.contains(&hash);
+                if !here {
+                    host.local.push_back(Input::FileLost { hash });
+                }
+                let result = if host.import_fails || !here {
                     Err("disk full".into())
                 } else {
                     Ok(path.clone())
