@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::{BufWriter, Write as _},
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -64,16 +64,12 @@ fn write(folder: &Path, name: &str, text: &str) -> String {
 /// 200 MB, of which a printer has little to do: nearly everything is comments.
 fn big_file(folder: &Path) -> String {
     let path = folder.join("big.gcode");
-    let mut file = BufWriter::new(fs::File::create(&path).unwrap());
-    for line in 0..200 {
-        // No two lines are equal, so that no two parts of the file are.
-        write!(file, "G1 X{} F3000\n;{line}", line % 100).unwrap();
-        for _ in 0..1000 {
-            write!(file, "{:0>1000}\n;", line).unwrap();
-        }
-        writeln!(file).unwrap();
+    let mut file = fs::File::create(&path).unwrap();
+    for n in 0..200 {
+        // No two parts of it are equal.
+        let comments = format!(";{n:0>1000}\n").repeat(1000);
+        write!(file, "G1 X{} F3000\n{comments}", n % 100).unwrap();
     }
-    file.into_inner().unwrap();
     path.into_os_string().into_string().unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! Joins the core to the world: carries effects out and brings inputs in.
 //!
-//! One task owns the node ([`mind`]); everything else is a door to it: the network (`inputs`), printers
+//! One task owns the node (`mind`); everything else is a door to it: the network (`inputs`), printers
 //! (`printers`), the local API (`serve`). What the node wants done, `effects` does. No rule of printmesh lives here.
 
 mod clock;

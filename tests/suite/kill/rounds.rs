@@ -185,9 +185,12 @@ fn assert_kept(before: &[Row], after: &[Row]) {
     }
 }
 
+/// Copies, as (job, number): how often each began, and which were finished.
+type Logged = (BTreeMap<(String, u64), u64>, BTreeSet<(String, u64)>);
+
 /// What a host's own log says of the copies that its printer made: how often one began, and which were finished.
 /// A line is written after what it says is durable.
-fn logged(host: &Host) -> (BTreeMap<(String, u64), u64>, BTreeSet<(String, u64)>) {
+fn logged(host: &Host) -> Logged {
     let own = format!("printer=\"{}/sim\"", host.name);
     let field = |line: &str, name: &str| {
         let rest = line.split_once(&format!(" {name}="))?.1;
@@ -359,12 +362,7 @@ fn check(hosts: &[Host; 2], submitted: &[Submitted]) {
 }
 
 /// Checks one copy, and returns how it ended: `finished` or `unknown`.
-fn check_copy<'a>(
-    job: &'a Value,
-    copy: u64,
-    history: &[Row],
-    logs: &[(BTreeMap<(String, u64), u64>, BTreeSet<(String, u64)>); 2],
-) -> &'a str {
+fn check_copy<'a>(job: &'a Value, copy: u64, history: &[Row], logs: &[Logged; 2]) -> &'a str {
     let claims = job["claims"].as_array().unwrap().iter();
     let states = claims
         .filter(|claim| claim["copy"] == copy)

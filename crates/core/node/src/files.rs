@@ -49,8 +49,14 @@ impl Node {
             return;
         }
         let wanted = (queue, file.clone());
-        self.fetching
-            .insert(file.hash, Fetching { wanted, done: 0.0, met: false });
+        self.fetching.insert(
+            file.hash,
+            Fetching {
+                wanted,
+                done: 0.0,
+                met: false,
+            },
+        );
         let from = self.whom_to_ask(queue);
         self.effect(Effect::Fetch {
             hash: file.hash,
