@@ -114,7 +114,12 @@ impl Loop {
         loop {
             if !step.writes.is_empty() {
                 let writes = std::mem::take(&mut step.writes);
-                self.commit(writes, &mut inputs, &mut backlog).await;
+                if let Some(stop) = self.commit(writes, &mut inputs, &mut backlog).await {
+                    // The disk never took the last step, so nothing of it was done: the next start begins before it.
+                    self.effects.printers.close();
+                    stop.send(()).ok();
+                    return;
+                }
             }
             for effect in step.effects.drain(..) {
                 match effect {
@@ -200,20 +205,21 @@ impl Loop {
         }
     }
 
-    /// Commits until it succeeds. Meanwhile reads are answered and commands refused; inputs wait in the channel.
+    /// Commits until it succeeds, or until the daemon is to stop: then returns who waits for that. Meanwhile reads are
+    /// answered and commands refused; a bounded number of inputs waits here, more wait in the channel.
     async fn commit(
         &self,
         writes: Vec<Write>,
         inputs: &mut mpsc::Receiver<Message>,
         backlog: &mut VecDeque<Message>,
-    ) {
+    ) -> Option<oneshot::Sender<()>> {
         let writes: Arc<Vec<printmesh_store::Write>> =
             Arc::new(writes.into_iter().map(write).collect());
         loop {
             let (database, batch) = (Arc::clone(&self.database), Arc::clone(&writes));
             let done = tokio::task::spawn_blocking(move || database.commit(&batch)).await;
             let error = match done {
-                Ok(Ok(())) => break,
+                Ok(Ok(())) => return None,
                 Ok(Err(error)) => problems::commit(&error),
                 Err(error) => problems::new("disk.error", 1, error.to_string()),
             };
@@ -227,14 +233,15 @@ impl Loop {
             loop {
                 tokio::select! {
                     () = &mut again => break,
-                    message = inputs.recv() => match message {
+                    message = inputs.recv(), if backlog.len() < INPUTS => match message {
+                        Some(Message::Stop(reply)) => return Some(reply),
                         Some(Message::Command(_, reply)) => {
                             reply.send(Err(error.clone())).ok();
                         }
                         Some(Message::Read(read)) => read(&self.node),
                         Some(other) => backlog.push_back(other),
-                        // Every sender is gone: the process is ending anyway.
-                        None => return,
+                        // Cannot be: the effects hold a sender.
+                        None => return None,
                     }
                 }
             }

@@ -201,7 +201,9 @@ impl Node {
         let names: Vec<String> = self.printers.keys().cloned().collect();
         for name in names {
             if let Some(printer) = self.printers.get_mut(&name) {
-                if !clean && printer.entry.bed == Bed::Clear {
+                // Whatever a real machine did while nobody watched it.
+                let unwatched = !clean || !printer.is_simulated();
+                if unwatched && printer.entry.bed == Bed::Clear {
                     printer.entry.bed = Bed::Unknown;
                 }
                 let at = printer.entry.at.clone();

@@ -5,19 +5,19 @@ use printmesh_queue::{CopyState, Job, JobId, JobState, QueueId, Rank, Role, Set,
 use crate::{
     command::{JobEdit, NewJob, Place},
     effect::Answer,
-    limits::{COUNT_MAX, JOB_NAME_BYTES_MAX, RUNS_MAX, SETS_MAX},
+    limits::{COPIES_MAX, COUNT_MAX, JOB_NAME_BYTES_MAX, RUNS_MAX, SETS_MAX},
     node::Node,
     problem::{Code, Problem},
     records::QueueKind,
 };
 
-fn check_count(what: &str, n: u32) -> Result<(), Problem> {
-    if (1..=COUNT_MAX).contains(&n) {
+fn check_count(what: &str, n: u32, max: u32) -> Result<(), Problem> {
+    if (1..=max).contains(&n) {
         return Ok(());
     }
     Err(Problem::new(
         Code::BadNumber,
-        format!("{what} must be from 1 to {COUNT_MAX}, not {n}"),
+        format!("{what} must be from 1 to {max}, not {n}"),
     ))
 }
 
@@ -54,7 +54,7 @@ impl Node {
         let queue = self.queue_named(&new.queue)?;
         self.require(queue, Role::Submitter)?;
         check_job_name(&new.name)?;
-        check_count("copies", new.copies)?;
+        check_count("copies", new.copies, COPIES_MAX)?;
         if new.sets.is_empty() || new.sets.len() > SETS_MAX {
             return Err(Problem::new(
                 Code::JobSets,
@@ -62,7 +62,7 @@ impl Node {
             ));
         }
         for (_, per_run) in &new.sets {
-            check_count("prints per copy", *per_run)?;
+            check_count("prints per copy", *per_run, COUNT_MAX)?;
         }
         let rounds = if new.together { new.copies } else { 1 };
         check_runs(new.sets.iter().map(|(_, n)| *n), rounds)?;
@@ -180,7 +180,7 @@ impl Node {
         }
         let together = edit.together.unwrap_or(job.together);
         let copies = edit.copies.unwrap_or(job.copies);
-        check_count("copies", copies)?;
+        check_count("copies", copies, COPIES_MAX)?;
         let snapshot = self.queues[&queue].doc.snapshot();
         let taken = snapshot.copies_of(&job).filter(|(_, state)| {
             matches!(

@@ -54,8 +54,11 @@ pub const ASKING_MAX: usize = 32;
 /// Sets of a job (as the document allows).
 pub const SETS_MAX: usize = 256;
 
-/// Copies of a job and prints per copy (Continuous Print's MAX_COUNT).
+/// Prints per copy (Continuous Print's MAX_COUNT).
 pub const COUNT_MAX: u32 = 999_999;
+
+/// Copies of a job: all of them are withdrawn in one question to the voters, which must fit into one message.
+pub const COPIES_MAX: u32 = 20_000;
 
 /// Physical prints of one claim: a `together` job holds one printer for all of them.
 pub const RUNS_MAX: u64 = 100_000;

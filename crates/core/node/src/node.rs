@@ -9,7 +9,7 @@ use std::{
 
 use printmesh_queue::{
     Ballot, CopyId, Edit, FileHash, HostId, JobId, PrinterId, PrinterRecord, QueueDocument,
-    QueueId, SetId, SignedChange, Signer, Touched,
+    QueueId, SetId, SignedChange, Signer, Touched, VersionVector,
 };
 use printmesh_schedule::{JobStatus, Presence};
 
@@ -77,6 +77,8 @@ pub(crate) struct Queue {
     /// Copies that the voters refused, until when.
     pub(crate) refused: BTreeMap<(CopyId, u32), u64>,
     pub(crate) votes: BTreeMap<(CopyId, u32), Vote>,
+    /// What this host had when it last asked a member for missing changes.
+    pub(crate) asked: BTreeMap<HostId, VersionVector>,
     /// What changed since listeners were told last.
     pub(crate) touched: Touched,
     /// Members that left and were admitted again; they count until their own change says so.
@@ -424,6 +426,7 @@ impl Queue {
             leases: BTreeMap::new(),
             refused: BTreeMap::new(),
             votes: BTreeMap::new(),
+            asked: BTreeMap::new(),
             touched: Touched::default(),
             readmitted: BTreeSet::new(),
             leaving_ms: None,

@@ -267,6 +267,11 @@ impl Node {
 }
 
 impl Printer {
+    /// Whether it exists only in this daemon: nobody else can have printed on it.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.entry.at.starts_with("sim:")
+    }
+
     pub(crate) fn new(entry: PrinterEntry) -> Self {
         Self {
             entry,

@@ -11,7 +11,7 @@ use crate::{
     limits::{LEAVING_MS, NAME_BYTES_MAX},
     node::{Node, Queue},
     problem::{Code, Problem},
-    records::{self, QueueKind, QueueRecord, key},
+    records::{self, QueueKind, QueueRecord, Then, key},
 };
 
 /// Names that no queue may have (DESIGN §2): `local` and `archive` are every host's own, the others are words of
@@ -248,6 +248,14 @@ impl Node {
                 .because("it decides which printer gets a copy; without it the others could start nothing")
                 .fix(format!("printmesh queue peers {queue}"), "see who else is in it"));
         }
+        if self.is_busy_with(id) {
+            return Err(Problem::new(
+                Code::JobLeased,
+                format!("this host cannot leave {queue} now"),
+            )
+            .because("a job is on its way in or out of it, or the voters still owe an answer about a copy")
+            .fix(format!("printmesh queue peers {queue}"), "see whether a voter is away"));
+        }
         if let Some(printer) = self.printer_working_on(id) {
             return Err(Problem::new(
                 Code::PrinterBusy,
@@ -269,6 +277,19 @@ impl Node {
             already: false,
             text: format!("left {queue}; its jobs stay with the others"),
         })
+    }
+
+    /// Whether something about a queue is under way that only this host can finish.
+    fn is_busy_with(&self, id: QueueId) -> bool {
+        let about = |queue: QueueId, then: &Then| {
+            queue == id || matches!(then, Then::Move { to, .. } if *to == id)
+        };
+        self.aside.values().any(|work| work.queue == id)
+            || self.withdrawals.values().any(|w| about(w.queue, &w.then))
+            || self
+                .moves
+                .iter()
+                .any(|waiting| about(waiting.queue, &waiting.then))
     }
 
     /// Publishes what this host says about itself, wherever it differs from what a queue's document has.

@@ -31,6 +31,11 @@ impl Node {
                 if let Some(printer) = self.printers.get_mut(name) {
                     printer.online = false;
                     printer.offline_note = Some(reason);
+                    // Out of our sight somebody may have printed on it, from its card say.
+                    if !printer.is_simulated() && printer.entry.bed == Bed::Clear {
+                        printer.entry.bed = Bed::Unknown;
+                        self.save_printer(name);
+                    }
                 }
             }
             PrinterReport::Began { print } => {

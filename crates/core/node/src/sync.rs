@@ -277,9 +277,13 @@ impl Node {
             }
         }
         if admitted.parked > 0 {
-            // Something came before it: ask for what is missing.
-            let vector = self.queues[&queue].doc.vector();
-            self.send(from, Message::Have { queue, vector });
+            // Something came before it: ask for what is missing, once for each thing that this host knows. A host
+            // whose history was forked by a restored backup would otherwise be asked for ever.
+            let entry = self.queues.get_mut(&queue).expect("shared queues exist");
+            let vector = entry.doc.vector();
+            if entry.asked.insert(from, vector.clone()).as_ref() != Some(&vector) {
+                self.send(from, Message::Have { queue, vector });
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     message::{Message, Reply},
     node::Node,
     problem::{Code, Problem},
-    records::{self, QueueKind, Then, WithdrawalRecord, key},
+    records::{self, QueueKind, Stage, Then, WithdrawalRecord, key},
     register::{Nack, Phase, Round, Value, Verdict},
 };
 
@@ -102,16 +102,8 @@ impl Node {
                 "this job is being taken out already",
             ));
         }
+        let units = self.open_units(queue, job);
         let snapshot = self.queues[&queue].doc.snapshot();
-        let entry_job = &snapshot.jobs[&job];
-        let units: Vec<(CopyId, u32)> = snapshot
-            .copies_of(entry_job)
-            .filter_map(|(copy, state)| match state {
-                CopyState::Open(attempt) => Some((copy, attempt)),
-                CopyState::Claimed(claim) => Some((copy, claim.attempt)),
-                CopyState::Begun(_) | CopyState::Done(_) | CopyState::Failed(_) => None,
-            })
-            .collect();
         let voters = snapshot.voters.clone();
         let seen = units.iter().flat_map(|(copy, _)| snapshot.claims_of(*copy));
         let above = seen.map(|claim| claim.record.ballot.n).max().unwrap_or(0);
@@ -134,11 +126,9 @@ impl Node {
             .map(|(name, _)| name.clone())
             .collect();
         for printer in mine {
-            if self.printers[&printer]
-                .work
-                .as_ref()
-                .is_some_and(|w| w.stage == records::Stage::Starting)
-            {
+            if self.printers[&printer].work.as_ref().is_some_and(|w| {
+                !matches!(w.stage, Stage::Claiming | Stage::Fetching | Stage::Staged)
+            }) {
                 let host = self.me;
                 let job = &self.queues[&queue].doc.snapshot().jobs[&job];
                 return Err(self.leased(queue, job, host, &printer));
@@ -167,6 +157,18 @@ impl Node {
             },
         );
         Ok(())
+    }
+
+    /// Copies of a job that a printer may yet start, each with the attempt that it would start.
+    fn open_units(&self, queue: QueueId, job: JobId) -> Vec<(CopyId, u32)> {
+        let snapshot = self.queues[&queue].doc.snapshot();
+        let copies = snapshot.copies_of(&snapshot.jobs[&job]);
+        let open = copies.filter_map(|(copy, state)| match state {
+            CopyState::Open(attempt) => Some((copy, attempt)),
+            CopyState::Claimed(claim) => Some((copy, claim.attempt)),
+            CopyState::Begun(_) | CopyState::Done(_) | CopyState::Failed(_) => None,
+        });
+        open.collect()
     }
 
     fn no_quorum(&self, queue: QueueId) -> Problem {
@@ -223,7 +225,17 @@ impl Node {
             && let Some(done) = self.withdrawals.remove(&reply.ballot.n)
         {
             self.write(records::delete(key::withdrawal(done.job)));
-            self.withdrawn(done.command, done.queue, done.job, &done.then);
+            // More copies may have been wanted meanwhile: they too must be out of the printers' reach.
+            let taken = &done.round.units;
+            let more = self.open_units(done.queue, done.job);
+            if more.iter().all(|unit| taken.contains(unit)) {
+                self.withdrawn(done.command, done.queue, done.job, &done.then);
+            } else if let Err(problem) =
+                self.withdraw(done.command, done.queue, done.job, done.then)
+                && let Some(command) = done.command
+            {
+                self.reply(command, Err(problem));
+            }
         }
     }
 
