@@ -286,11 +286,6 @@ fn fifty_times_the_plug_is_pulled_and_no_job_is_lost_or_doubled_and_nothing_is_p
         });
     }
     check(&hosts, &submitted);
-    eprintln!(
-        "{} jobs were submitted, {} prints ended",
-        submitted.len(),
-        rows(&hosts[0]).len()
-    );
 }
 
 /// Compares what both hosts show in the end with what was submitted and with what the printers did.
@@ -347,6 +342,14 @@ fn check(hosts: &[Host; 2], submitted: &[Submitted]) {
     };
     assert_eq!(states(&shown[0]), states(&shown[1]));
     let logs = hosts.each_ref().map(logged);
+    for (began, finished) in &logs {
+        assert!(
+            !began.is_empty() && !finished.is_empty(),
+            "the logs tell of prints"
+        );
+    }
+    let cut_off = history.iter().filter(|row| row.4 == "unknown").count();
+    assert!(cut_off > 0, "no print was ever cut off");
     for job in &shown[0] {
         let copies = job["copies"].as_u64().unwrap();
         let states: Vec<&str> = (1..=copies)
