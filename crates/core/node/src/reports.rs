@@ -29,10 +29,11 @@ impl Node {
             PrinterReport::Online(machine) => self.printer_online(name, machine),
             PrinterReport::Offline(reason) => {
                 if let Some(printer) = self.printers.get_mut(name) {
-                    printer.online = false;
+                    let was_online = std::mem::replace(&mut printer.online, false);
                     printer.offline_note = Some(reason);
-                    // Out of our sight somebody may have printed on it, from its card say.
-                    if !printer.is_simulated() && printer.entry.bed == Bed::Clear {
+                    // Out of our sight somebody may have printed on it, from its card say. Whoever says `ready` while it
+                    // is away has looked at it.
+                    if was_online && !printer.is_simulated() && printer.entry.bed == Bed::Clear {
                         printer.entry.bed = Bed::Unknown;
                         self.save_printer(name);
                     }
