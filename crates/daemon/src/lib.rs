@@ -8,6 +8,7 @@ mod config;
 mod convert;
 mod effects;
 mod inputs;
+mod intake;
 mod key;
 mod mind;
 mod printers;
