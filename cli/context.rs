@@ -147,6 +147,24 @@ impl Context {
         problem
     }
 
+    /// Lets a person type a name to confirm what cannot be taken back; `--yes` is not enough for that.
+    ///
+    /// # Errors
+    /// When nobody can be asked, naming the flag.
+    pub(crate) fn type_name(&self, question: &str, flag: &str) -> Result<String, Problem> {
+        if self.no_input || !std::io::stdin().is_terminal() {
+            let title = "this needs an answer and nobody can be asked";
+            return Err(Problem::new(code::NOT_CONFIRMED, exit::USAGE, title)
+                .because(question)
+                .fix(flag, "confirms it"));
+        }
+        self.output.tell(&format!("{} ", clean(question)));
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        read.map_err(|error| system("read the answer", &error))?;
+        Ok(answer.trim().to_owned())
+    }
+
     /// Asks a person; `--yes` answers. Nothing is done without an answer.
     ///
     /// # Errors

@@ -1,7 +1,12 @@
 //! `job`: everything that can be done with one or more jobs.
 
 use clap::{ArgGroup, Args, Subcommand};
-use printmesh_api::{envelope::envelope, problem::Problem, reply::Reply, request::Request};
+use printmesh_api::{
+    envelope::envelope,
+    problem::Problem,
+    reply::Reply,
+    request::{self, Request},
+};
 
 use super::{batch, jobs, move_, submit, wait};
 use crate::{context::Context, error::exit, render::job::details};
@@ -45,13 +50,14 @@ enum Action {
     Edit(Edit),
     #[command(visible_alias = "mv")]
     Move(move_::Move),
-    /// Remove jobs from their queue; refused while a printer prints them
     #[command(visible_alias = "rm")]
-    Cancel(Jobs),
-    /// Start no more copies; running prints go on
+    Cancel(Cancel),
+    Start(Start),
+    /// Start no more copies; a copy under way is printed to its end
     Hold(Jobs),
-    /// Undo hold or draft
+    /// Undo hold or draft, take back what this host asked about a job
     Release(Jobs),
+    Resolve(Resolve),
     Wait(wait::Wait),
 }
 
@@ -60,6 +66,67 @@ struct Jobs {
     /// Jobs
     #[arg(required = true)]
     job: Vec<String>,
+}
+
+/// Remove jobs from their queue; refused while a printer prints them
+///
+/// Where nobody who decides can be reached, it is asked for: no printer starts the job any more, `job show` says for
+/// whom it waits, and `job release` takes it back.
+///
+/// Examples:
+///   printmesh job cancel kmz
+///   printmesh job cancel kmz --stop    stop its prints too, on whatever host
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+struct Cancel {
+    /// Jobs
+    #[arg(required = true)]
+    job: Vec<String>,
+    /// Stop prints that are under way; asks first
+    #[arg(long)]
+    stop: bool,
+}
+
+/// Put a job first on one printer
+///
+/// The printer's host decides: bed, faults, pins and autoprint count as ever. Until it starts, `job show` says what it
+/// waits for; `job release` takes it back.
+///
+/// Examples:
+///   printmesh job start kmz --printer rack2/mk4
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+struct Start {
+    /// Job
+    job: String,
+    /// This printer (NAME or HOST/NAME)
+    #[arg(long, visible_alias = "on", value_name = "PRINTER")]
+    printer: String,
+}
+
+/// Say how a print ended of which nobody knows, or have a failed copy tried once more
+///
+/// Only the host whose printer made it can say how a print ended.
+///
+/// Examples:
+///   printmesh job resolve kmz --done
+///   printmesh job resolve kmz#2 --failed
+///   printmesh job resolve kmz --retry
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment, group = ArgGroup::new("end").required(true))]
+struct Resolve {
+    /// Job, or JOB#COPY
+    #[arg(value_name = "COPY")]
+    copy: String,
+    /// The print is good; what is missing of the copy is still printed
+    #[arg(long, group = "end")]
+    done: bool,
+    /// The print is not good; it is tried again as often as the queue allows
+    #[arg(long, group = "end")]
+    failed: bool,
+    /// It is not good, or rests, and is tried once more in any case
+    #[arg(long, group = "end")]
+    retry: bool,
 }
 
 /// Change a job
@@ -98,11 +165,19 @@ pub(super) async fn run(cx: &Context, args: Job) -> Result<u8, Problem> {
         Action::Edit(args) => edit(cx, args).await,
         Action::Move(args) => move_::run(cx, args).await,
         Action::Cancel(args) => {
+            let stop = args.stop;
             let jobs = batch::pin(cx, batch::references(&args.job)?).await?;
-            if jobs.len() > 1 {
-                cx.confirm(&format!("Cancel {} jobs?", jobs.len()))?;
+            let printing = match stop {
+                true => prints_of(cx, &jobs).await?,
+                false => Vec::new(),
+            };
+            if let Some(question) = question(jobs.len(), &printing) {
+                cx.confirm(&question)?;
             }
-            batch::each(cx, jobs, |job| cx.call(Request::JobCancel { job })).await
+            batch::each(cx, jobs, |job| cx.call(Request::JobCancel { job, stop })).await
+        }
+        Action::Start(Start { job, printer }) => {
+            super::show(cx, Request::JobStart { job, printer }).await
         }
         Action::Hold(args) => {
             let jobs = batch::pin(cx, batch::references(&args.job)?).await?;
@@ -112,7 +187,48 @@ pub(super) async fn run(cx: &Context, args: Job) -> Result<u8, Problem> {
             let jobs = batch::pin(cx, batch::references(&args.job)?).await?;
             batch::each(cx, jobs, |job| cx.call(Request::JobRelease { job })).await
         }
+        Action::Resolve(args) => {
+            let resolve = match (args.done, args.failed) {
+                (true, _) => request::Resolve::Done,
+                (false, true) => request::Resolve::Failed,
+                (false, false) => request::Resolve::Retry,
+            };
+            let copy = args.copy;
+            super::show(cx, Request::JobResolve { copy, resolve }).await
+        }
         Action::Wait(args) => wait::run(cx, args).await,
+    }
+}
+
+/// Printers that print the jobs now, `host/printer`.
+async fn prints_of(cx: &Context, jobs: &[String]) -> Result<Vec<String>, Problem> {
+    let mut printing = Vec::new();
+    for job in jobs {
+        if let Reply::Job(job) = cx.call(Request::JobShow { job: job.clone() }).await? {
+            let claims = job.claims.into_iter();
+            let under_way =
+                claims.filter(|claim| matches!(claim.state.as_str(), "started" | "printing"));
+            printing.extend(under_way.map(|claim| format!("{}/{}", claim.host, claim.printer)));
+        }
+    }
+    Ok(printing)
+}
+
+/// What a person is asked before several jobs go, or a print.
+fn question(jobs: usize, printing: &[String]) -> Option<String> {
+    let what = match jobs {
+        1 => "the job".to_owned(),
+        jobs => format!("{jobs} jobs"),
+    };
+    match printing {
+        [] if jobs < 2 => None,
+        [] => Some(format!("Cancel {what}?")),
+        [printer] => Some(format!("Stop the print on {printer} and cancel {what}?")),
+        printers => Some(format!(
+            "Stop {} prints ({}) and cancel {what}?",
+            printers.len(),
+            printers.join(", ")
+        )),
     }
 }
 

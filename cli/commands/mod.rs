@@ -15,9 +15,11 @@ pub(crate) mod member;
 pub(crate) mod move_;
 pub(crate) mod printer;
 pub(crate) mod queue;
+mod settings;
 pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod up;
+pub(crate) mod voters;
 pub(crate) mod wait;
 
 use printmesh_api::{problem::Problem, request::Request};

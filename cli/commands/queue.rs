@@ -9,7 +9,7 @@ use printmesh_api::{
     request::Request,
 };
 
-use super::{join, show};
+use super::{join, settings, show, voters};
 use crate::{context::Context, error::exit, render::time::parse_duration};
 
 /// Create, share, join, rename and order queues
@@ -60,6 +60,9 @@ enum Action {
         /// Queue
         queue: String,
     },
+    Voters(voters::Voters),
+    Recover(voters::Recover),
+    Set(Box<settings::Set>),
     /// Set the order in which this host drains its queues
     ///
     /// Examples:
@@ -145,6 +148,9 @@ pub(super) async fn run(cx: &Context, args: Queue) -> Result<u8, Problem> {
         Action::Leave { queue } => show(cx, Request::QueueLeave { queue }).await,
         Action::Rename { queue, name } => show(cx, Request::QueueRename { queue, name }).await,
         Action::Peers { queue } => show(cx, Request::QueuePeers { queue }).await,
+        Action::Voters(args) => voters::run(cx, args).await,
+        Action::Recover(args) => voters::recover(cx, args).await,
+        Action::Set(args) => settings::run(cx, *args).await,
         Action::Order { queue } => show(cx, Request::QueueOrder { queues: queue }).await,
     }
 }

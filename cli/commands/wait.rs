@@ -65,6 +65,8 @@ impl Until {
         match (job.state.as_str(), self) {
             ("done", _) => Standing::Reached,
             ("failed" | "cancelled", _) => Standing::Failed,
+            // Nothing of it is made any more before somebody has looked.
+            ("queued", _) if job.reason.as_deref() == Some("file-fails") => Standing::Failed,
             ("printing" | "needs-clear", Self::Printing | Self::Claimed) => Standing::Reached,
             ("claimed" | "fetching", Self::Claimed) => Standing::Reached,
             (_, Self::Printing) if printed() => Standing::Reached,

@@ -38,7 +38,7 @@ pub(crate) fn list(list: &List<Job>) -> Vec<Block> {
             id(job),
             place.into(),
             Cell::new(&job.name),
-            format!("{}/{}", job.copies_done, job.copies).into(),
+            Cell::both(copies(job), format!("{}/{}", job.copies_done, job.copies)),
             state(&job.state),
             Cell::both(where_or_why(job), job.reason.clone().unwrap_or_default()),
             Cell::new(&job.submitter),
@@ -61,6 +61,20 @@ pub(crate) fn list(list: &List<Job>) -> Vec<Block> {
     })];
     blocks.extend(freshness(&list.sync));
     blocks
+}
+
+/// `2/3 ✓2 ~1 +1`: done of wanted; decided by the voters, not decided yet, and spare parts.
+fn copies(job: &Job) -> String {
+    let mut text = format!("{}/{}", job.copies_done, job.copies);
+    let marks = [
+        ("\u{2713}", job.certified),
+        ("~", job.speculative),
+        ("+", job.surplus),
+    ];
+    for (mark, count) in marks.into_iter().filter(|(_, count)| *count > 0) {
+        text += &format!(" {mark}{count}");
+    }
+    text
 }
 
 /// A job in one line, for the answer to what changed it.
@@ -116,7 +130,14 @@ pub(crate) fn details(job: &Job, why: bool, clock: &Clock) -> Vec<Block> {
         ),
         (
             "copies",
-            format!("{}/{} done", job.copies_done, job.copies).into(),
+            match (job.certified, job.speculative, job.surplus) {
+                (_, 0, 0) => format!("{}/{} done", job.copies_done, job.copies).into(),
+                (certified, speculative, surplus) => format!(
+                    "{}/{} done: {certified} certified, {speculative} speculative, {surplus} surplus",
+                    job.copies_done, job.copies
+                )
+                .into(),
+            },
         ),
         ("together", if job.together { "yes" } else { "no" }.into()),
         (
@@ -136,6 +157,9 @@ pub(crate) fn details(job: &Job, why: bool, clock: &Clock) -> Vec<Block> {
         facts.push(("moved", Cell::new(other)));
     }
     let mut blocks = vec![Block::Facts(facts), Block::Note(String::new()), sets(job)];
+    if !job.requests.is_empty() {
+        blocks.extend([Block::Note(String::new()), requests(job, clock)]);
+    }
     if !job.claims.is_empty() {
         blocks.extend([Block::Note(String::new()), claims(job, clock)]);
     }
@@ -200,15 +224,46 @@ fn claims(job: &Job, clock: &Clock) -> Block {
             ),
             Cell::both(clock.short(&claim.at), &claim.at),
             Cell::maybe(claim.note.as_ref()),
+            mark(claim),
         ]
     });
     Block::Table(Table {
         label: Some("copy"),
         head: vec![
-            "COPY", "TRY", "PRINTER", "STATE", "DONE", "LEFT", "SINCE", "NOTE",
+            "COPY", "TRY", "PRINTER", "STATE", "DONE", "LEFT", "SINCE", "NOTE", "VOTERS",
         ],
         rows: rows.collect(),
     })
+}
+
+fn requests(job: &Job, clock: &Clock) -> Block {
+    let rows = job.requests.iter().map(|request| {
+        vec![
+            Cell::new(&request.kind),
+            Cell::new(&request.by),
+            Cell::both(clock.short(&request.since), &request.since),
+            Cell::maybe(request.printer.as_ref()),
+            Cell::new(&request.waits_for),
+        ]
+    });
+    Block::Table(Table {
+        label: Some("asked"),
+        head: vec!["ASKED", "BY", "SINCE", "PRINTER", "WAITS FOR"],
+        rows: rows.collect(),
+    })
+}
+
+/// What the voters said about a print.
+fn mark(claim: &Claim) -> Cell {
+    match (claim.state.as_str(), claim.speculative, claim.credited_to) {
+        ("credited", _, Some(copy)) => format!("counts as copy {copy}").into(),
+        ("surplus", ..) => Cell::both("+1 surplus", "surplus").tone(Tone::Warn),
+        (_, true, _) => Cell::both("~ speculative", "speculative").tone(Tone::Warn),
+        ("started" | "printing" | "unknown" | "finished" | "failed", false, _) => {
+            Cell::both("\u{2713} certified", "certified")
+        }
+        _ => "-".into(),
+    }
 }
 
 fn reasons(job: &Job) -> Block {
@@ -275,7 +330,8 @@ pub(crate) fn state(state: &str) -> Cell {
         "claimed" | "fetching" | "staged" | "started" | "printing" | "done" | "finished" | "ok" => {
             Tone::Good
         }
-        "needs-clear" | "clear-bed" | "unknown" | "paused" | "held" | "host-away" => Tone::Warn,
+        "needs-clear" | "clear-bed" | "unknown" | "paused" | "held" | "host-away"
+        | "cancel-requested" | "move-requested" => Tone::Warn,
         "failed" | "fault" | "aborted" | "incompatible" => Tone::Bad,
         "draft" | "cancelled" | "moved" | "released" | "offline" | "away" => Tone::Dim,
         // Words of a newer daemon are shown as they are.

@@ -1,6 +1,6 @@
 //! Queues, members and tickets as text.
 
-use printmesh_api::reply::{Join, List, Peer, Queue, Share};
+use printmesh_api::reply::{Join, List, Peer, Queue, Setting, Share, Voters};
 
 use super::{
     freshness,
@@ -47,10 +47,11 @@ fn connected(queue: &Queue) -> String {
 fn note(queue: &Queue) -> String {
     let mut notes = Vec::new();
     if !queue.voters_reachable {
-        notes.push(format!(
-            "no copy can start: {} not reachable",
-            queue.voters.join(", ")
-        ));
+        let voters = queue.voters.join(", ");
+        notes.push(match queue.without_voters {
+            true => format!("goes on without its voters: {voters} not reachable"),
+            false => format!("no copy can start: {voters} not reachable"),
+        });
     }
     if !queue.asking.is_empty() {
         let hosts: Vec<_> = queue
@@ -87,9 +88,16 @@ pub(crate) fn one(queue: &Queue, clock: &Clock) -> Vec<Block> {
         ("voters", queue.voters.join(", ").into()),
         (
             "voters here",
-            if queue.voters_reachable { "yes" } else { "no" }.into(),
+            match (queue.voters_reachable, queue.without_voters) {
+                (true, _) => "yes".into(),
+                (false, true) => Cell::both("no; printers go on without them", "no"),
+                (false, false) => "no".into(),
+            },
         ),
     ])];
+    if !queue.settings.is_empty() {
+        blocks.extend([Block::Note(String::new()), settings(&queue.settings)]);
+    }
     if !queue.members.is_empty() {
         blocks.extend([
             Block::Note(String::new()),
@@ -118,6 +126,78 @@ pub(crate) fn one(queue: &Queue, clock: &Clock) -> Vec<Block> {
         ]);
     }
     blocks
+}
+
+/// Who decides claims in a queue.
+pub(crate) fn voters(voters: &Voters) -> Vec<Block> {
+    let config = match voters.recoveries {
+        0 => voters.config.to_string(),
+        n => format!("{}, after {n} recovered", voters.config),
+    };
+    let choice = match voters.choice.as_str() {
+        "fixed" => "set by a person",
+        _ => "chosen by the hosts",
+    };
+    let me = match voters.me.as_str() {
+        "serves" => "votes",
+        "sealed" => "has sealed this configuration; others follow",
+        "waits" => "takes in what the others hold",
+        "parked" => "gave its vote away",
+        _ => "does not vote",
+    };
+    let rows = voters.voters.iter().map(|voter| {
+        let here = match (voter.me, voter.reachable) {
+            (true, _) => Cell::both("this host", "me"),
+            (false, true) => Cell::both("answers", "connected").tone(Tone::Good),
+            (false, false) => Cell::both("away", "away").tone(Tone::Warn),
+        };
+        vec![Cell::new(&voter.host), Cell::new(&voter.fingerprint), here]
+    });
+    let decides = match voters.reachable {
+        true => Cell::new("yes"),
+        false => Cell::new("no: too few of them answer").tone(Tone::Warn),
+    };
+    let mut facts = vec![
+        ("queue", Cell::new(&voters.queue)),
+        ("voters", choice.into()),
+        ("change", config.into()),
+        ("can decide", decides),
+        ("this host", me.into()),
+    ];
+    if voters.changing {
+        facts.push(("under way", "a change of the voters".into()));
+    }
+    vec![
+        Block::Facts(facts),
+        Block::Note(String::new()),
+        Block::Table(Table {
+            label: Some("voter"),
+            head: vec!["VOTER", "KEY", "LINK"],
+            rows: rows.collect(),
+        }),
+    ]
+}
+
+/// The settings of a queue; what nobody has changed says so.
+fn settings(settings: &[Setting]) -> Block {
+    let rows = settings.iter().map(|setting| {
+        let source = if setting.default { "default" } else { "set" };
+        vec![
+            Cell::new(&setting.name),
+            Cell::new(&setting.value),
+            Cell::new(source).tone(if setting.default {
+                Tone::Dim
+            } else {
+                Tone::Plain
+            }),
+            Cell::new(&setting.allowed),
+        ]
+    });
+    Block::Table(Table {
+        label: Some("setting"),
+        head: vec!["SETTING", "VALUE", "", "MAY BE"],
+        rows: rows.collect(),
+    })
 }
 
 /// Members of a queue.

@@ -1,7 +1,7 @@
 //! Answers as a daemon would give them.
 
 use printmesh_api::reply::{
-    Asking, Claim, Event, Job, List, Peer, Printer, Queue, Reply, Set, Sync, Why,
+    Asking, Claim, Event, Job, List, Peer, Printer, Queue, Reply, Set, Setting, Sync, Why,
 };
 
 pub(super) const KMZ: &str = "kmzqtwsunvrypkslmzqtwsunvrypkslm";
@@ -19,6 +19,9 @@ pub(super) fn job(id: &str, name: &str, state: &str) -> Job {
         reason_text: None,
         copies: 3,
         copies_done: 0,
+        certified: 0,
+        speculative: 0,
+        surplus: 0,
         together: false,
         printers: Vec::new(),
         submitter: "workshop".to_owned(),
@@ -43,6 +46,7 @@ pub(super) fn job(id: &str, name: &str, state: &str) -> Job {
             text: "something lies on the bed".to_owned(),
             fix: Some("printmesh printer ready sim-1".to_owned()),
         }],
+        requests: Vec::new(),
         moved_to: None,
     }
 }
@@ -63,6 +67,8 @@ pub(super) fn printing(id: &str, name: &str) -> Job {
             host: "rack1".to_owned(),
             printer: "mk4-1".to_owned(),
             state: "printing".to_owned(),
+            speculative: false,
+            credited_to: None,
             progress: Some(0.42),
             left_s: Some(2280),
             note: None,
@@ -134,6 +140,13 @@ pub(super) fn queue(name: &str) -> Queue {
         copies_open: 5,
         voters: vec!["workshop".to_owned()],
         voters_reachable: true,
+        without_voters: false,
+        settings: vec![Setting {
+            name: "claims".to_owned(),
+            value: "available".to_owned(),
+            default: true,
+            allowed: "available, majority".to_owned(),
+        }],
         members: vec![
             peer("workshop", true, "connected"),
             peer("rack2", false, "away"),

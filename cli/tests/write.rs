@@ -3,12 +3,12 @@
 use printmesh_api::{
     problem::Problem,
     reply::Reply,
-    request::{NewJob, NewSet, Place, Request},
+    request::{NewJob, NewSet, Place, Request, Resolve},
 };
 use serde_json::Value;
 
 use super::{
-    samples::{KMZ, LQW, job, queue},
+    samples::{KMZ, LQW, job, printing, queue},
     stage::Stage,
 };
 
@@ -131,11 +131,88 @@ async fn several_jobs_are_cancelled_only_after_a_yes_and_by_their_full_ids() {
     );
     assert_eq!(batch["items"][0]["result"]["state"], "cancelled");
     assert_eq!(batch["items"][1]["problem"]["code"], "job.leased");
-    let cancel = |id: &str| Request::JobCancel { job: id.to_owned() };
+    let cancel = |id: &str| Request::JobCancel {
+        job: id.to_owned(),
+        stop: false,
+    };
     assert_eq!(
         stage.fake.calls.lock().unwrap()[2..],
         [cancel(KMZ), cancel(LQW)]
     );
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_print_is_stopped_only_after_a_yes_that_names_its_printer() {
+    let stage = Stage::open().await;
+    for _ in 0..2 {
+        let shown = Reply::Job(printing(KMZ, "bracket"));
+        stage.fake.on("job-show", Ok(shown));
+    }
+    let cancel = ["job", "cancel", "kmz", "--stop"];
+    let ran = stage.run(&[&cancel[..], &["--no-input"]].concat()).await;
+    assert_eq!(ran.exit, 2);
+    let question = "Stop the print on rack1/mk4-1 and cancel the job?";
+    assert!(ran.err.contains(question), "{}", ran.err);
+    assert_eq!(stage.fake.ops(), ["job-show"]);
+    stage.fake.on(
+        "job-cancel",
+        Ok(Reply::Job(job(KMZ, "bracket", "cancelled"))),
+    );
+    let ran = stage.run(&[&cancel[..], &["-y"]].concat()).await;
+    assert_eq!(ran.exit, 0, "{}", ran.err);
+    let stop = Request::JobCancel {
+        job: "kmz".into(),
+        stop: true,
+    };
+    assert_eq!(stage.fake.calls.lock().unwrap().last(), Some(&stop));
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_start_is_asked_of_the_printer_that_was_named() {
+    let stage = Stage::open().await;
+    for _ in 0..2 {
+        let text = "bracket is next on b/mk4".to_owned();
+        let done = Reply::Done(printmesh_api::reply::Done {
+            already: false,
+            text,
+        });
+        stage.fake.on("job-start", Ok(done));
+    }
+    for flag in ["--printer", "--on"] {
+        let ran = stage.run(&["job", "start", "kmz", flag, "b/mk4"]).await;
+        assert_eq!((ran.exit, &*ran.out), (0, "bracket is next on b/mk4\n"));
+    }
+    let start = Request::JobStart {
+        job: "kmz".into(),
+        printer: "b/mk4".into(),
+    };
+    assert_eq!(*stage.fake.calls.lock().unwrap(), [start.clone(), start]);
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_persons_word_about_a_copy_is_sent_as_it_was_typed() {
+    let stage = Stage::open().await;
+    let words = [
+        ("--done", Resolve::Done),
+        ("--failed", Resolve::Failed),
+        ("--retry", Resolve::Retry),
+    ];
+    for (flag, resolve) in words {
+        let text = "copy 2 of bracket is good".to_owned();
+        let done = Reply::Done(printmesh_api::reply::Done {
+            already: false,
+            text,
+        });
+        stage.fake.on("job-resolve", Ok(done));
+        let ran = stage.run(&["job", "resolve", "kmz#2", flag]).await;
+        assert_eq!((ran.exit, &*ran.out), (0, "copy 2 of bracket is good\n"));
+        let sent = stage.fake.calls.lock().unwrap().pop();
+        let copy = "kmz#2".to_owned();
+        assert_eq!(sent, Some(Request::JobResolve { copy, resolve }));
+    }
     stage.close().await;
 }
 

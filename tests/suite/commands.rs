@@ -118,6 +118,8 @@ fn play(form: Form) -> BTreeSet<String> {
     on_a("queue rename", &["farm", "rack"], "Done");
     on_a("queue order", &["rack", "local"], "Done");
     on_a("queue peers", &["rack"], "PeerList");
+    on_a("queue set", &["rack", "--claims", "majority"], "Done");
+    on_a("queue voters", &["rack"], "Voters");
     on_a("submit", &[&clip, "--name", "lid", "--draft"], "Job");
     on_a("jobs", &[], "JobList");
     on_a("job list", &["-q", "local"], "JobList");
@@ -140,7 +142,16 @@ fn play(form: Form) -> BTreeSet<String> {
     script.run(&b, "queue join", &[&other], "Join");
     script.run(&b, "queue leave", &["rack"], "Done");
     script.run(&b, "daemon stop", &[], "Done");
-    // The next ones do not succeed here: nobody asked to join.
+    // The next ones do not succeed here: the voters answer, and nobody asked to join.
+    a.problem(
+        "voters.answer",
+        &["queue", "recover", "rack", "--confirm", "rack"],
+    );
+    script.seen.insert("queue recover".to_owned());
+    a.problem("job.over", &["job", "start", "lid", "--printer", "sim"]);
+    script.seen.insert("job start".to_owned());
+    a.problem("copy.certain", &["job", "resolve", "lid", "--done"]);
+    script.seen.insert("job resolve".to_owned());
     for command in ["approve", "deny"] {
         let problem = a.problem("member.unknown", &["member", command, "rack", "nobody"]);
         assert_eq!(problem["exit"], 3);

@@ -52,6 +52,7 @@ impl Farm {
         Host {
             name: name.to_owned(),
             home,
+            namespace: None,
             daemon: None,
             logged: Arc::default(),
         }
@@ -63,6 +64,7 @@ impl Farm {
         let host = Host {
             name: name.to_owned(),
             home,
+            namespace: None,
             daemon: None,
             logged: Arc::default(),
         };
@@ -93,6 +95,8 @@ impl Farm {
 pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) home: PathBuf,
+    /// Network namespace in which its daemon runs, when not that of the tests.
+    pub(crate) namespace: Option<String>,
     daemon: Option<Child>,
     logged: Arc<Logged>,
 }
@@ -120,7 +124,23 @@ impl Host {
 
     /// A command of this host, not yet run.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(PRINTMESH);
+        self.prepare(Command::new(PRINTMESH), args)
+    }
+
+    /// The daemon's command, in the host's own network.
+    fn daemon_command(&self, args: &[&str]) -> Command {
+        match &self.namespace {
+            None => self.command(args),
+            Some(namespace) => {
+                // It becomes the daemon: the process id stays.
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace, PRINTMESH]);
+                self.prepare(command, args)
+            }
+        }
+    }
+
+    fn prepare(&self, mut command: Command, args: &[&str]) -> Command {
         command.args(args).arg("--home").arg(&self.home);
         // Nothing of the person who runs the tests may leak in.
         for name in [
@@ -157,7 +177,7 @@ impl Host {
     fn try_start_with(&mut self, more: &[&str]) -> Result<(), String> {
         assert!(self.daemon.is_none(), "{} runs", self.name);
         let mut child = self
-            .command(&["daemon", "run", "--tied"])
+            .daemon_command(&["daemon", "run", "--tied"])
             .args(more)
             // Tied: should the test process die, its daemons end with it.
             .stdin(Stdio::piped())

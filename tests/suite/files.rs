@@ -223,13 +223,16 @@ fn a_file_that_was_changed_in_the_imports_folder_is_not_printed() {
     let mut events = b.events();
     b.ok(&["printer", "ready", "sim"]);
     for host in [&a, &b] {
-        let shown = until_job(host, &job, "the refusal", |job| job["state"] == "failed");
+        let shown = until_job(host, &job, "the refusal", |job| {
+            job["claims"][1]["state"] == "failed"
+        });
         assert_eq!(shown["copiesDone"], 1);
         let note = shown["claims"][1]["note"].as_str().unwrap();
         assert!(note.contains("has been changed"), "{note}");
         assert!(note.contains("cube.gcode"), "{note}");
         assert_eq!(results(host), ["failed", "ok"]);
     }
+    a.ok(&["job", "hold", &job]);
     // It never began, so the bed is as clear as before and the printer takes other work.
     let printer = b.json(&["printer", "show", "sim"]);
     assert_eq!(printer["bed"], "clear", "{printer:#}");

@@ -141,15 +141,22 @@ fn a_host_that_dies_between_claim_and_fetch_gives_the_copy_back_and_it_is_printe
 }
 
 #[test]
-fn a_copy_whose_host_died_while_printing_is_unknown_everywhere_and_its_printer_waits_for_a_person()
+fn a_copy_whose_host_died_while_printing_has_failed_everywhere_and_its_printer_waits_for_a_person()
 {
     let farm = Farm::new();
     let (a, mut b) = farm.two_hosts(FAST);
     a.ok(&["printer", "pause", "sim"]);
     let endless = gcode(farm.path(), "endless.gcode", FOREVER_S, "endless");
+    let mut events = b.events();
     let job = a.submit(&["-q", "farm", &endless]);
+    events.wait_for("the print", |event| {
+        event.kind == "print.progress" && event.progress > Some(0.0)
+    });
+    drop(events);
     until_state(&a, &job, "printing");
     b.kill();
+    // It would be tried again on the other printer, once it is known to have failed.
+    a.ok(&["job", "hold", &job]);
     // The other printer is free, and leaves it alone: it takes what comes after.
     a.ok(&["printer", "resume", "sim"]);
     let after = gcode(farm.path(), "after.gcode", 1, "after");
@@ -159,10 +166,9 @@ fn a_copy_whose_host_died_while_printing_is_unknown_everywhere_and_its_printer_w
     b.start();
     b.until_link("farm", "a", "connected");
     for host in [&a, &b] {
-        until_state(host, &job, "unknown");
+        until_state(host, &job, "held");
         let shown = host.job(&job);
-        assert_eq!(shown["reason"], "copy-unknown");
-        assert_eq!(claims(host, &job), ["unknown"]);
+        assert_eq!(claims(host, &job), ["failed"]);
         let note = shown["claims"][0]["note"].as_str().unwrap();
         assert!(note.contains("in the middle of the print"), "{note}");
         let printer = host.until("the bed to be unknown", |host| {
@@ -189,7 +195,7 @@ fn a_copy_whose_host_died_while_printing_is_unknown_everywhere_and_its_printer_w
     b.wait(&[&next]);
     a.wait(&[&next]);
     for host in [&a, &b] {
-        assert_eq!(claims(host, &job), ["unknown"]);
+        assert_eq!(claims(host, &job), ["failed"]);
         let mut results = results(host);
         results.sort();
         let wanted = [

@@ -81,8 +81,11 @@ fn assert_leased(host: &Host, job: &str, printer: &str) {
         assert_eq!(problem["exit"], 5);
         let title = problem["title"].as_str().unwrap();
         assert!(title.contains(printer), "{problem:#}");
-        let fix = problem["fixes"][0]["command"].as_str().unwrap();
-        assert!(fix.starts_with("printmesh job hold "), "{problem:#}");
+        let fixes = strings(&problem["fixes"], "command");
+        let hold = format!("printmesh job hold {}", &job[..8]);
+        assert_eq!(fixes.last(), Some(&hold), "{problem:#}");
+        let stops = fixes.iter().any(|fix| fix.ends_with(" --stop"));
+        assert_eq!(stops, args == &cancel[..], "{problem:#}");
     }
 }
 

@@ -7,6 +7,8 @@ mod tickets;
 
 use std::collections::BTreeSet;
 
+pub(super) use mesh::sockets;
+
 use super::environment::Host;
 
 fn job_names(host: &Host) -> BTreeSet<String> {

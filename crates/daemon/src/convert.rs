@@ -1,12 +1,14 @@
 //! The core's values in the words of the API. No rule lives here.
 
 use printmesh_api::reply;
-use printmesh_node::{Event, Node, QueueView, claim_word, listed_jobs};
+use printmesh_node::{Event, LOST, Node, QueueView, claim_word, listed_jobs};
 use printmesh_queue::{
-    Bed, ClaimState, CopyId, HostId, Job, JobId, JobState, PrinterId, QueueId, RunResult, Timestamp,
+    Bed, Claim, ClaimState, CopyId, HostId, Job, JobId, JobState, PrinterId, QueueId, RunResult,
+    Timestamp, VoterChoice,
 };
 use printmesh_schedule::{
-    JobStatus, PrinterStatus, Reason, good_runs_of_set, job_status, printer_status, why,
+    JobStatus, PrinterStatus, Reason, good_runs_of_set, is_speculative, job_status, no_copy_left,
+    printer_status, tally, why,
 };
 
 use crate::clock::rfc3339;
@@ -31,6 +33,11 @@ pub(crate) fn event(node: &Node, seq: u64, event: Event) -> reply::Event {
 
 fn full_name(node: &Node, id: &PrinterId) -> String {
     format!("{}/{}", node.visible_host_name(id.host), id.name)
+}
+
+/// What this host sees at this moment: some reasons say how long they last.
+fn presence(node: &Node, queue: QueueId) -> printmesh_schedule::Presence {
+    node.presence_at(queue, crate::clock::now())
 }
 
 /// How much of the mesh this host can see right now.
@@ -88,6 +95,7 @@ pub(crate) fn status(node: &Node) -> reply::Status {
             });
         }
     }
+    needs_you.extend(unsure(node));
     for queue in &queues {
         for asking in &queue.asking {
             needs_you.push(reply::Need {
@@ -108,6 +116,47 @@ pub(crate) fn status(node: &Node) -> reply::Status {
         printers,
         needs_you,
     }
+}
+
+/// Prints of this host of which nobody knows how they ended, and printers that it set aside.
+fn unsure(node: &Node) -> Vec<reply::Need> {
+    let mut needs = Vec::new();
+    for (_, view) in node.queues() {
+        for (copy, claims) in &view.snapshot.claims {
+            let Some(job) = view.snapshot.jobs.get(&copy.job) else {
+                continue;
+            };
+            let own = claims.values().filter(|claim| claim.host == node.me());
+            let unknown = own.filter(|claim| claim.record.state == ClaimState::Unknown);
+            needs.extend(unknown.map(|claim| reply::Need {
+                text: format!(
+                    "say how copy {} of {} on {} ended",
+                    copy.index + 1,
+                    job.name,
+                    claim.record.printer
+                ),
+                command: format!(
+                    "printmesh job resolve {}#{} --done (or --failed)",
+                    &job.id.to_string()[..node.unique_prefix(job.id).max(8)],
+                    copy.index + 1
+                ),
+            }));
+        }
+    }
+    let mut aside = std::collections::BTreeMap::new();
+    for (_, view) in node.queues() {
+        let own = view.snapshot.present_printers();
+        let own = own.filter(|(id, record)| id.host == node.me() && record.set_aside);
+        aside.extend(own.map(|(id, record)| (&id.name, record.paused.clone())));
+    }
+    needs.extend(aside.into_iter().map(|(name, why)| reply::Need {
+        text: format!(
+            "look at {name}: {}",
+            why.unwrap_or_else(|| "it fails at everything".to_owned())
+        ),
+        command: format!("printmesh printer resume {name}"),
+    }));
+    needs
 }
 
 /// What became of the last print of a printer of this host, when it was not good: whoever clears the bed wants to know.
@@ -168,6 +217,8 @@ fn queue(node: &Node, place: usize, name: String, view: QueueView<'_>) -> reply:
             .map(|host| snapshot.host_name(*host))
             .collect(),
         voters_reachable: presence.has_quorum(&snapshot.voters),
+        without_voters: node.goes_on_without(view.id),
+        settings: settings(&snapshot.settings),
         members: peers(node, &view),
         asking: node
             .asking()
@@ -182,10 +233,48 @@ fn queue(node: &Node, place: usize, name: String, view: QueueView<'_>) -> reply:
     }
 }
 
+fn settings(settings: &printmesh_queue::Settings) -> Vec<reply::Setting> {
+    let defaults = printmesh_queue::Settings::default();
+    let all = printmesh_queue::Setting::ALL.into_iter();
+    let rows = all.map(|setting| reply::Setting {
+        name: setting.key().to_owned(),
+        value: settings.get(setting),
+        default: settings.get(setting) == defaults.get(setting),
+        allowed: setting.allowed(),
+    });
+    rows.collect()
+}
+
 pub(crate) fn queue_named(node: &Node, id: QueueId) -> Option<reply::Queue> {
     let mut named = node.queues().into_iter().enumerate();
     let (place, (name, view)) = named.find(|(_, (_, view))| view.id == id)?;
     Some(queue(node, place, name, view))
+}
+
+/// Who decides claims in a queue; `name` as it was asked for.
+pub(crate) fn voters(node: &Node, id: QueueId, name: String) -> reply::Voters {
+    let view = node.voters_view(id);
+    let snapshot = node.queue_view(id).snapshot;
+    let voter = |(host, reachable): &(HostId, bool)| reply::Voter {
+        host: snapshot.host_name(*host),
+        fingerprint: host.fingerprint(),
+        reachable: *reachable,
+        me: *host == node.me(),
+    };
+    reply::Voters {
+        queue: name,
+        config: view.voters.number(),
+        recoveries: view.voters.era(),
+        choice: match view.choice {
+            VoterChoice::Auto => "auto",
+            VoterChoice::Fixed => "fixed",
+        }
+        .to_owned(),
+        reachable: view.answer,
+        changing: view.changing,
+        me: view.me.to_owned(),
+        voters: view.hosts.iter().map(voter).collect(),
+    }
 }
 
 pub(crate) fn peers(node: &Node, view: &QueueView<'_>) -> Vec<reply::Peer> {
@@ -250,7 +339,7 @@ pub(crate) fn printer(node: &Node, id: &PrinterId) -> reply::Printer {
         else {
             continue;
         };
-        let status = printer_status(view.snapshot, &node.presence_in(view.id), id);
+        let status = printer_status(view.snapshot, &presence(node, view.id), id);
         let weight = match status {
             PrinterStatus::Working(..) => 4,
             PrinterStatus::NeedsPerson(_) => 3,
@@ -415,21 +504,27 @@ fn job(node: &Node, queue: &str, view: &QueueView<'_>, job: &Job) -> reply::Job 
     let reasons = if status.is_over() {
         Vec::new()
     } else {
-        why(snapshot, &node.presence_in(view.id), job)
+        why(snapshot, &presence(node, view.id), job)
     };
     let waits = matches!(
         status,
         JobStatus::Draft
             | JobStatus::Held
+            | JobStatus::CancelRequested
+            | JobStatus::MoveRequested
             | JobStatus::Queued
             | JobStatus::Unknown
             | JobStatus::Failed
     );
-    let first = first_reason(status, &reasons).filter(|_| waits);
+    let first = match status {
+        JobStatus::Failed => Some(no_copy_left(snapshot, job)),
+        _ => first_reason(status, &reasons).filter(|_| waits),
+    };
     let copies_done = snapshot
         .copies_of(job)
         .filter(|(_, state)| matches!(state, printmesh_queue::CopyState::Done(_)))
         .count() as u32;
+    let tally = tally(snapshot, job);
     reply::Job {
         id: job.id.to_string(),
         unique_prefix: node.unique_prefix(job.id) as u32,
@@ -445,6 +540,9 @@ fn job(node: &Node, queue: &str, view: &QueueView<'_>, job: &Job) -> reply::Job 
         } else {
             copies_done
         },
+        certified: tally.certified,
+        speculative: tally.speculative,
+        surplus: tally.surplus,
         together: job.together,
         printers: job.printers.clone(),
         submitter: snapshot.host_name(job.submitter),
@@ -459,6 +557,7 @@ fn job(node: &Node, queue: &str, view: &QueueView<'_>, job: &Job) -> reply::Job 
             .into_iter()
             .map(|(id, reason)| why_row(node, &id, reason))
             .collect(),
+        requests: requests(node, view, job),
         moved_to: match job.state {
             JobState::Moved { to, .. } => Some(to.to_string()),
             JobState::Open | JobState::Cancelled { .. } => {
@@ -468,12 +567,23 @@ fn job(node: &Node, queue: &str, view: &QueueView<'_>, job: &Job) -> reply::Job 
     }
 }
 
+fn requests(node: &Node, view: &QueueView<'_>, job: &Job) -> Vec<reply::JobRequest> {
+    let asked = node.requests_about(view.id, job.id).into_iter();
+    let rows = asked.map(|request| reply::JobRequest {
+        kind: request.kind.to_owned(),
+        by: view.snapshot.host_name(request.by),
+        since: rfc3339(request.since),
+        printer: request.printer.map(|printer| full_name(node, &printer)),
+        waits_for: request.waits_for,
+    });
+    rows.collect()
+}
+
 fn first_reason(status: JobStatus, reasons: &[(PrinterId, Option<Reason>)]) -> Option<Reason> {
     match status {
         JobStatus::Draft => Some(Reason::Draft),
         JobStatus::Held => Some(Reason::Held),
         JobStatus::Unknown => Some(Reason::CopyUnknown),
-        JobStatus::Failed => Some(Reason::CopyFailed),
         _ if reasons.is_empty() => Some(Reason::NoPrinter),
         // A printer that is free claims at once; until then the most hopeful printer says why it waits.
         _ => {
@@ -492,7 +602,7 @@ fn hope(reason: &Reason) -> u8 {
     match reason {
         Reason::VotersAway { .. } | Reason::NotSynced => 0,
         Reason::FileMissing { .. } => 1,
-        Reason::Busy | Reason::QueueOrder { .. } | Reason::Contended => 2,
+        Reason::FailedHere | Reason::Busy | Reason::QueueOrder { .. } | Reason::Contended => 2,
         Reason::BedNotClear | Reason::BedUnknown => 3,
         Reason::AutoprintOff | Reason::PrinterPaused { .. } => 4,
         Reason::PrinterFault { .. } | Reason::PrinterOffline => 5,
@@ -500,9 +610,13 @@ fn hope(reason: &Reason) -> u8 {
         Reason::PinnedElsewhere | Reason::Role => 7,
         Reason::Draft
         | Reason::Held
+        | Reason::CancelRequested { .. }
+        | Reason::MoveRequested { .. }
         | Reason::NotQueued
         | Reason::NoCopyLeft
         | Reason::CopyFailed
+        | Reason::RetriesExhausted { .. }
+        | Reason::FileFails { .. }
         | Reason::CopyUnknown
         | Reason::NoPrinter
         | Reason::QueueEmpty => 8,
@@ -551,7 +665,10 @@ fn claims(node: &Node, view: &QueueView<'_>, job: &Job) -> Vec<reply::Claim> {
     let mut rows = Vec::new();
     for index in 0..job.units() {
         let copy = CopyId { job: job.id, index };
-        for claim in snapshot.claims_of(copy) {
+        let by_printers = snapshot
+            .claims_of(copy)
+            .filter(|claim| !claim.record.is_reopening());
+        for claim in by_printers {
             let printer = PrinterId {
                 host: claim.host,
                 name: claim.record.printer.clone(),
@@ -566,14 +683,28 @@ fn claims(node: &Node, view: &QueueView<'_>, job: &Job) -> Vec<reply::Claim> {
                 host: snapshot.host_name(claim.host),
                 printer: claim.record.printer.clone(),
                 state: claim_word(claim.record.state).to_owned(),
+                speculative: is_speculative(claim),
+                credited_to: claim.record.credited_to.map(|index| index + 1),
                 progress: progress.and_then(|progress| progress.fraction),
                 left_s: progress.and_then(|progress| progress.left_s),
-                note: claim.record.note.clone(),
+                note: note(job, claim, snapshot.is_lost(copy, claim.attempt)),
                 at: rfc3339(claim.record.at),
             });
         }
     }
     rows
+}
+
+/// That the voters gave it up, what its printer said, or that it was made of the job as it was before somebody edited it.
+fn note(job: &Job, claim: &Claim, lost: bool) -> Option<String> {
+    let state = claim.record.state;
+    if lost && !state.is_over() {
+        return Some(LOST.to_owned());
+    }
+    let made = state.is_begun() || state == ClaimState::Finished;
+    let older = made && claim.record.spec_hash != job.spec_hash();
+    let note = claim.record.note.clone();
+    note.or_else(|| older.then(|| "of the job as it was before an edit".to_owned()))
 }
 
 pub(crate) fn history(

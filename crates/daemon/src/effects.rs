@@ -8,7 +8,12 @@ use printmesh_queue::{FileHash, HostId};
 use printmesh_store::Imports;
 use tokio::sync::broadcast;
 
-use crate::{convert, mind::Mind, printers::Printers, problems};
+use crate::{
+    convert,
+    mind::Mind,
+    printers::{Printers, Start},
+    problems,
+};
 
 /// What effects need.
 pub(crate) struct Effects {
@@ -21,7 +26,8 @@ pub(crate) struct Effects {
 }
 
 impl Effects {
-    pub(crate) fn carry_out(&mut self, effect: Effect, node: &Node) {
+    /// `decided_ms` is when the node wanted it, by the monotonic clock.
+    pub(crate) fn carry_out(&mut self, effect: Effect, node: &Node, decided_ms: u64) {
         match effect {
             // Answered by the loop, which knows who asked.
             Effect::Reply { .. } => {}
@@ -103,8 +109,18 @@ impl Effects {
                 path,
                 hash,
             } => {
-                self.printers.start(printer, print, fence, path, hash);
+                let request = Start {
+                    print,
+                    fence,
+                    path,
+                    hash,
+                    decided_ms,
+                };
+                self.printers.start(printer, request);
             }
+            Effect::PausePrint { printer, print } => self.printers.pause(&printer, &print),
+            Effect::ResumePrint { printer, print } => self.printers.resume(&printer, &print),
+            Effect::StopPrint { printer, print } => self.printers.stop(&printer, &print),
         }
     }
 

@@ -15,7 +15,11 @@ use printmesh_node::{Answer, Command, Effect, Input, Node, Step, Write};
 use printmesh_store::Database;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{clock, effects::Effects, problems};
+use crate::{
+    clock::{self, SleepWatch},
+    effects::Effects,
+    problems,
+};
 
 /// Inputs that wait for the mind: enough for a burst of prints and peers, small enough to feel a jam.
 const INPUTS: usize = 4096;
@@ -25,6 +29,10 @@ const BATCH: usize = 256;
 
 /// A full disk is tried again after this long; space comes back by a person's hand.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// So often the clocks are looked at while this host has or wants a print: after a sleep its claims are to be given up
+/// soon. Without any it sleeps until something happens.
+const CLOCKS: Duration = Duration::from_secs(1);
 
 /// Commands are refused below this much free space: the last room belongs to the prints that are under way.
 const FREE_BYTES_MIN: u64 = 4 * 1024 * 1024;
@@ -106,6 +114,9 @@ impl Loop {
     pub(crate) async fn run(mut self, first: Step, mut inputs: mpsc::Receiver<Message>) {
         let mut pending: HashMap<u64, oneshot::Sender<Result<Answer, Problem>>> = HashMap::new();
         let mut commands = 0;
+        let mut sleep = SleepWatch::new();
+        // When the node decided what is carried out next: a disk that is full, or a sleep, may lie in between.
+        let mut decided_ms = clock::now().mono_ms;
         let mut reads: Vec<Read> = Vec::new();
         let mut step = first;
         let mut stopped: Option<oneshot::Sender<()>> = None;
@@ -128,20 +139,21 @@ impl Loop {
                             reply.send(result.map_err(problems::from_core)).ok();
                         }
                     }
-                    other => self.effects.carry_out(other, &self.node),
+                    other => self.effects.carry_out(other, &self.node, decided_ms),
                 }
             }
             for read in reads.drain(..) {
                 read(&self.node);
             }
-            if let Some(reply) = stopped.take() {
+            // A voter that stops gives its vote away first: a few seconds at most, whoever answers.
+            if let Some(reply) = stopped.take_if(|_| !self.node.is_parking()) {
                 self.effects.printers.close();
                 reply.send(()).ok();
                 return;
             }
             let mut batch: Vec<Message> = backlog.drain(..).collect();
             if batch.is_empty() {
-                let Some(first) = self.next(&mut inputs).await else {
+                let Some(first) = self.next(&mut inputs, &sleep).await else {
                     return;
                 };
                 batch.push(first);
@@ -150,6 +162,14 @@ impl Loop {
                 let Ok(more) = inputs.try_recv() else { break };
                 batch.push(more);
             }
+            // Before anything is done with what came in: it may rest on what was true before the sleep.
+            if let Some(slept) = sleep.slept() {
+                let ms = u64::try_from(slept.as_millis()).unwrap_or(u64::MAX);
+                let more = self.node.handle(clock::now(), Input::Slept { ms });
+                step.writes.extend(more.writes);
+                step.effects.extend(more.effects);
+            }
+            decided_ms = clock::now().mono_ms;
             for message in batch {
                 let input = match message {
                     Message::Input(input) => input,
@@ -181,19 +201,30 @@ impl Loop {
         }
     }
 
-    /// Waits for the next message, or for the time that the node wants to be woken.
-    async fn next(&self, inputs: &mut mpsc::Receiver<Message>) -> Option<Message> {
-        let wait = self
-            .node
-            .next_wakeup()
-            .map(|at| at.saturating_sub(clock::now().mono_ms));
-        match wait {
-            None => inputs.recv().await,
-            Some(ms) => {
-                match tokio::time::timeout(Duration::from_millis(ms), inputs.recv()).await {
-                    Ok(message) => message,
-                    Err(_) => Some(Message::Input(Input::Wake)),
-                }
+    /// Waits for the next message, or for the time that the node wants to be woken, or until the machine was asleep.
+    async fn next(
+        &self,
+        inputs: &mut mpsc::Receiver<Message>,
+        sleep: &SleepWatch,
+    ) -> Option<Message> {
+        let wakeup = self.node.next_wakeup();
+        let clocks = self.node.has_work().then_some(CLOCKS);
+        loop {
+            let left = wakeup.map(|at| at.saturating_sub(clock::now().mono_ms));
+            if left == Some(0) || sleep.is_due() {
+                return Some(Message::Input(Input::Wake));
+            }
+            // The runtime's clock stands still in sleep: a long wait would be longer by that.
+            let Some(wait) = left
+                .map(Duration::from_millis)
+                .into_iter()
+                .chain(clocks)
+                .min()
+            else {
+                return inputs.recv().await;
+            };
+            if let Ok(message) = tokio::time::timeout(wait, inputs.recv()).await {
+                return message;
             }
         }
     }

@@ -3,24 +3,51 @@
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use printmesh_node::{Input, Machine, PrinterReport, TryFailure};
-use printmesh_printer::{Address, Driver, Event, Phase, PrintRequest, PrinterInfo};
+use printmesh_node::{Doing, Ended, Input, Machine, PrinterReport, TryFailure};
+use printmesh_printer::{Address, Driver, Event, Outcome, Phase, PrintRequest, PrinterInfo};
 use printmesh_queue::FileHash;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{mind::Mind, problems};
+use crate::{clock, mind::Mind, problems};
 
 /// First wait before a lost printer is tried again; doubles up to the last.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_LAST: Duration = Duration::from_secs(30);
 
-type Slot = Arc<Mutex<Option<Box<dyn Driver>>>>;
+type Slot = Arc<Mutex<Connection>>;
 type Tried = (String, Box<dyn Driver>, mpsc::UnboundedReceiver<Event>);
+
+/// The connection to a printer.
+#[derive(Default)]
+struct Connection {
+    driver: Option<Box<dyn Driver>>,
+    /// Rises with every driver: a start that was meant for an earlier one is not given to this one, which has said
+    /// already what the machine does.
+    number: u64,
+}
+
+/// Nothing starts on a decision that is older (CLAIMS.md 7): between the decision and the start the disk may have been full,
+/// or the host asleep or frozen.
+const START_AGE_MS_MAX: u64 = 60_000;
+
+/// A print to start.
+pub(crate) struct Start {
+    /// Names it in reports.
+    pub(crate) print: String,
+    /// The driver refuses an older one.
+    pub(crate) fence: u64,
+    /// Where its file lies.
+    pub(crate) path: String,
+    /// What the file's bytes must hash to.
+    pub(crate) hash: FileHash,
+    /// When the node decided it, by the monotonic clock.
+    pub(crate) decided_ms: u64,
+}
 
 /// The printers of this host.
 pub(crate) struct Printers {
@@ -28,6 +55,9 @@ pub(crate) struct Printers {
     connections: HashMap<String, (Slot, CancellationToken)>,
     /// Connections made by `printer add`: opening a port twice would reset most boards twice.
     tried: Arc<Mutex<HashMap<String, Tried>>>,
+    /// The print that each printer was last told to stop: it does not start after that, however long its file takes
+    /// to verify. Looked at and changed only while the printer's slot is held.
+    unwanted: Arc<Mutex<HashMap<String, String>>>,
 }
 
 impl Printers {
@@ -36,6 +66,7 @@ impl Printers {
             mind,
             connections: HashMap::new(),
             tried: Arc::default(),
+            unwanted: Arc::default(),
         }
     }
 
@@ -85,10 +116,7 @@ impl Printers {
                 () = cancel.cancelled() => {}
                 () = keep(mind, &name, &at, &slot, tried) => {}
             }
-            let driver = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(driver) = driver {
-                driver.close();
-            }
+            hang_up(&slot);
         });
     }
 
@@ -99,19 +127,20 @@ impl Printers {
     }
 
     /// Verifies the file from disk, then starts. Refused starts come back as failed prints that never began.
-    pub(crate) fn start(
-        &self,
-        name: String,
-        print: String,
-        fence: u64,
-        path: String,
-        hash: FileHash,
-    ) {
+    pub(crate) fn start(&self, name: String, start: Start) {
+        let Start {
+            print,
+            fence,
+            path,
+            hash,
+            decided_ms,
+        } = start;
         let slot = self
             .connections
             .get(&name)
             .map(|(slot, _)| Arc::clone(slot));
-        let mind = self.mind.clone();
+        let number = slot.as_ref().map_or(0, |slot| lock(slot).number);
+        let (mind, unwanted) = (self.mind.clone(), Arc::clone(&self.unwanted));
         tokio::spawn(async move {
             let path = PathBuf::from(path);
             let checked = path.clone();
@@ -130,30 +159,96 @@ impl Printers {
                     path,
                 };
                 let slot = slot.ok_or("the printer is not connected")?;
-                let driver = slot.lock().unwrap_or_else(PoisonError::into_inner);
-                let driver = driver.as_ref().ok_or("the printer is not connected")?;
+                let connection = lock(&slot);
+                if is_unwanted(&unwanted, &name, &print) {
+                    return Ok(false);
+                }
+                if connection.number != number {
+                    return Err("the printer was connected anew meanwhile".to_owned());
+                }
+                if clock::now().mono_ms.saturating_sub(decided_ms) > START_AGE_MS_MAX {
+                    return Err("this host was held up for more than a minute".to_owned());
+                }
+                let driver = connection.driver.as_ref();
+                let driver = driver.ok_or("the printer is not connected")?;
                 driver
                     .start(request)
-                    .map_err(|error| problems::chain(&error))
+                    .map_err(|error| problems::chain(&error))?;
+                Ok(true)
             });
-            if let Err(reason) = started {
-                tracing::warn!(printer = name, print, reason, "a print could not start");
-                let report = PrinterReport::Failed { print, reason };
-                mind.tell(Input::Printer { name, report }).await;
-            }
+            let report = match started {
+                Ok(true) => return,
+                Ok(false) => PrinterReport::Aborted { print },
+                Err(reason) => {
+                    tracing::warn!(printer = name, print, reason, "a print could not start");
+                    PrinterReport::Failed { print, reason }
+                }
+            };
+            mind.tell(Input::Printer { name, report }).await;
         });
+    }
+
+    /// Pauses a print; its heaters stay on.
+    pub(crate) fn pause(&self, name: &str, print: &str) {
+        self.with_print(name, print, |driver| driver.pause());
+    }
+
+    /// Goes on with a print that was paused.
+    pub(crate) fn resume(&self, name: &str, print: &str) {
+        self.with_print(name, print, |driver| driver.resume());
+    }
+
+    /// Does something to a print, if it is the one under way.
+    fn with_print(&self, name: &str, print: &str, act: fn(&dyn Driver)) {
+        let Some((slot, _)) = self.connections.get(name) else {
+            return;
+        };
+        let connection = lock(slot);
+        let driver = connection.driver.as_deref();
+        if let Some(driver) = driver.filter(|d| d.status().attempt.as_deref() == Some(print)) {
+            act(driver);
+        }
+    }
+
+    /// Ends a print with cold heaters, or keeps it from starting. The driver says what became of it.
+    pub(crate) fn stop(&self, name: &str, print: &str) {
+        let Some((slot, _)) = self.connections.get(name) else {
+            return;
+        };
+        let connection = lock(slot);
+        self.unwanted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.to_owned(), print.to_owned());
+        // The mind starts nothing else on this printer before it has heard how this print ended.
+        if let Some(driver) = &connection.driver {
+            driver.cancel();
+        }
     }
 
     /// Closes every connection; a print that is under way fails with its heaters off.
     pub(crate) fn close(&mut self) {
         for (_, (slot, cancel)) in self.connections.drain() {
-            let driver = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(driver) = driver {
-                driver.close();
-            }
+            hang_up(&slot);
             cancel.cancel();
         }
     }
+}
+
+fn lock(slot: &Slot) -> MutexGuard<'_, Connection> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn hang_up(slot: &Slot) {
+    let driver = lock(slot).driver.take();
+    if let Some(driver) = driver {
+        driver.close();
+    }
+}
+
+fn is_unwanted(unwanted: &Mutex<HashMap<String, String>>, name: &str, print: &str) -> bool {
+    let unwanted = unwanted.lock().unwrap_or_else(PoisonError::into_inner);
+    unwanted.get(name).is_some_and(|other| other == print)
 }
 
 async fn open(at: &str, events: mpsc::UnboundedSender<Event>) -> Result<Box<dyn Driver>, String> {
@@ -197,8 +292,15 @@ async fn keep(
             Ok((driver, mut events)) => {
                 wait = RETRY_FIRST;
                 let machine = machine(&driver.info());
-                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(driver);
+                // Asked before anything can be started on it.
+                let doing = doing(driver.doing());
+                {
+                    let mut connection = lock(slot);
+                    connection.driver = Some(driver);
+                    connection.number += 1;
+                }
                 report(PrinterReport::Online(machine)).await;
+                report(PrinterReport::Doing(doing)).await;
                 let mut halted = false;
                 while let Some(event) = events.recv().await {
                     halted |= matches!(&event, Event::Status(s) if s.phase == Phase::Fault);
@@ -214,7 +316,7 @@ async fn keep(
                     // A machine that halted waits for a person, who connects it anew with `printer ready`.
                     std::future::pending::<()>().await;
                 }
-                drop(slot.lock().unwrap_or_else(PoisonError::into_inner).take());
+                drop(lock(slot).driver.take());
             }
             Err(reason) => report(PrinterReport::Offline(reason)).await,
         }
@@ -261,5 +363,23 @@ fn word(event: Event) -> Option<PrinterReport> {
         Event::Aborted { attempt } => Some(PrinterReport::Aborted { print: attempt }),
         Event::BedCleared => Some(PrinterReport::BedCleared),
         Event::LinkLost { reason } => Some(PrinterReport::Offline(reason)),
+    }
+}
+
+fn doing(doing: printmesh_printer::Doing) -> Doing {
+    match doing {
+        printmesh_printer::Doing::Fed => Doing::Fed,
+        printmesh_printer::Doing::Printing { attempt } => Doing::Printing { print: attempt },
+        printmesh_printer::Doing::Idle { last } => Doing::Idle {
+            last: last.map(|(print, outcome)| (print, ended(outcome))),
+        },
+    }
+}
+
+fn ended(outcome: Outcome) -> Ended {
+    match outcome {
+        Outcome::Finished => Ended::Finished,
+        Outcome::Failed { reason } => Ended::Failed(reason),
+        Outcome::Aborted => Ended::Aborted,
     }
 }

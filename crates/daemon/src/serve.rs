@@ -9,7 +9,7 @@ use printmesh_api::{
     service::{Service, Upload},
 };
 use printmesh_net::{Net, TicketKind};
-use printmesh_node::{Answer, Command, DEFAULT_ROLE, JobEdit, Node, Place, Ticket};
+use printmesh_node::{Answer, Command, DEFAULT_ROLE, JobEdit, Node, Place, Resolve, Ticket};
 use printmesh_queue::{HostId, JobId, Role};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -119,6 +119,14 @@ impl Door {
             .ok_or_else(|| problems::new("queue.unknown", 3, "this queue is gone"))
     }
 
+    async fn show_voters(&self, name: String) -> Result<Reply, Problem> {
+        self.read(move |node| {
+            let id = node.queue_named(&name)?;
+            Ok(Reply::Voters(convert::voters(node, id, name)))
+        })
+        .await
+    }
+
     #[expect(
         clippy::too_many_lines,
         reason = "one arm per request; each is a few lines"
@@ -170,6 +178,23 @@ impl Door {
                     )))
                 })
                 .await
+            }
+            Request::QueueVoters { queue } => self.show_voters(queue).await,
+            Request::QueueVotersSet { queue, hosts } => {
+                let shown = queue.clone();
+                let command = match hosts.is_empty() {
+                    true => Command::VotersAuto { queue },
+                    false => Command::VotersSet { queue, hosts },
+                };
+                self.mind.command(command).await?;
+                self.show_voters(shown).await
+            }
+            Request::QueueRecover { queue, confirm } => {
+                self.done(Command::QueueRecover { queue, confirm }).await
+            }
+            Request::QueueSet { queue, settings } => {
+                let values = settings.into_iter().collect();
+                self.done(Command::QueueSet { queue, values }).await
             }
             Request::QueueOrder { queues } => self.done(Command::QueueOrder { queues }).await,
             Request::MemberApprove { queue, member } => {
@@ -233,9 +258,26 @@ impl Door {
                 })
                 .await
             }
-            Request::JobCancel { job } => self.done(Command::JobCancel { job }).await,
+            Request::JobCancel { job, stop } => {
+                let command = match stop {
+                    true => Command::JobStop { job },
+                    false => Command::JobCancel { job },
+                };
+                self.done(command).await
+            }
+            Request::JobStart { job, printer } => {
+                self.done(Command::JobStart { job, printer }).await
+            }
             Request::JobHold { job } => self.done(Command::JobHold { job }).await,
             Request::JobRelease { job } => self.done(Command::JobRelease { job }).await,
+            Request::JobResolve { copy, resolve } => {
+                let resolve = match resolve {
+                    request::Resolve::Done => Resolve::Done,
+                    request::Resolve::Failed => Resolve::Failed,
+                    request::Resolve::Retry => Resolve::Retry,
+                };
+                self.done(Command::JobResolve { copy, resolve }).await
+            }
             Request::PrinterAdd { name, at } => {
                 self.mind
                     .command(Command::PrinterAdd {

@@ -357,6 +357,8 @@ fn check(hosts: &[Host; 2], submitted: &[Submitted]) {
             .collect();
         let wanted = if states.contains(&"unknown") {
             "unknown"
+        } else if states.contains(&"failed") {
+            "failed"
         } else {
             "done"
         };
@@ -364,17 +366,22 @@ fn check(hosts: &[Host; 2], submitted: &[Submitted]) {
     }
 }
 
-/// Checks one copy, and returns how it ended: `finished` or `unknown`.
+/// More tries than these are not made of a copy.
+const TRIES: usize = 4;
+
+/// Checks one copy, and returns how it ended: `finished`, `unknown` or `failed`. Each try but the last died with its host.
 fn check_copy<'a>(job: &'a Value, copy: u64, history: &[Row], logs: &[Logged; 2]) -> &'a str {
     let claims = job["claims"].as_array().unwrap().iter();
     let states = claims
         .filter(|claim| claim["copy"] == copy)
         .map(|claim| claim["state"].as_str().unwrap());
-    let begun: Vec<&str> = states
+    let (died, begun): (Vec<&str>, Vec<&str>) = states
         .filter(|state| !matches!(*state, "given-back" | "released"))
-        .collect();
-    let [state] = begun[..] else {
-        panic!("copy {copy} was begun {} times: {job:#}", begun.len());
+        .partition(|state| *state == "failed");
+    let state = match begun[..] {
+        [state] => state,
+        [] if died.len() == TRIES => "failed",
+        _ => panic!("copy {copy} was begun {} times: {job:#}", begun.len()),
     };
     let name = job["name"].as_str().unwrap();
     let key = (name.to_owned(), copy);
@@ -388,7 +395,7 @@ fn check_copy<'a>(job: &'a Value, copy: u64, history: &[Row], logs: &[Logged; 2]
         wanted += per_run;
         let printed = of_copy
             .iter()
-            .filter(|row| set["fileName"] == *row.2)
+            .filter(|row| set["fileName"] == *row.2 && row.4 == "ok")
             .count() as u64;
         assert!(
             printed <= per_run,
@@ -398,8 +405,9 @@ fn check_copy<'a>(job: &'a Value, copy: u64, history: &[Row], logs: &[Logged; 2]
     let unknown = of_copy.iter().filter(|row| row.4 == "unknown").count();
     let ok = of_copy.iter().filter(|row| row.4 == "ok").count() as u64;
     match state {
-        "finished" => assert_eq!((ok, unknown), (wanted, 0), "{of_copy:#?}"),
-        "unknown" => assert_eq!(unknown, 1, "{of_copy:#?}"),
+        "finished" => assert_eq!((ok, unknown), (wanted, died.len()), "{of_copy:#?}"),
+        "unknown" => assert_eq!(unknown, 1 + died.len(), "{of_copy:#?}"),
+        "failed" => assert_eq!(unknown, died.len(), "{of_copy:#?}"),
         other => panic!("copy {copy} ended {other}: {job:#}"),
     }
     assert_eq!(of_copy.len() as u64, ok + unknown as u64, "{of_copy:#?}");

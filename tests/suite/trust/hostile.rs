@@ -46,6 +46,8 @@ fn draft(n: u8, name: &str, submitter: HostId) -> Job {
         submitter,
         created: Timestamp(1_700_000_000_000),
         origin: None,
+        retries: None,
+        again: std::collections::BTreeMap::new(),
         sets: vec![Set {
             id: SetId([n; 16]),
             rank: Rank::between(None, None),
@@ -213,6 +215,7 @@ fn forged_changes_are_refused_and_named_and_the_queue_goes_on() {
         online: true,
         fault: None,
         last_print_ended: None,
+        set_aside: false,
         removed: false,
     };
     let ghost = member.change(queue, &log, 1002, |edit| edit.put_printer("ghost", &record));
@@ -247,6 +250,8 @@ fn forged_changes_are_refused_and_named_and_the_queue_goes_on() {
         cfg: 1,
         spec_hash: [0; 32],
         state: ClaimState::Finished,
+        speculative: false,
+        credited_to: None,
         note: None,
         at: Timestamp(1_700_000_000_000),
     };

@@ -152,7 +152,7 @@ fn all_hosts_restarted_at_once_find_one_another_where_they_were() {
 }
 
 /// Local and remote addresses of all internet sockets that a process has open, by protocol.
-fn sockets(pid: u32) -> Vec<(String, IpAddr, IpAddr)> {
+pub(in crate::suite) fn sockets(pid: u32) -> Vec<(String, IpAddr, IpAddr)> {
     let process = Path::new("/proc").join(pid.to_string());
     let links = fs::read_dir(process.join("fd")).unwrap().flatten();
     let inodes: BTreeSet<String> = links

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use printmesh_queue::{Author, Bed, ClaimState, CopyId, QueueDocument, QueueId, RunResult, Signer};
+use printmesh_queue::{Author, Bed, CopyId, QueueDocument, QueueId, Signer};
 
 use crate::{
+    config::ConfigRecord,
     effect::{Effect, Step, Write},
     entropy::Entropy,
     input::Now,
@@ -102,23 +103,33 @@ impl Node {
             importing: BTreeSet::new(),
             rounds: BTreeMap::new(),
             aside: BTreeMap::new(),
+            unsure: BTreeMap::new(),
             withdrawals: BTreeMap::new(),
+            heals: BTreeMap::new(),
+            requests: BTreeMap::new(),
             moves: Vec::new(),
             joins: JoinState::default(),
             asking: BTreeMap::new(),
             heard: BTreeMap::new(),
             progress: BTreeMap::new(),
+            awake_ms: boot.now.mono_ms,
+            beats: 0,
             stopping: false,
+            parking_ms: None,
             inbox: VecDeque::new(),
             out: Step::default(),
             sent_peers: BTreeMap::new(),
             sent_accept_joins: None,
             sent_offer_lan: None,
+            #[cfg(feature = "sabotage")]
+            sabotage: None,
         };
         let mut queue_records = BTreeMap::new();
         let mut works: BTreeMap<String, Work> = BTreeMap::new();
         let mut votes: Vec<((QueueId, CopyId, u32), Vote)> = Vec::new();
         let mut withdrawals = Vec::new();
+        let mut configs: Vec<(QueueId, ConfigRecord)> = Vec::new();
+        let mut requests = Vec::new();
         for (raw, value) in &boot.state {
             let name = String::from_utf8_lossy(raw).into_owned();
             let damaged = || BootError::Damaged(name.clone());
@@ -137,11 +148,27 @@ impl Node {
                 let ballot = rest.parse().map_err(|_| damaged())?;
                 let work = records::read(value).ok_or_else(damaged)?;
                 node.aside.insert(ballot, work);
+            } else if let Some(rest) = name.strip_prefix(key::UNSURE) {
+                let ballot = rest.parse().map_err(|_| damaged())?;
+                let unsure = records::read(value).ok_or_else(damaged)?;
+                node.unsure.insert(ballot, unsure);
             } else if let Some(rest) = name.strip_prefix(key::VOTE) {
                 let unit = key::parse_vote(rest).ok_or_else(damaged)?;
                 votes.push((unit, records::read(value).ok_or_else(damaged)?));
+            } else if let Some(rest) = name.strip_prefix(key::CONFIG) {
+                let queue: QueueId = rest.parse().map_err(|_| damaged())?;
+                configs.push((queue, records::read(value).ok_or_else(damaged)?));
+            } else if let Some(rest) = name.strip_prefix(key::HEAL) {
+                let unit = key::parse_vote(rest).ok_or_else(damaged)?;
+                let record = records::read(value).ok_or_else(damaged)?;
+                node.wake_heal(unit, &record);
             } else if name.starts_with(key::WITHDRAWAL) {
                 withdrawals.push(records::read(value).ok_or_else(damaged)?);
+            } else if let Some(rest) = name.strip_prefix(key::REQUEST) {
+                let (queue, id) = rest.split_once('/').ok_or_else(damaged)?;
+                let queue = queue.parse().map_err(|_| damaged())?;
+                let record = records::read(value).ok_or_else(damaged)?;
+                requests.push((queue, id.to_owned(), record));
             } else if let Some(rest) = name.strip_prefix(key::PEER) {
                 let record = records::read(value).ok_or_else(damaged)?;
                 let peer = Peer {
@@ -179,17 +206,28 @@ impl Node {
                 queue.votes.insert((copy, attempt), vote);
             }
         }
+        for (queue, config) in configs {
+            if let Some(queue) = node.queues.get_mut(&queue) {
+                queue.config = Some(config);
+            }
+        }
+        for queue in node.queues.values_mut() {
+            queue.derive_config(me);
+        }
         let unanswered: Vec<Work> = node.aside.values().cloned().collect();
         for work in &unanswered {
             node.ask_about_start(work);
         }
         node.wake_printers(works, clean);
         node.wake_withdrawals(withdrawals);
+        node.wake_requests(requests);
         let queues: Vec<QueueId> = node.queues.keys().copied().collect();
         for queue in queues {
             let snapshot = node.queues[&queue].doc.snapshot();
             let copies: Vec<CopyId> = snapshot.claims.keys().copied().collect();
             node.note_claims(queue, copies.into_iter());
+            node.watch_all(queue);
+            node.know_lost(queue);
         }
         node.settle();
         let step = std::mem::take(&mut node.out);
@@ -229,25 +267,8 @@ impl Node {
                 }
                 // Asked again by `drive`, or set aside until the voters answer.
                 Stage::Starting | Stage::Between => {}
-                Stage::Running { k } => self.lost_in_print(&name, &work, k),
+                Stage::Running { k, began } => self.lose_sight(&name, &work, k, began),
             }
         }
-    }
-
-    /// The daemon died in the middle of a print: nobody knows how it ended, so a person must look.
-    fn lost_in_print(&mut self, name: &str, work: &Work, k: u32) {
-        let note = "its host went down in the middle of the print".to_owned();
-        let mut run = self
-            .runs_of(work)
-            .remove(&k)
-            .expect("the intent was written with the stage");
-        run.result = RunResult::Unknown;
-        run.ended = Some(self.now.wall);
-        run.note = Some(note);
-        self.put_end(work, k, &run, Some(ClaimState::Unknown));
-        if let Some(printer) = self.printers.get_mut(name) {
-            printer.entry.bed = Bed::Unknown;
-        }
-        self.end_work(name);
     }
 }

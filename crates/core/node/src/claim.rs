@@ -1,26 +1,35 @@
 //! Claiming a copy for a printer: asks the voters, and goes on only with what they said.
 
-use printmesh_queue::{Ballot, ClaimRecord, ClaimState, CopyId, HostId, QueueId};
-use printmesh_schedule::{OpenCopy, choose};
+use printmesh_queue::{ClaimRecord, ClaimState, CopyId, HostId, QueueId};
+use printmesh_schedule::OpenCopy;
 
 use crate::{
-    limits::{BALLOT_MAX, BEHIND_MS, DUEL_MS, LEASE_MS, REFUSED_MS, ROUND_MS},
+    confirm::Decision,
+    limits::{BALLOT_MAX, BEHIND_MS, DUEL_MS, REFUSED_MS, ROUND_MS},
     message::{Ask, Message, Reply},
     node::{ClaimRound, Node},
     records::{self, Stage, Work, key},
     register::{Nack, Phase, Round, Value, Verdict},
+    sabotage::Sabotage,
+    speculate::Next,
 };
 
 impl Node {
     /// Claims the next copy for a free printer. Returns whether it asked for one.
     pub(crate) fn seek_work(&mut self, name: &str) -> bool {
         let id = self.printer_id(name);
+        if let Some((queue, open)) = self.asked_to_start(&id) {
+            self.claim(name, queue, open);
+            return true;
+        }
         for queue in self.queues_in_order() {
-            let presence = self.presence(queue);
-            if let Ok(open) = choose(self.queues[&queue].doc.snapshot(), &presence, &id) {
-                self.claim(name, queue, open);
-                return true;
+            match self.next_in(name, queue) {
+                Some(Next::Ask(open)) => self.claim(name, queue, open),
+                Some(Next::Without(open)) => self.speculate(name, queue, open),
+                None => continue,
             }
+            self.stop_waiting(name, None);
+            return true;
         }
         false
     }
@@ -31,27 +40,17 @@ impl Node {
             return;
         };
         let (voters, spec_hash) = (snapshot.voters.clone(), job.spec_hash());
-        let seen = snapshot
-            .claims_of(open.copy)
-            .map(|claim| claim.record.ballot.n)
-            .max();
-        let promised = self.queues[&queue]
-            .votes
-            .get(&(open.copy, open.attempt))
-            .and_then(|v| v.promised.as_ref());
-        let above = seen.unwrap_or(0).max(promised.map_or(0, |ballot| ballot.n));
-        let n = self.next_ballot(above);
-        let ballot = Ballot {
-            n,
-            host: self.me,
-            printer: printer.to_owned(),
-        };
+        let mut unit = (open.copy, open.attempt);
+        if self.sabotaged(Sabotage::ReclaimsClosed) {
+            unit.1 = open.attempt.saturating_sub(1);
+        }
+        let ballot = self.new_ballot(printer, queue, unit);
+        let n = ballot.n;
         let value = Value::Print {
             host: self.me,
             printer: printer.to_owned(),
             spec_hash,
         };
-        let unit = (open.copy, open.attempt);
         let round = Round::new(ballot.clone(), vec![unit], value, voters, Phase::Preparing);
         self.ask_voters(queue, &round);
         let deadline_ms = self.now.mono_ms + ROUND_MS;
@@ -65,15 +64,11 @@ impl Node {
             },
         );
         if let Some(entry) = self.printers.get_mut(printer) {
-            let (copy, attempt) = unit;
-            entry.work = Some(Work {
-                queue,
-                copy,
-                attempt,
-                ballot,
-                spec_hash,
-                stage: Stage::Claiming,
-            });
+            entry.work = Some(Work::new(queue, unit, ballot, spec_hash, Stage::Claiming));
+        }
+        if self.sabotaged(Sabotage::DocumentDecides) {
+            self.rounds.remove(&n);
+            self.claimed(printer);
         }
     }
 
@@ -106,6 +101,7 @@ impl Node {
             .map(|w| (w.queue, w.round.clone()));
         let open: Vec<_> = claims
             .chain(withdrawals)
+            .chain(self.heal_rounds())
             .filter(|(_, round)| round.voters.hosts.contains(&voter))
             .collect();
         for (queue, round) in open {
@@ -121,8 +117,16 @@ impl Node {
         let Some(work) = &mut printer.work else {
             return;
         };
+        // Asked once more, after a restart say, the decision is no younger for that.
+        printer.decision = match work.stage {
+            Stage::Staged => Decision::asked(self.now.mono_ms),
+            Stage::Claiming
+            | Stage::Fetching
+            | Stage::Starting
+            | Stage::Between
+            | Stage::Running { .. } => Decision::default(),
+        };
         work.stage = Stage::Starting;
-        printer.decided_ms = None;
         let work = work.clone();
         self.save_work(name);
         self.ask_about_start(&work);
@@ -174,6 +178,12 @@ impl Node {
     }
 
     pub(crate) fn promised(&mut self, from: HostId, reply: &Reply) {
+        if self.heal_promised(from, reply) {
+            return;
+        }
+        if !self.is_asked(reply) {
+            return;
+        }
         let n = reply.ballot.n;
         if let Some(claim) = self
             .rounds
@@ -191,6 +201,12 @@ impl Node {
     }
 
     pub(crate) fn accepted(&mut self, from: HostId, reply: &Reply) {
+        if self.heal_accepted(from, reply) {
+            return;
+        }
+        if !self.is_asked(reply) {
+            return;
+        }
         let n = reply.ballot.n;
         if let Some(claim) = self
             .rounds
@@ -217,6 +233,13 @@ impl Node {
         unit: (CopyId, u32),
         nack: Nack,
     ) {
+        if self.heal_refused(from, reply, phase, unit, nack.clone()) {
+            return;
+        }
+        // A voter that has sealed, or is behind, decides nothing: the voters that follow are asked (`follow.rs`).
+        if !self.is_asked(reply) || matches!(nack, Nack::StaleConfig { .. }) {
+            return;
+        }
         let (now, me) = (self.now.mono_ms, self.me);
         let n = reply.ballot.n;
         let Some(claim) = self
@@ -260,8 +283,8 @@ impl Node {
                     }
                     DUEL_MS
                 }
-                Nack::Accepted(_) => LEASE_MS,
-                Nack::Closed | Nack::NotAllowed => REFUSED_MS,
+                Nack::Accepted(_) => self.lease_ms(queue),
+                Nack::Closed | Nack::NotAllowed | Nack::Lost => REFUSED_MS,
                 Nack::StaleConfig { .. } | Nack::Unknown => BEHIND_MS,
             };
             let until = now + wait_ms + self.entropy.below(wait_ms.min(DUEL_MS));
@@ -287,9 +310,7 @@ impl Node {
             ClaimState::Claimed
         };
         self.put_claim(&work, state, None);
-        if let Some(printer) = self.printers.get_mut(name) {
-            printer.beat_ms = self.now.mono_ms;
-        }
+        self.beat_later(name);
     }
 
     pub(crate) fn claim_record(
@@ -304,6 +325,8 @@ impl Node {
             cfg: self.queues[&work.queue].doc.snapshot().voters.cfg,
             spec_hash: work.spec_hash,
             state,
+            speculative: work.speculative && state != ClaimState::Surplus,
+            credited_to: None,
             note,
             at: self.now.wall,
         }
@@ -403,14 +426,20 @@ impl Node {
         }
     }
 
-    /// Gives back a copy that was decided for this printer, before anything of it was printed: others may make the
-    /// next attempt.
+    /// Gives back what is left of a copy that was decided for this printer: others may make the next attempt.
     pub(crate) fn release(&mut self, name: &str, work: &Work, why: &str) {
         tracing::info!(printer = name, job = %work.copy.job, copy = work.copy.index + 1, why, "gave a copy back");
-        self.put_claim(work, ClaimState::Released, Some(why.to_owned()));
+        // What the voters have not decided cannot be given back, only left.
+        let state = match work.speculative {
+            true => ClaimState::Dropped,
+            false => ClaimState::Released,
+        };
+        self.put_claim(work, state, Some(why.to_owned()));
         if let Some(printer) = self.printers.get_mut(name) {
             printer.work = None;
         }
+        let id = self.printer_id(name);
+        self.progress.remove(&id);
         self.write(records::delete(key::work(name)));
     }
 }
@@ -424,5 +453,6 @@ pub(crate) fn words(nack: &Nack) -> &'static str {
         Nack::StaleConfig { .. } => "the voters have changed",
         Nack::NotAllowed => "this host's role does not allow it",
         Nack::Unknown => "the job has not arrived there yet",
+        Nack::Lost => "it was given up: its printer was not heard of for too long",
     }
 }

@@ -60,10 +60,36 @@ pub enum Command {
         /// New name.
         name: String,
     },
+    /// Changes settings of a queue, all or none.
+    QueueSet {
+        /// Queue name.
+        queue: String,
+        /// Names and values, as typed.
+        values: Vec<(String, String)>,
+    },
     /// Sets the order in which this host drains its queues.
     QueueOrder {
         /// Names, first is drained first.
         queues: Vec<String>,
+    },
+    /// Makes hosts the voters of a queue.
+    VotersSet {
+        /// Queue name.
+        queue: String,
+        /// Their names or keys: one, three or five.
+        hosts: Vec<String>,
+    },
+    /// Lets the hosts choose the voters.
+    VotersAuto {
+        /// Queue name.
+        queue: String,
+    },
+    /// Makes this host the only voter of a queue whose voters are gone for good.
+    QueueRecover {
+        /// Queue name.
+        queue: String,
+        /// The queue's name once more, typed by a person.
+        confirm: String,
     },
     /// Admits a host that asks.
     MemberApprove {
@@ -104,6 +130,18 @@ pub enum Command {
         /// Job reference.
         job: String,
     },
+    /// Stops the prints of a job on every host, then takes it out of its queue.
+    JobStop {
+        /// Job reference.
+        job: String,
+    },
+    /// Puts a job first on one printer; its host decides.
+    JobStart {
+        /// Job reference.
+        job: String,
+        /// `name` or `host/name`.
+        printer: String,
+    },
     /// Holds a job.
     JobHold {
         /// Job reference.
@@ -113,6 +151,13 @@ pub enum Command {
     JobRelease {
         /// Job reference.
         job: String,
+    },
+    /// A person says how a print ended of which nobody knows, or wants a copy that rests tried once more.
+    JobResolve {
+        /// `JOB` or `JOB#COPY`; without a copy the only one that it can mean.
+        copy: String,
+        /// What the person says.
+        resolve: Resolve,
     },
     /// Adds a printer, after trying it.
     PrinterAdd {
@@ -201,7 +246,7 @@ pub struct NewJob {
 }
 
 /// What changes about a job; `None` stays.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct JobEdit {
     /// Name.
     pub name: Option<String>,
@@ -226,4 +271,15 @@ pub enum Place {
     Before(String),
     /// After that job.
     After(String),
+}
+
+/// What a person says about a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolve {
+    /// The print is good; what is missing of the copy is still printed.
+    Done,
+    /// The print is not good; it is tried again as often as the queue allows.
+    Failed,
+    /// It is not good, or rests, and is tried once more in any case.
+    Retry,
 }

@@ -50,7 +50,14 @@ impl Node {
             }
             Command::QueueLeave { queue } => self.queue_leave(&queue)?,
             Command::QueueRename { queue, name } => self.queue_rename(&queue, &name)?,
+            Command::QueueSet { queue, values } => self.queue_set(&queue, &values)?,
             Command::QueueOrder { queues } => self.queue_order(&queues)?,
+            Command::VotersSet { queue, hosts } => {
+                self.voters_set(id, &queue, &hosts)?;
+                return Ok(None);
+            }
+            Command::VotersAuto { queue } => self.voters_auto(&queue)?,
+            Command::QueueRecover { queue, confirm } => self.queue_recover(&queue, &confirm)?,
             Command::MemberApprove {
                 queue,
                 member,
@@ -58,7 +65,10 @@ impl Node {
             } => self.member_approve(&queue, &member, role)?,
             Command::MemberDeny { queue, member } => self.member_deny(&queue, &member)?,
             Command::JobSubmit(job) => self.job_submit(job)?,
-            Command::JobEdit { job, edit } => self.job_edit(&job, &edit)?,
+            Command::JobEdit { job, edit } => {
+                self.job_edit(id, &job, edit)?;
+                return Ok(None);
+            }
             Command::JobMove { job, to, place } => {
                 self.job_move(id, &job, to.as_deref(), &place)?;
                 return Ok(None);
@@ -67,8 +77,14 @@ impl Node {
                 self.job_cancel(id, &job)?;
                 return Ok(None);
             }
+            Command::JobStop { job } => {
+                self.job_stop(id, &job)?;
+                return Ok(None);
+            }
+            Command::JobStart { job, printer } => self.job_start(&job, &printer)?,
             Command::JobHold { job } => self.job_hold(&job, true)?,
             Command::JobRelease { job } => self.job_hold(&job, false)?,
+            Command::JobResolve { copy, resolve } => self.job_resolve(&copy, resolve)?,
             Command::PrinterAdd { name, at } => {
                 self.printer_add(id, name, at)?;
                 return Ok(None);

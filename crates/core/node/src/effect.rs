@@ -188,4 +188,25 @@ pub enum Effect {
         /// What its bytes must hash to.
         hash: FileHash,
     },
+    /// Pauses a print of this host; heaters stay on.
+    PausePrint {
+        /// Printer of this host.
+        printer: String,
+        /// The print, as it was named when it was started; no other one is paused.
+        print: String,
+    },
+    /// Goes on with a print of this host that was paused.
+    ResumePrint {
+        /// Printer of this host.
+        printer: String,
+        /// The print, as it was named when it was started.
+        print: String,
+    },
+    /// Ends a print of this host as a person would: heaters off, nozzle lifted. One that has not begun never does.
+    StopPrint {
+        /// Printer of this host.
+        printer: String,
+        /// The print, as it was named when it was started; no other one is stopped.
+        print: String,
+    },
 }

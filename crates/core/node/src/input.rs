@@ -153,6 +153,11 @@ pub enum Input {
     },
     /// The time of `Node::next_wakeup` has come.
     Wake,
+    /// This host was asleep: by the clock that goes on meanwhile against the one that does not.
+    Slept {
+        /// For so many milliseconds.
+        ms: u64,
+    },
     /// The daemon is about to end; nothing new begins.
     ShuttingDown,
 }
@@ -189,6 +194,8 @@ pub struct TryFailure {
 pub enum PrinterReport {
     /// It answers.
     Online(Machine),
+    /// What it is doing, right after `Online`: settles the prints of which this host lost sight.
+    Doing(Doing),
     /// It does not answer.
     Offline(String),
     /// The first command that heats or moves was sent.
@@ -228,4 +235,32 @@ pub enum PrinterReport {
     BedCleared,
     /// It halted until a person has looked.
     Fault(String),
+}
+
+/// What a printer is doing when this host connects to it, as far as the printer itself can tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Nothing, and it prints only what it is fed line by line: what was under way when its feeder died is dead.
+    Fed,
+    /// It prints by itself.
+    Printing {
+        /// The print, as given in `Effect::StartPrint`; `None` = not one of this host.
+        print: Option<String>,
+    },
+    /// It prints by itself, and prints nothing now.
+    Idle {
+        /// The last print of this host that it remembers, and how that ended.
+        last: Option<(String, Ended)>,
+    },
+}
+
+/// How a print ended, as the printer itself remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Well.
+    Finished,
+    /// Badly.
+    Failed(String),
+    /// It was stopped on request.
+    Aborted,
 }

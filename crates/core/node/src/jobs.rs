@@ -1,6 +1,8 @@
 //! Commands about jobs: submit, edit, reorder, hold, release.
 
-use printmesh_queue::{CopyState, Job, JobId, JobState, QueueId, Rank, Role, Set, SetId};
+use printmesh_queue::{
+    CopyState, Job, JobId, JobState, QueueId, Rank, Role, Set, SetId, ranks_to_move,
+};
 
 use crate::{
     command::{JobEdit, NewJob, Place},
@@ -8,7 +10,7 @@ use crate::{
     limits::{COPIES_MAX, COUNT_MAX, JOB_NAME_BYTES_MAX, RUNS_MAX, SETS_MAX},
     node::Node,
     problem::{Code, Problem},
-    records::QueueKind,
+    records::{QueueKind, Then},
 };
 
 fn check_count(what: &str, n: u32, max: u32) -> Result<(), Problem> {
@@ -95,6 +97,8 @@ impl Node {
             submitter: self.me,
             created: self.now.wall,
             origin: None,
+            retries: None,
+            again: std::collections::BTreeMap::new(),
             sets,
         };
         self.edit(queue, |edit| {
@@ -173,7 +177,12 @@ impl Node {
         Ok((queue, job))
     }
 
-    pub(crate) fn job_edit(&mut self, reference: &str, edit: &JobEdit) -> Result<Answer, Problem> {
+    pub(crate) fn job_edit(
+        &mut self,
+        command: u64,
+        reference: &str,
+        edit: JobEdit,
+    ) -> Result<(), Problem> {
         let (queue, job) = self.changeable(reference)?;
         if let Some(name) = &edit.name {
             check_job_name(name)?;
@@ -206,23 +215,18 @@ impl Node {
         let rounds = if together { copies } else { 1 };
         check_runs(job.sets.iter().map(|set| set.per_run), rounds)?;
         self.check_printers(queue, edit.printers.as_deref().unwrap_or_default())?;
-        let id = job.id;
-        self.edit(queue, |document| {
-            if let Some(name) = edit.name.as_ref().filter(|name| **name != job.name) {
-                document.set_job_name(id, name);
-            }
-            if copies != job.copies {
-                document.set_job_copies(id, copies);
-            }
-            if together != job.together {
-                document.set_job_together(id, together);
-            }
-            if let Some(printers) = edit.printers.as_ref().filter(|p| **p != job.printers) {
-                document.set_job_printers(id, printers);
-            }
-            Ok(())
-        })?;
-        Ok(Answer::Job(id))
+        // What a printer may be starting right now is taken out of its reach before the document wants it no more.
+        let edit = JobEdit {
+            together: edit.together.filter(|wanted| *wanted != job.together),
+            copies: edit.copies.filter(|wanted| *wanted != job.copies),
+            ..edit
+        };
+        let takes_out = edit.together.is_some() || together && edit.copies.is_some();
+        if takes_out || copies < job.copies {
+            return self.withdraw(Some(command), queue, job.id, Then::Edit(edit));
+        }
+        self.withdrawn(Some(command), queue, job.id, &Then::Edit(edit), &[], None);
+        Ok(())
     }
 
     pub(crate) fn job_hold(&mut self, reference: &str, held: bool) -> Result<Answer, Problem> {
@@ -241,6 +245,12 @@ impl Node {
             }
             Ok(())
         })?;
+        if !held && let Some(text) = self.take_back(queue, job.id)? {
+            return Ok(Answer::Done {
+                already: false,
+                text: format!("{}: {text}", job.name),
+            });
+        }
         let text = if held {
             "is held: no further copy starts"
         } else {
@@ -272,12 +282,13 @@ impl Node {
                     "then move it within that queue",
                 ));
             }
-            return self.move_to_queue(id, queue, job.id, target, *place == Place::Top);
+            let top = *place == Place::Top;
+            return self.move_to_queue(Some(id), queue, job.id, target, top);
         }
-        let rank = self.rank_at(queue, job.id, place)?;
+        let ranks = self.ranks_at(queue, job.id, place)?;
         self.edit(queue, |edit| {
-            if let Some(rank) = &rank {
-                edit.set_job_rank(job.id, rank);
+            for (job, rank) in &ranks {
+                edit.set_job_rank(*job, rank);
             }
             Ok(())
         })?;
@@ -285,7 +296,13 @@ impl Node {
         Ok(())
     }
 
-    fn rank_at(&self, queue: QueueId, job: JobId, place: &Place) -> Result<Option<Rank>, Problem> {
+    /// The ranks to write so that the job comes to its place.
+    fn ranks_at(
+        &self,
+        queue: QueueId,
+        job: JobId,
+        place: &Place,
+    ) -> Result<Vec<(JobId, Rank)>, Problem> {
         let snapshot = self.queues[&queue].doc.snapshot();
         let others: Vec<&Job> = snapshot
             .jobs_in_order()
@@ -293,7 +310,7 @@ impl Node {
             .filter(|other| other.id != job)
             .collect();
         let at = match place {
-            Place::Keep => return Ok(None),
+            Place::Keep => return Ok(Vec::new()),
             Place::Top => 0,
             Place::Bottom => others.len(),
             Place::Before(other) | Place::After(other) => {
@@ -311,11 +328,10 @@ impl Node {
                 }
             }
         };
-        let low = at.checked_sub(1).map(|i| &others[i].rank);
-        Ok(Some(Rank::between(
-            low,
-            others.get(at).map(|job| &job.rank),
-        )))
+        let may_all = self.require(queue, Role::Operator).is_ok();
+        Ok(ranks_to_move(&others, job, at, |other| {
+            may_all || other.submitter == self.me
+        }))
     }
 
     /// A file of a job that came back to this host could not be put into imports: said, and asked for again at the

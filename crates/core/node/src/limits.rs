@@ -1,13 +1,39 @@
 //! Every bound of the node, each with why this number. Times are milliseconds.
 
-/// A claim that has not started lapses when its holder is silent for so long (CLAIMS.md: politeness, not safety).
-pub const LEASE_MS: u64 = 60_000;
+/// So many beats fit into a lease at least, whatever the queue's settings say: one lost beat is nothing.
+pub const BEATS_PER_LEASE: u64 = 3;
 
-/// A holder speaks up this often; four beats fit into a lease, so that one lost beat is nothing.
-pub const BEAT_MS: u64 = 15_000;
-
-/// A start must follow the voters' decision within this time, or the decision is asked for again (CLAIMS.md 7).
+/// A print begins within this time after the voters were asked for the decision on which it rests, or they are asked
+/// once more whether it stands (CLAIMS.md 7); sooner where the queue gives silent prints up sooner (`times.rs`).
 pub const DECISION_AGE_MS_MAX: u64 = 60_000;
+
+/// A begun print is given up after this much silence at the earliest, beyond what was left of it (CLAIMS.md 5).
+pub const ABANDON_MS: u64 = 30 * 60_000;
+
+/// No print is believed to take longer: a month. One that says so is not waited for for ever.
+pub const LEFT_S_MAX: u64 = 31 * 24 * 3600;
+
+/// A wake-up this late, or a clock that is this far ahead of the one that stops in sleep: the host was asleep or
+/// frozen. Far above what a loaded single-board computer is late.
+pub const FROZEN_MS: u64 = 5_000;
+
+/// A voter that waits for a silent print looks this often, so that it knows that it was awake: a shorter freeze can
+/// hide no more than a minute of beats.
+pub const WATCH_MS: u64 = 60_000;
+
+/// A voter gives nothing up until it has been awake and among the voters for so many leases: whoever is
+/// alive speaks up meanwhile.
+pub const HEALTHY_LEASES: u64 = 2;
+
+/// A printer lets each of those that come before it for a copy have so much time to claim it.
+pub const STAGGER_MS: u64 = 2_000;
+
+/// And up to so much more, so that two of them do not ask at once.
+pub const JITTER_MS: u64 = 1_000;
+
+/// A print that could not even begin is tried again on the same host after this long: what kept it from beginning, a
+/// printer that is being connected anew say, takes a while to pass. Others may have it at once.
+pub const FAILED_START_MS: u64 = 30_000;
 
 /// Voters answer on a LAN within milliseconds; after this long they count as silent.
 pub const ROUND_MS: u64 = 5_000;
@@ -71,3 +97,30 @@ pub const NAME_BYTES_MAX: usize = 40;
 
 /// Addresses kept per host: the interfaces of a machine and one or two from before a move.
 pub const ADDRESSES_MAX: usize = 6;
+
+/// Registers of copies in one message, when voters change: each takes less than a kilobyte.
+pub const PAGE_UNITS: usize = 500;
+
+/// A step of a change of the voters that nobody answered is asked again after this long.
+pub const CHANGE_AGAIN_MS: u64 = 1_000;
+
+/// Then the time doubles up to this; who connects is asked at once.
+pub const CHANGE_AGAIN_MS_MAX: u64 = 60_000;
+
+/// A change of the voters that has not got anywhere after this long is given up.
+pub const CHANGE_MS: u64 = 10_000;
+
+/// Voters change so long after it turned out that others are wanted: hosts that come together are counted together.
+pub const CHOICE_MS: u64 = 2_000;
+
+/// Each further voter waits so much longer before it sees to it.
+pub const CHOICE_RANK_MS: u64 = 5_000;
+
+/// A half-done change belongs to its initiator for so long, then to the first voter, and so on.
+pub const STUCK_MS: u64 = 3_000;
+
+/// A voter that does not know what the others hold asks again after this long.
+pub const PULL_MS: u64 = 5_000;
+
+/// A host that stops takes at most this long to give its vote away: a person waits for it.
+pub const PARK_MS: u64 = 3_000;

@@ -6,6 +6,7 @@ use printmesh_queue::{Ballot, CopyId, HostId, QueueId, VersionVector};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    config_message::ConfigMessage,
     limits::MESSAGE_BYTES_MAX,
     register::{Nack, Value},
 };
@@ -62,6 +63,30 @@ pub enum Message {
         /// Hosts and where they were.
         hosts: Vec<(HostId, Vec<SocketAddr>)>,
     },
+    /// Before a print heats on a decision that is not fresh: asks a voter whether it gave the attempt up.
+    Confirm {
+        /// The queue.
+        queue: QueueId,
+        /// Voter configuration that the holder knows.
+        cfg: u32,
+        /// The copy.
+        copy: CopyId,
+        /// The attempt.
+        attempt: u32,
+        /// Drawn by the holder for this round: an answer to an older one says nothing about now.
+        round: u64,
+    },
+    /// A voter's answer to `Confirm`.
+    Confirmed {
+        /// The queue.
+        queue: QueueId,
+        /// The round.
+        round: u64,
+        /// Why not; none = the voter did not give it up.
+        nack: Option<Nack>,
+    },
+    /// About the voters of a queue.
+    Config(ConfigMessage),
 }
 
 /// What is asked of a voter.
@@ -86,6 +111,8 @@ pub struct Reply {
     pub queue: QueueId,
     /// The ballot that asked.
     pub ballot: Ballot,
+    /// The configuration in which it was asked: an answer counts in no other.
+    pub cfg: u32,
 }
 
 /// A sign of life from the holder of a claim.
@@ -101,8 +128,10 @@ pub struct Beat {
     pub ballot: Ballot,
     /// 0 to 1, while fetching or printing.
     pub progress: Option<f32>,
-    /// Seconds left.
+    /// Seconds that are left of everything that is to be printed under the claim.
     pub left_s: Option<u64>,
+    /// Rises with every beat of the host, also over its restarts: an old beat that arrives late is no sign of life.
+    pub seq: u64,
 }
 
 impl Message {

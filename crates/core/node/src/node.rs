@@ -14,17 +14,27 @@ use printmesh_queue::{
 use printmesh_schedule::{JobStatus, Presence};
 
 use crate::{
+    change::Change,
+    config::ConfigRecord,
+    confirm::Decision,
     effect::{Answer, Effect, Step, Write},
     entropy::Entropy,
     event::Event,
     files::{Fetching, Missing},
+    heal::Heal,
     input::{Input, Now},
     join::{Asking, JoinState},
-    limits::{BALLOT_MAX, BEAT_MS, LEASE_MS},
+    limits::BALLOT_MAX,
     message::Message,
     problem::{Code, Problem},
     records::{self, HostRecord, PeerRecord, PrinterEntry, QueueKind, QueueRecord, Work, key},
     register::{Round, Vote},
+    requests::OwnRequest,
+    sabotage::Sabotage,
+    speculate::Waiting,
+    tending::Tending,
+    times::lease_ms,
+    watch::Watch,
     withdraw::Withdrawal,
 };
 
@@ -50,7 +60,13 @@ pub struct Node {
     pub(crate) rounds: BTreeMap<u64, ClaimRound>,
     /// Starts that the voters have not answered and whose printers do something else meanwhile, by ballot number.
     pub(crate) aside: BTreeMap<u64, Work>,
+    /// Prints of which this host lost sight, by ballot number.
+    pub(crate) unsure: BTreeMap<u64, records::Unsure>,
     pub(crate) withdrawals: BTreeMap<u64, Withdrawal>,
+    /// Prints for which a copy is looked for, by queue, copy and attempt under which they were made.
+    pub(crate) heals: BTreeMap<(QueueId, CopyId, u32), Heal>,
+    /// What this host asks of others, by queue and its own word.
+    pub(crate) requests: BTreeMap<(QueueId, String), OwnRequest>,
     /// Moves to this host's local queue that wait for files.
     pub(crate) moves: Vec<crate::relocate::WaitingMove>,
     pub(crate) joins: JoinState,
@@ -59,13 +75,21 @@ pub struct Node {
     pub(crate) heard: BTreeMap<(QueueId, CopyId, u32), Heard>,
     /// Last progress of every printer that this host can see.
     pub(crate) progress: BTreeMap<PrinterId, Progress>,
+    /// Since when this host has been awake: its start, or its last sleep.
+    pub(crate) awake_ms: u64,
+    /// Beats since the start.
+    pub(crate) beats: u32,
     pub(crate) stopping: bool,
+    /// About to stop: until when it gives its votes away.
+    pub(crate) parking_ms: Option<u64>,
     /// Messages to ourselves: this host may be a voter of its own claims.
     pub(crate) inbox: VecDeque<Message>,
     pub(crate) out: Step,
     pub(crate) sent_peers: BTreeMap<HostId, Vec<std::net::SocketAddr>>,
     pub(crate) sent_accept_joins: Option<bool>,
     pub(crate) sent_offer_lan: Option<bool>,
+    #[cfg(feature = "sabotage")]
+    pub(crate) sabotage: Option<Sabotage>,
 }
 
 /// A queue of this host.
@@ -77,6 +101,12 @@ pub(crate) struct Queue {
     /// Copies that the voters refused, until when.
     pub(crate) refused: BTreeMap<(CopyId, u32), u64>,
     pub(crate) votes: BTreeMap<(CopyId, u32), Vote>,
+    /// The configuration that this host serves as a voter, or served last.
+    pub(crate) config: Option<ConfigRecord>,
+    /// A change of the voters that this host sees to.
+    pub(crate) change: Option<Change>,
+    pub(crate) tending: Tending,
+    pub(crate) watch: Watch,
     /// What this host had when it last asked a member for missing changes.
     pub(crate) asked: BTreeMap<HostId, VersionVector>,
     /// What changed since listeners were told last.
@@ -88,6 +118,14 @@ pub(crate) struct Queue {
     /// Job states as last told to listeners.
     pub(crate) told_jobs: BTreeMap<JobId, JobStatus>,
     pub(crate) told_printers: BTreeMap<PrinterId, PrinterRecord>,
+    /// Since when too few voters can be reached to decide anything.
+    pub(crate) alone_ms: Option<u64>,
+    /// Since when enough of them can be.
+    pub(crate) here_ms: Option<u64>,
+    /// Listeners were told that printers go on without the voters.
+    pub(crate) goes_on: bool,
+    /// Claims of this host that need the voters' word.
+    pub(crate) loose: BTreeSet<(CopyId, u32)>,
 }
 
 /// A printer of this host.
@@ -96,10 +134,17 @@ pub(crate) struct Printer {
     pub(crate) online: bool,
     pub(crate) offline_note: Option<String>,
     pub(crate) work: Option<Work>,
-    /// When the voters decided, for `Stage::Starting`.
-    pub(crate) decided_ms: Option<u64>,
+    /// What its claim rests on.
+    pub(crate) decision: Decision,
     pub(crate) began: bool,
-    pub(crate) beat_ms: u64,
+    /// The run that its driver was told to stop.
+    pub(crate) told_to_stop: Option<u32>,
+    /// When its claim is to be heard of next.
+    pub(crate) beat_at_ms: u64,
+    /// When a claim without the voters was made known.
+    pub(crate) told_ms: u64,
+    /// For whom it makes way, by queue.
+    pub(crate) waiting: BTreeMap<QueueId, Waiting>,
 }
 
 pub(crate) struct ClaimRound {
@@ -115,6 +160,8 @@ pub(crate) struct Peer {
     pub(crate) connected: bool,
     pub(crate) note: Option<String>,
     pub(crate) incompatible: bool,
+    /// Since when it is connected, or is not.
+    pub(crate) since_ms: Option<u64>,
 }
 
 pub(crate) struct Discovered {
@@ -146,7 +193,11 @@ pub struct Progress {
 impl Node {
     /// Takes one input; everything that follows from it is in the step.
     pub fn handle(&mut self, now: Now, input: Input) -> Step {
+        let overslept = self.overslept(now.mono_ms);
         self.now = now;
+        if let Some(ms) = overslept {
+            self.slept(ms);
+        }
         match input {
             Input::Command { id, command } => self.command(id, command),
             Input::PeerConnected {
@@ -211,7 +262,8 @@ impl Node {
                 self.printer_tried(id, &name, &at, result);
             }
             Input::Printer { name, report } => self.printer_report(&name, report),
-            Input::Wake => {}
+            Input::Slept { ms } if overslept.is_none() => self.slept(ms),
+            Input::Slept { .. } | Input::Wake => {}
             Input::ShuttingDown => self.shut_down(),
         }
         self.settle();
@@ -228,11 +280,17 @@ impl Node {
             self.expire();
             // First, so that a printer is chosen for by what it is now.
             self.publish();
-            let moved = self.drive_joins() | self.drive_moves() | self.drive_printers();
+            self.tend_voters();
+            let moved = self.drive_joins()
+                | self.drive_moves()
+                | self.drive_printers()
+                | self.drive_heals()
+                | self.drive_requests();
             if !moved && self.inbox.is_empty() {
                 break;
             }
         }
+        self.publish_decided();
         self.beat();
         self.tell_changes();
         self.tell_network();
@@ -248,23 +306,25 @@ impl Node {
         let queues = self.queues.values().filter(|queue| !queue.record.left);
         let refused = queues.flat_map(|queue| queue.refused.values().copied());
         let missing = self.missing.values().map(|missing| missing.again_ms);
-        let beats = self
-            .printers
-            .values()
-            .filter(|p| p.is_pending())
-            .map(|p| p.beat_ms + BEAT_MS);
         let leases = self
             .heard
-            .values()
-            .filter(|heard| heard.ballot.host != self.me)
-            .map(|h| h.at_ms + LEASE_MS);
+            .iter()
+            .filter(|(_, heard)| heard.ballot.host != self.me)
+            .map(|((queue, _, _), heard)| heard.at_ms + self.lease_ms(*queue));
+        let confirmations = self.printers.values().flat_map(|p| p.decision.wakeups());
         rounds
             .chain(withdrawals)
+            .chain(self.requests_wakeup())
             .chain(refused)
             .chain(missing)
-            .chain(beats)
+            .chain(self.beat_wakeup())
+            .chain(self.watch_wakeup())
             .chain(leases.filter(|at| *at > self.now.mono_ms))
+            .chain(confirmations.filter(|at| *at > self.now.mono_ms))
             .chain(self.joins.next_wakeup())
+            .chain(self.without_wakeup())
+            .chain(self.heal_wakeup())
+            .chain(self.tending_wakeups())
             .chain(self.queues.values().filter_map(|queue| queue.leaving_ms))
             .filter(|at| *at != u64::MAX)
             .min()
@@ -295,7 +355,9 @@ impl Node {
     pub(crate) fn next_ballot(&mut self, above: u64) -> u64 {
         let above = if above < BALLOT_MAX { above } else { 0 };
         self.host.ballot = self.host.ballot.max(above) + 1;
-        self.save_host();
+        if !self.sabotaged(Sabotage::VolatileBallot) {
+            self.save_host();
+        }
         self.host.ballot
     }
 
@@ -350,6 +412,11 @@ impl Node {
 
     /// What this host sees of a queue's members right now.
     pub(crate) fn presence(&self, queue: QueueId) -> Presence {
+        self.presence_when(queue, self.now.mono_ms)
+    }
+
+    /// The same for a time at which nothing happened yet.
+    pub(crate) fn presence_when(&self, queue: QueueId, now_ms: u64) -> Presence {
         let mut presence = Presence::alone(self.me);
         presence.reachable.extend(
             self.peers
@@ -367,16 +434,32 @@ impl Node {
             .extend(working.map(|(name, _)| self.printer_id(name)));
         if let Some(entry) = self.queues.get(&queue) {
             presence.refused.extend(entry.refused.keys());
+            let alone_ms = entry.alone_ms;
+            presence.voters_away_ms = alone_ms.map(|at| now_ms.saturating_sub(at));
         }
+        let gone = self.peers.iter().filter(|(_, peer)| !peer.connected);
+        presence.gone_ms.extend(
+            gone.filter_map(|(host, peer)| Some((*host, now_ms.saturating_sub(peer.since_ms?)))),
+        );
+        let aside = self.aside.values().filter(|work| work.queue == queue);
+        presence
+            .set_aside
+            .extend(aside.map(|work| ((work.copy, work.attempt), work.ballot.printer.clone())));
         let silent = self.heard.iter().filter(|((q, _, _), heard)| {
             *q == queue
                 && heard.ballot.host != self.me
-                && self.now.mono_ms >= heard.at_ms + LEASE_MS
+                && self.now.mono_ms >= heard.at_ms + self.lease_ms(queue)
         });
         presence
             .lapsed
             .extend(silent.map(|((_, copy, attempt), _)| (*copy, *attempt)));
         presence
+    }
+
+    /// How long a silent claim of a queue is respected.
+    pub(crate) fn lease_ms(&self, queue: QueueId) -> u64 {
+        let entry = self.queues.get(&queue);
+        entry.map_or(0, |entry| lease_ms(&entry.doc.snapshot().settings))
     }
 
     pub(crate) fn printer_id(&self, name: &str) -> PrinterId {
@@ -405,13 +488,19 @@ impl Node {
             queue.refused.retain(|_, until| *until > now);
             queue.leaving_ms = queue.leaving_ms.filter(|until| *until > now);
         }
+        self.note_voters();
         self.ask_for_missing();
         self.expire_rounds();
         self.expire_withdrawals();
+        self.expire_requests();
         self.expire_joins();
+        self.watch_contact();
+        self.give_up_silent();
     }
+
     fn shut_down(&mut self) {
         self.stopping = true;
+        self.begin_parking();
         self.give_back_claims();
         self.host.clean = true;
         self.save_host();
@@ -426,12 +515,20 @@ impl Queue {
             leases: BTreeMap::new(),
             refused: BTreeMap::new(),
             votes: BTreeMap::new(),
+            config: None,
+            change: None,
+            tending: Tending::default(),
+            watch: Watch::default(),
             asked: BTreeMap::new(),
             touched: Touched::default(),
             readmitted: BTreeSet::new(),
             leaving_ms: None,
             told_jobs: BTreeMap::new(),
             told_printers: BTreeMap::new(),
+            alone_ms: None,
+            here_ms: None,
+            goes_on: false,
+            loose: BTreeSet::new(),
         }
     }
 

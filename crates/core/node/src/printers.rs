@@ -3,6 +3,7 @@
 use printmesh_queue::{Bed, PrinterRecord, QueueId};
 
 use crate::{
+    confirm::Decision,
     effect::{Answer, Effect},
     event::Event,
     input::{Machine, TryFailure},
@@ -83,6 +84,8 @@ impl Node {
             fault: None,
             machine: Some(machine.name.clone()),
             last_print_ended: None,
+            set_aside: false,
+            failed_in_a_row: Vec::new(),
         };
         self.printers.insert(name.to_owned(), Printer::new(entry));
         self.save_printer(name);
@@ -118,6 +121,8 @@ impl Node {
             fault: None,
             machine: None,
             last_print_ended: None,
+            set_aside: false,
+            failed_in_a_row: Vec::new(),
         };
         records::put(key::printer(name), &entry)
     }
@@ -186,9 +191,14 @@ impl Node {
             None => format!("{name} takes copies"),
         };
         printer.entry.paused = reason.clone();
+        // Somebody has looked at it.
+        printer.entry.set_aside = false;
+        printer.entry.failed_in_a_row.clear();
         self.save_printer(&name);
         if reason.is_some() {
             self.give_back(&name, "the printer was paused");
+        } else {
+            self.resume_surplus(&name);
         }
         Ok(Answer::Done { already, text })
     }
@@ -269,7 +279,7 @@ impl Node {
 impl Printer {
     /// Whether it exists only in this daemon: nobody else can have printed on it.
     pub(crate) fn is_simulated(&self) -> bool {
-        self.entry.at.starts_with("sim:")
+        self.entry.at.starts_with("sim:") && !self.entry.at.contains("autonomous=")
     }
 
     pub(crate) fn new(entry: PrinterEntry) -> Self {
@@ -278,20 +288,13 @@ impl Printer {
             online: false,
             offline_note: None,
             work: None,
-            decided_ms: None,
+            decision: Decision::default(),
             began: false,
-            beat_ms: 0,
+            told_to_stop: None,
+            beat_at_ms: 0,
+            told_ms: 0,
+            waiting: std::collections::BTreeMap::new(),
         }
-    }
-
-    /// Whether it holds a claim that its voters must hear of.
-    pub(crate) fn is_pending(&self) -> bool {
-        self.work.as_ref().is_some_and(|work| {
-            matches!(
-                work.stage,
-                Stage::Fetching | Stage::Staged | Stage::Starting
-            )
-        })
     }
 
     pub(crate) fn announcement(&self) -> PrinterRecord {
@@ -304,6 +307,7 @@ impl Printer {
             online: self.online,
             fault: self.entry.fault.clone(),
             last_print_ended: self.entry.last_print_ended,
+            set_aside: self.entry.set_aside,
             removed: false,
         }
     }

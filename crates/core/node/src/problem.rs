@@ -54,6 +54,10 @@ codes! {
     JobLeased = "job.leased", 5;
     /// The job is finished, cancelled or moved.
     JobOver = "job.over", 5;
+    /// Another host holds the claim.
+    ClaimForeign = "claim.foreign", 5;
+    /// Nobody has to say how the copy ended.
+    CopyCertain = "copy.certain", 5;
     /// A job without sets, or with too many.
     JobSets = "job.sets", 2;
     /// No such queue.
@@ -62,6 +66,10 @@ codes! {
     QueueFixed = "queue.fixed", 5;
     /// The queue's first changes have not arrived.
     QueueNotSynced = "queue.not-synced", 7;
+    /// A queue has no such setting.
+    SettingUnknown = "setting.unknown", 2;
+    /// A setting cannot have that value.
+    SettingBad = "setting.bad", 2;
     /// This host decides claims for the others.
     QueueVoter = "queue.voter", 5;
     /// No such printer.
@@ -72,6 +80,8 @@ codes! {
     PrinterForeign = "printer.foreign", 5;
     /// The printer prints.
     PrinterBusy = "printer.busy", 5;
+    /// The printer will not print that.
+    PrinterRefuses = "printer.refuses", 5;
     /// The printer cannot be reached.
     PrinterUnreachable = "printer.unreachable", 9;
     /// The role does not allow it.
@@ -94,6 +104,14 @@ codes! {
     JoinRefused = "join.refused", 4;
     /// No host on this network offers a queue.
     LanNothing = "lan.nothing-found", 3;
+    /// Not a list of voters.
+    BadVoters = "voters.bad", 2;
+    /// Somebody else changed the voters at the same time.
+    VotersChanged = "voters.changed", 5;
+    /// A majority of the voters answers: nothing is to be recovered.
+    VotersAnswer = "voters.answer", 5;
+    /// The name that confirms it is another one.
+    NotConfirmed = "confirm.other-name", 5;
     /// Too few voters answered.
     NoQuorum = "claims.no-quorum", 7;
     /// No reachable host has the file.

@@ -85,6 +85,15 @@ pub(crate) fn check_name(what: &str, name: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Whether a withdrawal takes copies out of a queue, or brings the job there.
+pub(crate) fn touches(id: QueueId, from: QueueId, then: &Then) -> bool {
+    let to = match then {
+        Then::Move { to, .. } => Some(*to),
+        Then::Cancel | Then::Edit(_) | Then::Reopen => None,
+    };
+    from == id || to == Some(id)
+}
+
 fn is_reserved(name: &str) -> bool {
     RESERVED_NAMES.contains(&name.to_lowercase().as_str())
 }
@@ -171,7 +180,9 @@ impl Node {
             Problem::new(Code::Document, "the new queue cannot be read back")
                 .because(error.to_string())
         })?;
-        self.queues.insert(id, Queue::new(record, doc));
+        let mut queue = Queue::new(record, doc);
+        queue.derive_config(self.me);
+        self.queues.insert(id, queue);
         Ok(id)
     }
 
@@ -267,6 +278,11 @@ impl Node {
                 "take no more, then leave",
             ));
         }
+        // What nobody has heard yet is taken back, and said to who waits for it.
+        let about = |queue: QueueId, then: &Then| touches(id, queue, then);
+        self.abandon_withdrawals(|w| about(w.queue, &w.then))?;
+        self.abandon_moves(id);
+        self.drop_requests(id);
         self.record(id, |edit| edit.leave());
         if let Some(entry) = self.queues.get_mut(&id) {
             entry.record.left = true;
@@ -281,15 +297,11 @@ impl Node {
 
     /// Whether something about a queue is under way that only this host can finish.
     fn is_busy_with(&self, id: QueueId) -> bool {
-        let about = |queue: QueueId, then: &Then| {
-            queue == id || matches!(then, Then::Move { to, .. } if *to == id)
-        };
         self.aside.values().any(|work| work.queue == id)
-            || self.withdrawals.values().any(|w| about(w.queue, &w.then))
             || self
-                .moves
-                .iter()
-                .any(|waiting| about(waiting.queue, &waiting.then))
+                .withdrawals
+                .values()
+                .any(|w| touches(id, w.queue, &w.then) && w.is_heard())
     }
 
     /// Publishes what this host says about itself, wherever it differs from what a queue's document has.

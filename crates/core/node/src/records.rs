@@ -4,10 +4,10 @@
 
 use std::net::SocketAddr;
 
-use printmesh_queue::{Ballot, Bed, CopyId, HostId, JobId, QueueId, SetId, Timestamp};
+use printmesh_queue::{Ballot, Bed, CopyId, FileHash, HostId, JobId, QueueId, SetId, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::effect::Write;
+use crate::{command::JobEdit, effect::Write};
 
 /// Identity of this host as it survives restarts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,6 +59,13 @@ pub(crate) struct PrinterEntry {
     pub(crate) fault: Option<String>,
     pub(crate) machine: Option<String>,
     pub(crate) last_print_ended: Option<Timestamp>,
+    /// Paused by this host, because whatever it printed failed.
+    #[serde(default)]
+    pub(crate) set_aside: bool,
+    /// Files of the prints that failed on it one after the other, oldest first, since one came out well or a person
+    /// took it back.
+    #[serde(default)]
+    pub(crate) failed_in_a_row: Vec<FileHash>,
 }
 
 /// What a printer works on: the journal, written before each physical step.
@@ -70,6 +77,48 @@ pub(crate) struct Work {
     pub(crate) ballot: Ballot,
     pub(crate) spec_hash: [u8; 32],
     pub(crate) stage: Stage,
+    /// Made without the voters; they have not decided about it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) speculative: bool,
+    /// What is being printed is one too many, and what the queue says about that was done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) surplus: bool,
+    /// How the printer knows the print under way, when that began under another copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) printing_as: Option<String>,
+}
+
+impl Work {
+    pub(crate) fn new(
+        queue: QueueId,
+        (copy, attempt): (CopyId, u32),
+        ballot: Ballot,
+        spec_hash: [u8; 32],
+        stage: Stage,
+    ) -> Self {
+        Self {
+            queue,
+            copy,
+            attempt,
+            ballot,
+            spec_hash,
+            stage,
+            speculative: false,
+            surplus: false,
+            printing_as: None,
+        }
+    }
+
+    /// Goes on as the work on a copy that the voters gave to it. The print under way keeps its name.
+    pub(crate) fn becomes(&mut self, (copy, attempt): (CopyId, u32), ballot: &Ballot) {
+        if let Stage::Running { k, .. } = self.stage {
+            self.printing_as = Some(crate::work::print_token(self, k));
+        }
+        (self.copy, self.attempt) = (copy, attempt);
+        self.ballot = ballot.clone();
+        self.speculative = false;
+        self.surplus = false;
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +134,21 @@ pub(crate) enum Stage {
     /// Accepted; between two prints, waits for a clear bed.
     Between,
     /// The intent to print run `k` is durable: from here on it may have begun.
-    Running { k: u32 },
+    Running {
+        k: u32,
+        /// The printer said that it began.
+        #[serde(default)]
+        began: bool,
+    },
+}
+
+/// A print of which this host lost sight: whoever tells how it ended, the printer or a person, settles it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Unsure {
+    pub(crate) work: Work,
+    pub(crate) k: u32,
+    /// The printer had said that it began.
+    pub(crate) began: bool,
 }
 
 /// A withdrawal whose second phase may have been heard by a voter: it is finished whatever happens.
@@ -96,13 +159,23 @@ pub(crate) struct WithdrawalRecord {
     pub(crate) units: Vec<(CopyId, u32)>,
     pub(crate) ballot: Ballot,
     pub(crate) then: Then,
+    /// What earlier rounds of it took.
+    #[serde(default)]
+    pub(crate) taken: Vec<(CopyId, u32)>,
 }
 
 /// What follows a withdrawal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Then {
     Cancel,
-    Move { to: QueueId, rank_top: bool },
+    Move {
+        to: QueueId,
+        rank_top: bool,
+    },
+    /// The copies that this edit does not want are open for their next attempt, should they be wanted again.
+    Edit(JobEdit),
+    /// It came to nothing: what a voter may hold of it is open for its next attempt.
+    Reopen,
 }
 
 /// A member as last met.
@@ -122,8 +195,12 @@ pub(crate) mod key {
     pub(crate) const PRINTER: &str = "printer/";
     pub(crate) const WORK: &str = "work/";
     pub(crate) const ASIDE: &str = "aside/";
+    pub(crate) const UNSURE: &str = "unsure/";
     pub(crate) const VOTE: &str = "vote/";
+    pub(crate) const HEAL: &str = "heal/";
+    pub(crate) const CONFIG: &str = "config/";
     pub(crate) const WITHDRAWAL: &str = "withdrawal/";
+    pub(crate) const REQUEST: &str = "request/";
     pub(crate) const PEER: &str = "peer/";
     pub(crate) const FILE: &str = "file/";
     pub(crate) const IMPORT: &str = "import/";
@@ -140,16 +217,29 @@ pub(crate) mod key {
     pub(crate) fn aside(ballot: u64) -> String {
         format!("{ASIDE}{ballot}")
     }
+    pub(crate) fn unsure(ballot: u64) -> String {
+        format!("{UNSURE}{ballot}")
+    }
     pub(crate) fn vote(queue: QueueId, copy: CopyId, attempt: u32) -> String {
         format!("{VOTE}{queue}/{}/{}/{attempt}", copy.job, copy.index)
+    }
+    pub(crate) fn config(queue: QueueId) -> String {
+        format!("{CONFIG}{queue}")
+    }
+    /// Read back by [`parse_vote`].
+    pub(crate) fn heal(queue: QueueId, copy: CopyId, attempt: u32) -> String {
+        format!("{HEAL}{queue}/{}/{}/{attempt}", copy.job, copy.index)
     }
     pub(crate) fn withdrawal(job: JobId) -> String {
         format!("{WITHDRAWAL}{job}")
     }
+    pub(crate) fn request(queue: QueueId, id: &str) -> String {
+        format!("{REQUEST}{queue}/{id}")
+    }
     pub(crate) fn peer(host: HostId) -> String {
         format!("{PEER}{host}")
     }
-    pub(crate) fn file(hash: printmesh_queue::FileHash) -> String {
+    pub(crate) fn file(hash: FileHash) -> String {
         format!("{FILE}{hash}")
     }
     pub(crate) fn import(job: JobId, set: SetId) -> String {

@@ -35,6 +35,9 @@ pub struct Vote {
     pub promised: Option<Ballot>,
     /// Value accepted last, with its ballot.
     pub accepted: Option<(Ballot, Value)>,
+    /// It gave the attempt up: its holder was silent for too long. Never taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
 }
 
 /// Why a voter refuses.
@@ -60,6 +63,8 @@ pub enum Nack {
     NotAllowed,
     /// The voter does not know the job yet.
     Unknown,
+    /// The voter gave the attempt up: its holder was silent for too long.
+    Lost,
 }
 
 impl Vote {
@@ -121,6 +126,9 @@ impl Vote {
 
     /// A foreign value that was accepted is never overwritten: its proposer is the only one who may go on.
     fn check(&self, ballot: &Ballot, value: &Value) -> Result<(), Nack> {
+        if self.lost {
+            return Err(Nack::Lost);
+        }
         match &self.accepted {
             Some((_, other)) if !same_owner(other, value) => Err(Nack::Accepted(other.clone())),
             Some((by, other)) if by == ballot && other != value => {
@@ -314,6 +322,18 @@ mod tests {
         // Its own printer may ask again, after a crash, and gets the same answer.
         vote.accept(&ballot(1, 1), &print(1)).unwrap();
         vote.prepare(&ballot(12, 1), &print(1), 0).unwrap();
+    }
+
+    #[test]
+    fn an_attempt_that_was_given_up_is_given_to_nobody_and_not_taken_out() {
+        let mut vote = Vote::default();
+        vote.prepare(&ballot(1, 1), &print(1), 0).unwrap();
+        vote.lost = true;
+        assert_eq!(vote.accept(&ballot(1, 1), &print(1)), Err(Nack::Lost));
+        assert_eq!(vote.prepare(&ballot(2, 2), &print(2), 0), Err(Nack::Lost));
+        let taken_out = vote.prepare(&ballot(3, 2), &withdraw(2), 0);
+        assert_eq!(taken_out, Err(Nack::Lost));
+        assert_eq!(vote.accepted, None);
     }
 
     #[test]

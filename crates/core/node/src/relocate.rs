@@ -5,12 +5,14 @@ use printmesh_queue::{CopyState, Job, JobId, JobState, QueueId, Role, Set, SetId
 use crate::{
     node::Node,
     problem::{Code, Problem},
+    queues::touches,
     records::Then,
 };
 
 /// A move to this host's own queue that waits until the files are here (seed 1: they come along).
 pub(crate) struct WaitingMove {
-    pub(crate) command: u64,
+    /// The command to answer; none for a request.
+    pub(crate) command: Option<u64>,
     pub(crate) queue: QueueId,
     pub(crate) job: JobId,
     pub(crate) then: Then,
@@ -19,15 +21,15 @@ pub(crate) struct WaitingMove {
 impl Node {
     pub(crate) fn move_to_queue(
         &mut self,
-        id: u64,
+        command: Option<u64>,
         from: QueueId,
         job: JobId,
         to: QueueId,
         rank_top: bool,
     ) -> Result<(), Problem> {
         self.require(to, Role::Submitter)?;
-        self.may_withdraw(from, job)?;
         let then = Then::Move { to, rank_top };
+        self.may_withdraw(from, job, &then)?;
         let entry_job = &self.queues[&from].doc.snapshot().jobs[&job];
         if self.copies_left(from, entry_job) == 0 {
             return Err(Problem::new(
@@ -45,7 +47,7 @@ impl Node {
             self.fetch(from, file);
         }
         self.moves.push(WaitingMove {
-            command: id,
+            command,
             queue: from,
             job,
             then,
@@ -63,7 +65,7 @@ impl Node {
                 .and_then(|queue| queue.doc.snapshot().jobs.get(&waiting.job))
             else {
                 let problem = Problem::new(Code::JobUnknown, "the job is gone");
-                self.reply(waiting.command, Err(problem));
+                self.end_move(&waiting, problem);
                 continue;
             };
             let files: Vec<_> = job
@@ -85,13 +87,12 @@ impl Node {
                 )
                 .because("no host that can be reached has the file; nothing was changed")
                 .fix("printmesh queue peers QUEUE", "see who is away");
-                self.reply(waiting.command, Err(problem));
+                self.end_move(&waiting, problem);
                 moved = true;
             } else if wanted.is_empty() {
-                let (command, queue, job, then) =
-                    (waiting.command, waiting.queue, waiting.job, waiting.then);
-                if let Err(problem) = self.withdraw(Some(command), queue, job, then) {
-                    self.reply(command, Err(problem));
+                let (command, queue, job) = (waiting.command, waiting.queue, waiting.job);
+                if let Err(problem) = self.withdraw(command, queue, job, waiting.then.clone()) {
+                    self.end_move(&waiting, problem);
                 }
                 moved = true;
             } else {
@@ -100,6 +101,27 @@ impl Node {
         }
         moved
     }
+    /// Moves out of a queue or into it are not waited for any longer.
+    pub(crate) fn abandon_moves(&mut self, id: QueueId) {
+        let (gone, kept) = std::mem::take(&mut self.moves)
+            .into_iter()
+            .partition(|waiting| touches(id, waiting.queue, &waiting.then));
+        self.moves = kept;
+        let gone: Vec<WaitingMove> = gone;
+        for command in gone.into_iter().filter_map(|waiting| waiting.command) {
+            let problem = Problem::new(Code::QueueUnknown, "this host has left the queue");
+            self.reply(command, Err(problem));
+        }
+    }
+
+    /// A move came to nothing for now: who gave the command hears why, a request is tried again.
+    fn end_move(&mut self, waiting: &WaitingMove, problem: Problem) {
+        match waiting.command {
+            Some(command) => self.reply(command, Err(problem)),
+            None => self.try_request_later(waiting.queue, waiting.job),
+        }
+    }
+
     /// Claims that a move takes along: what is done stays done, and of what nobody knows the end may be done.
     fn copies_left(&self, queue: QueueId, job: &Job) -> u32 {
         let copies = self.queues[&queue].doc.snapshot().copies_of(job);

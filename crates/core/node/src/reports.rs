@@ -4,8 +4,7 @@ use printmesh_queue::{Bed, ClaimState, RunResult};
 
 use crate::{
     input::{Machine, PrinterReport},
-    limits::{BEAT_MS, PROGRESS_MS},
-    message::{Beat, Message},
+    limits::{FAILED_START_MS, PROGRESS_MS},
     node::{Node, Progress},
     records::{Stage, Work},
     work::print_token,
@@ -16,7 +15,7 @@ impl Node {
     fn running(&self, name: &str, print: &str) -> Option<(Work, u32)> {
         let work = self.printers.get(name)?.work.clone()?;
         match work.stage {
-            Stage::Running { k } if print_token(&work, k) == print => Some((work, k)),
+            Stage::Running { k, .. } if print_token(&work, k) == print => Some((work, k)),
             _ => None,
         }
     }
@@ -27,6 +26,7 @@ impl Node {
         }
         match report {
             PrinterReport::Online(machine) => self.printer_online(name, machine),
+            PrinterReport::Doing(doing) => self.printer_doing(name, doing),
             PrinterReport::Offline(reason) => {
                 if let Some(printer) = self.printers.get_mut(name) {
                     let was_online = std::mem::replace(&mut printer.online, false);
@@ -40,22 +40,24 @@ impl Node {
                 }
             }
             PrinterReport::Began { print } => {
-                if self.running(name, &print).is_some()
+                if let Some((_, k)) = self.running(name, &print)
                     && let Some(printer) = self.printers.get_mut(name)
                 {
                     printer.began = true;
                     // Whatever a sensor said in between.
                     printer.entry.bed = Bed::Occupied;
+                    // After a crash this tells a print that was under way from one that was only meant to be.
+                    self.set_stage(name, Stage::Running { k, began: true });
                 }
             }
             PrinterReport::Progress {
                 print,
                 fraction,
                 left_s,
-                paused,
+                paused: _,
             } => {
                 if let Some((work, _)) = self.running(name, &print) {
-                    self.print_progress(name, &work, fraction, left_s, paused);
+                    self.print_progress(name, &work, fraction, left_s);
                 }
             }
             PrinterReport::Finished { print } => self.run_ended(name, &print, RunResult::Ok, None),
@@ -63,7 +65,10 @@ impl Node {
                 self.run_ended(name, &print, RunResult::Failed, Some(reason));
             }
             PrinterReport::Aborted { print } => {
-                let note = Some("stopped by a person".to_owned());
+                let work = self.running(name, &print);
+                let by = work.and_then(|(work, _)| self.stopped_by(work.queue, work.copy.job));
+                let by = by.unwrap_or_else(|| "a person".to_owned());
+                let note = Some(format!("stopped by {by}"));
                 self.run_ended(name, &print, RunResult::Aborted, note);
             }
             PrinterReport::BedCleared => {
@@ -89,7 +94,13 @@ impl Node {
         }
     }
 
-    fn run_ended(&mut self, name: &str, print: &str, result: RunResult, note: Option<String>) {
+    pub(crate) fn run_ended(
+        &mut self,
+        name: &str,
+        print: &str,
+        result: RunResult,
+        note: Option<String>,
+    ) {
         let Some((work, k)) = self.running(name, print) else {
             tracing::warn!(
                 printer = name,
@@ -110,15 +121,28 @@ impl Node {
         let over = match result {
             RunResult::Ok if self.next_run(&work, &done).is_some() => None,
             RunResult::Ok => Some(ClaimState::Finished),
+            // No copy was left for it: nobody has to try again because it is not good.
+            _ if work.surplus => Some(ClaimState::Surplus),
             _ => Some(ClaimState::Failed),
         };
         self.put_end(&work, k, &run, over);
+        self.judge_printer(
+            name,
+            &work,
+            k,
+            result,
+            run.note.as_deref().unwrap_or_default(),
+        );
         if let Some(printer) = self.printers.get_mut(name)
             && result != RunResult::Ok
             && !printer.began
         {
             // Refused before the first command that heats or moves: nothing lies on the bed.
             printer.entry.bed = Bed::Clear;
+            let until = self.now.mono_ms + FAILED_START_MS;
+            if let Some(entry) = self.queues.get_mut(&work.queue) {
+                entry.refused.insert((work.copy, work.attempt + 1), until);
+            }
         }
         match over {
             Some(_) => self.end_work(name),
@@ -143,26 +167,19 @@ impl Node {
         true
     }
 
-    fn print_progress(
-        &mut self,
-        name: &str,
-        work: &Work,
-        fraction: f32,
-        left_s: Option<u64>,
-        paused: bool,
-    ) {
+    fn print_progress(&mut self, name: &str, work: &Work, fraction: f32, left_s: Option<u64>) {
         let printer = self.printer_id(name);
-        let job = self.queues[&work.queue]
-            .doc
-            .snapshot()
-            .jobs
-            .get(&work.copy.job);
+        let snapshot = self.queues[&work.queue].doc.snapshot();
+        let job = snapshot.jobs.get(&work.copy.job);
         let runs = job.map_or(1, |job| job.runs_per_unit().max(1));
-        let done = self
+        let before = snapshot.good_before(work.copy, work.attempt, &work.spec_hash);
+        let own = self
             .runs_of(work)
             .values()
             .filter(|run| run.result == RunResult::Ok)
             .count();
+        let done = own + before.len();
+        let left_s = self.left_s(work, left_s, Some(fraction));
         let fraction = Some((done as f32 + fraction.clamp(0.0, 1.0)) / runs as f32);
         let told_ms = self
             .progress
@@ -179,47 +196,8 @@ impl Node {
         };
         self.progress.insert(printer.clone(), progress);
         self.tell_progress(&printer, progress);
-        if due || paused {
-            self.send_beat(work, fraction, left_s);
-        }
-    }
-
-    fn send_beat(&mut self, work: &Work, progress: Option<f32>, left_s: Option<u64>) {
-        let beat = Beat {
-            queue: work.queue,
-            copy: work.copy,
-            attempt: work.attempt,
-            ballot: work.ballot.clone(),
-            progress,
-            left_s,
-        };
-        let members: Vec<_> = self.queues[&work.queue]
-            .doc
-            .snapshot()
-            .present_members()
-            .map(|(host, _)| *host)
-            .filter(|host| *host != self.me)
-            .collect();
-        for member in members {
-            self.send(member, Message::Beat(beat.clone()));
-        }
-        self.lease_beat(&beat);
-    }
-
-    /// Claims that have not started are kept alive by a beat now and then.
-    pub(crate) fn beat(&mut self) {
-        let now = self.now.mono_ms;
-        let due: Vec<Work> = self
-            .printers
-            .values_mut()
-            .filter(|printer| printer.is_pending() && now >= printer.beat_ms + BEAT_MS)
-            .filter_map(|printer| {
-                printer.beat_ms = now;
-                printer.work.clone()
-            })
-            .collect();
-        for work in due {
-            self.send_beat(&work, None, None);
+        if due {
+            self.beat_now(name, work);
         }
     }
 }

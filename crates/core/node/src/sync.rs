@@ -23,7 +23,9 @@ impl Node {
         address: Option<SocketAddr>,
     ) {
         let peer = self.peers.entry(host).or_default();
-        peer.connected = true;
+        if !std::mem::replace(&mut peer.connected, true) {
+            peer.since_ms = Some(self.now.mono_ms);
+        }
         peer.incompatible = false;
         peer.note = None;
         peer.record.software = Some(software);
@@ -57,9 +59,15 @@ impl Node {
             );
         }
         for queue in self.queues.values_mut() {
-            queue.refused.clear();
+            // A voter says something new, whoever else comes does not.
+            if queue.doc.snapshot().voters.hosts.contains(&host) {
+                queue.refused.clear();
+            }
         }
         self.resend_asks(host);
+        self.resend_changes();
+        self.resend_confirmations(host);
+        self.beat_to(host);
         self.tell_peer(host, "connected", None);
     }
 
@@ -71,9 +79,11 @@ impl Node {
             return;
         }
         peer.note = Some(reason.clone());
+        peer.since_ms = Some(self.now.mono_ms);
         peer.record.last_seen = Some(self.now.wall);
         self.save_peer(host);
         self.progress.retain(|printer, _| printer.host != host);
+        self.watch_gone(host);
         self.tell_peer(host, "away", Some(reason));
     }
 
@@ -167,7 +177,16 @@ impl Node {
                 };
                 self.refused(from, &reply, phase, unit, nack);
             }
+            Message::Config(message) => self.config_message(from, message),
             Message::Beat(beat) => self.heard_beat(from, beat),
+            Message::Confirm {
+                queue,
+                cfg,
+                copy,
+                attempt,
+                round,
+            } => self.asked_to_confirm(from, queue, cfg, (copy, attempt), round),
+            Message::Confirmed { queue, round, nack } => self.confirmed(from, queue, round, nack),
             Message::Addresses { hosts } => {
                 for (host, addresses) in hosts {
                     let member = self.queues.keys().any(|queue| self.shares(*queue, host));
@@ -250,6 +269,8 @@ impl Node {
         }
         let entry = self.queues.get_mut(&queue).expect("shared queues exist");
         let admitted = entry.doc.admit(changes);
+        // Told below; the next edit of this host must not tell it once more.
+        entry.doc.take_touched();
         for change in &admitted.applied {
             let write = crate::effect::Write::Append {
                 log: queue.0,
@@ -263,6 +284,12 @@ impl Node {
         }
         if !admitted.applied.is_empty() {
             let members = admitted.touched.members.clone();
+            let (jobs, copies) = (&admitted.touched.jobs, &admitted.touched.copies);
+            if let Some(entry) = self.queues.get_mut(&queue) {
+                // Only what somebody said something about is worth another question: else all ask at once, again and again.
+                let same = |copy: &CopyId| !copies.contains(copy) && !jobs.contains(&copy.job);
+                entry.refused.retain(|(copy, _), _| same(copy));
+            }
             self.note_touched(queue, admitted.touched);
             self.push(queue, &admitted.applied, Some(from));
             // Who just became a member may be connected since before, and has been told nothing so far.
@@ -271,9 +298,6 @@ impl Node {
                     let vector = self.queues[&queue].doc.vector();
                     self.send(member, Message::Have { queue, vector });
                 }
-            }
-            if let Some(entry) = self.queues.get_mut(&queue) {
-                entry.refused.clear();
             }
         }
         if admitted.parked > 0 {
@@ -301,6 +325,10 @@ impl Node {
     /// Follows up on what changed in a document, whoever wrote it.
     pub(crate) fn note_touched(&mut self, queue: QueueId, touched: Touched) {
         self.note_claims(queue, touched.copies.iter().copied());
+        if touched.meta {
+            self.watch_all(queue);
+        }
+        self.tell_lost(queue, &touched.copies);
         let Some(entry) = self.queues.get_mut(&queue) else {
             return;
         };
@@ -320,6 +348,7 @@ impl Node {
             return;
         };
         let at_ms = self.now.mono_ms;
+        let mut watched = Vec::new();
         for copy in copies {
             let mut pending: BTreeMap<u32, &Ballot> = BTreeMap::new();
             for claim in entry.doc.snapshot().claims_of(copy) {
@@ -338,6 +367,7 @@ impl Node {
                 }
             }
             let units = (queue, copy, 0)..=(queue, copy, u32::MAX);
+            watched.push(copy);
             let gone: Vec<_> = self
                 .heard
                 .range(units)
@@ -361,8 +391,13 @@ impl Node {
                 }
             }
         }
+        for copy in watched {
+            self.note_loose(queue, copy);
+            self.watch_copy(queue, copy);
+        }
     }
 
+    /// A beat of another member.
     fn heard_beat(&mut self, from: HostId, beat: Beat) {
         if !self.shares(beat.queue, from) || beat.ballot.host != from {
             return;
@@ -374,6 +409,7 @@ impl Node {
             heard.at_ms = at_ms;
         }
         self.lease_beat(&beat);
+        self.watch_beat(from, &beat);
         let printer = PrinterId {
             host: from,
             name: beat.ballot.printer.clone(),

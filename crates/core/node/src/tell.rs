@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use printmesh_queue::{JobId, PrinterId};
+use printmesh_queue::{JobId, PrinterId, Touched};
+use printmesh_schedule::JobStatus;
 
 use crate::{
     effect::Effect,
@@ -10,6 +11,22 @@ use crate::{
     node::{Node, Queue},
     records::QueueKind,
 };
+
+/// Jobs that may stand otherwise since requests came or went: a request that went does not say any more of which.
+fn about_requests(queue: &Queue, touched: &Touched) -> Vec<JobId> {
+    if touched.requests.is_empty() {
+        return Vec::new();
+    }
+    let asked = queue.doc.snapshot().requests.values();
+    let asked = asked.map(|request| request.job);
+    let wished = queue.told_jobs.iter().filter(|(_, status)| {
+        matches!(
+            status,
+            JobStatus::CancelRequested | JobStatus::MoveRequested
+        )
+    });
+    asked.chain(wished.map(|(job, _)| *job)).collect()
+}
 
 impl Node {
     /// Tells listeners about jobs, copies and printers that changed in the documents.
@@ -27,12 +44,16 @@ impl Node {
                 .iter()
                 .copied()
                 .chain(touched.copies.iter().map(|copy| copy.job))
+                .chain(about_requests(queue, &touched))
                 .collect();
             for copy in &touched.copies {
                 let Some(job) = snapshot.jobs.get(&copy.job) else {
                     continue;
                 };
-                let Some(claim) = snapshot.claims_of(*copy).last() else {
+                let by_printer = snapshot
+                    .claims_of(*copy)
+                    .filter(|claim| !claim.record.is_reopening());
+                let Some(claim) = by_printer.last() else {
                     continue;
                 };
                 events.push(Event {
@@ -55,7 +76,7 @@ impl Node {
                 let status = printmesh_schedule::job_status(snapshot, job);
                 let kind = if queue.told_jobs.insert(job.id, status) != Some(status) {
                     "job.state"
-                } else if touched.jobs.contains(&job.id) {
+                } else if touched.jobs.contains(&job.id) || !touched.requests.is_empty() {
                     // Edited or reordered: whoever shows it must look again.
                     "job.changed"
                 } else {

@@ -9,6 +9,7 @@ use printmesh_queue::{
 use printmesh_schedule::Presence;
 
 use crate::{
+    input::Now,
     join::Asking,
     node::{Node, Progress},
     records::{QueueKind, Stage},
@@ -88,6 +89,9 @@ pub struct HistoryEntry {
     pub ended: Option<Timestamp>,
 }
 
+/// What is said of an attempt that the voters gave up.
+pub const LOST: &str = "given up: its host was not heard of for too long";
+
 /// Returns the word for a claim's state.
 pub fn claim_word(state: ClaimState) -> &'static str {
     match state {
@@ -101,6 +105,8 @@ pub fn claim_word(state: ClaimState) -> &'static str {
         ClaimState::Finished => "finished",
         ClaimState::Failed => "failed",
         ClaimState::Released => "released",
+        ClaimState::Credited => "credited",
+        ClaimState::Surplus => "surplus",
     }
 }
 
@@ -144,6 +150,11 @@ impl Node {
             holds_key: queue.record.key.is_some(),
             position: queue.record.position,
         }
+    }
+
+    /// Returns what this host sees of a queue's members at a time at which nothing happened yet.
+    pub fn presence_at(&self, queue: QueueId, now: Now) -> Presence {
+        self.presence_when(queue, now.mono_ms)
     }
 
     /// Returns what this host sees of a queue's members right now.
@@ -261,12 +272,18 @@ impl Node {
                 let Some(job) = snapshot.jobs.get(&copy.job) else {
                     continue;
                 };
-                for claim in claims.values() {
+                // What counts for another copy is listed there.
+                let here =
+                    |claim: &&printmesh_queue::Claim| claim.record.state != ClaimState::Credited;
+                for claim in claims.values().filter(here) {
+                    // Of a print that was given up nobody knows how it ended, unless its printer says so in the end.
+                    let lost = snapshot.is_lost(*copy, claim.attempt);
                     let ended = claim
                         .runs
                         .values()
-                        .filter(|run| run.result != RunResult::Started);
+                        .filter(|run| lost || run.result != RunResult::Started);
                     rows.extend(ended.map(|run| {
+                        let silent = run.result == RunResult::Started;
                         HistoryEntry {
                             queue: queue_name.clone(),
                             job: job.id,
@@ -282,8 +299,16 @@ impl Node {
                                 name: claim.record.printer.clone(),
                             },
                             host_name: snapshot.host_name(claim.host),
-                            result: run.result,
-                            note: run.note.clone(),
+                            result: if silent {
+                                RunResult::Unknown
+                            } else {
+                                run.result
+                            },
+                            note: if silent {
+                                Some(LOST.to_owned())
+                            } else {
+                                run.note.clone()
+                            },
                             started: run.started,
                             ended: run.ended,
                         }

@@ -1,13 +1,16 @@
 //! This host as a voter: what it promises and accepts is durable before its answer leaves.
 
+use std::collections::BTreeMap;
+
 use printmesh_queue::{Ballot, ClaimState, CopyId, HostId, JobState, QueueId, Role, Snapshot};
 
 use crate::{
-    limits::{BALLOT_MAX, LEASE_MS, RUNS_MAX},
+    limits::{BALLOT_MAX, RUNS_MAX},
     message::{Ask, Beat, Message, Reply},
     node::Node,
     records::{self, key},
     register::{Nack, Value, Vote},
+    sabotage::Sabotage,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,18 +32,25 @@ impl Node {
         let reply = Reply {
             queue: ask.queue,
             ballot: ask.ballot.clone(),
+            cfg: ask.cfg,
         };
         match self.consider(from, &ask, question) {
             Ok(votes) => {
+                let copies: Vec<CopyId> = votes.iter().map(|((copy, _), _)| *copy).collect();
                 for ((copy, attempt), vote) in votes {
-                    let write = records::put(key::vote(ask.queue, copy, attempt), &vote);
-                    self.write(write);
-                    let until = self.now.mono_ms + LEASE_MS;
+                    if !self.sabotaged(Sabotage::VolatileVotes) {
+                        let write = records::put(key::vote(ask.queue, copy, attempt), &vote);
+                        self.write(write);
+                    }
+                    let until = self.now.mono_ms + self.lease_ms(ask.queue);
                     let entry = self.queues.get_mut(&ask.queue).expect("considered");
                     entry.votes.insert((copy, attempt), vote);
                     entry
                         .leases
                         .insert((copy, attempt), (ask.ballot.clone(), until));
+                }
+                for copy in copies {
+                    self.watch_copy(ask.queue, copy);
                 }
                 let yes = match question {
                     Question::Prepare => Message::Promise(reply),
@@ -100,20 +110,21 @@ impl Node {
         if !proposer || ask.ballot.host != from || !bounded {
             return no(first, Nack::NotAllowed);
         }
-        if snapshot.voters.cfg != ask.cfg || !snapshot.voters.hosts.contains(&self.me) {
-            return no(
-                first,
-                Nack::StaleConfig {
-                    cfg: snapshot.voters.cfg,
-                },
-            );
+        if !entry.serves(self.me, ask.cfg) {
+            let cfg = entry.config_number();
+            return no(first, Nack::StaleConfig { cfg });
         }
         let mut votes = Vec::with_capacity(ask.units.len());
         for unit in &ask.units {
-            if let Some(nack) = stands_in_the_way(snapshot, &entry.votes, from, *unit, &ask.value) {
+            if let Some(nack) = stands_in_the_way(snapshot, &entry.votes, from, *unit, &ask.value)
+                && !(self.sabotaged(Sabotage::ReclaimsClosed) && nack == Nack::Closed)
+            {
                 return no(*unit, nack);
             }
             let mut vote = entry.votes.get(unit).cloned().unwrap_or_default();
+            if self.sabotaged(Sabotage::IgnoresForeign) {
+                vote.accepted = None;
+            }
             let lease = entry.leases.get(unit).filter(|(held, until)| {
                 (held.host, &held.printer) != (ask.ballot.host, &ask.ballot.printer)
                     && *until > self.now.mono_ms
@@ -159,7 +170,7 @@ impl Node {
 
     /// A holder that speaks keeps its lease.
     pub(crate) fn lease_beat(&mut self, beat: &Beat) {
-        let until = self.now.mono_ms + LEASE_MS;
+        let until = self.now.mono_ms + self.lease_ms(beat.queue);
         if let Some(entry) = self.queues.get_mut(&beat.queue)
             && let Some((held, end)) = entry.leases.get_mut(&(beat.copy, beat.attempt))
             && *held == beat.ballot
@@ -170,9 +181,9 @@ impl Node {
 }
 
 /// Returns why a unit cannot be given to the asking host, whatever the ballots say.
-fn stands_in_the_way(
+pub(crate) fn stands_in_the_way(
     snapshot: &Snapshot,
-    votes: &std::collections::BTreeMap<(CopyId, u32), Vote>,
+    votes: &BTreeMap<(CopyId, u32), Vote>,
     from: HostId,
     (copy, attempt): (CopyId, u32),
     value: &Value,
@@ -196,30 +207,53 @@ fn stands_in_the_way(
     if printing && (job.state != JobState::Open || job.draft || copy.index >= job.units()) {
         return Some(Nack::Closed);
     }
-    let over = |attempt: u32| {
-        snapshot
-            .claims_of(copy)
-            .find(|claim| claim.attempt == attempt && claim.record.state.is_over())
-    };
-    // An attempt that ended is never started again, not even by its own printer (notes: fix 1).
-    if over(attempt).is_some() {
+    if vote_is_lost(votes, (copy, attempt)) || snapshot.is_lost(copy, attempt) {
+        return Some(Nack::Lost);
+    }
+    // What the voters have not decided ends nothing; nor does a print that counts elsewhere, but for its own host.
+    let mut ended = snapshot.claims_of(copy).filter(|claim| {
+        let elsewhere = matches!(
+            claim.record.state,
+            ClaimState::Credited | ClaimState::Surplus
+        );
+        let counts = !elsewhere || claim.host == from;
+        !claim.record.speculative && claim.record.state.is_over() && counts
+    });
+    // An attempt that ended is never started again, not even by its own printer (notes: fix 1), and of a copy that is
+    // made no other attempt.
+    if ended.any(|claim| claim.attempt == attempt || claim.record.state == ClaimState::Finished) {
         return Some(Nack::Closed);
     }
-    // The next attempt needs the one before it given back by the very host that was allowed to start it. A voter
-    // that was away at that start may say yes as well: a majority was not, and this one
-    // refuses that start from now on: it is over.
-    let previous_closed = attempt.checked_sub(1).is_none_or(|previous| {
-        let started_by = votes
-            .get(&(copy, previous))
-            .and_then(|vote| vote.accepted.as_ref());
-        snapshot.claims_of(copy).any(|claim| {
-            let allowed = match started_by {
-                None => true,
-                Some((_, Value::Print { host, .. })) => *host == claim.host,
-                Some((_, Value::Withdraw { .. })) => false,
-            };
-            allowed && claim.attempt == previous && claim.record.state == ClaimState::Released
-        })
+    let previous = attempt.checked_sub(1);
+    let open = previous.is_some_and(|previous| !closed(snapshot, votes, (copy, previous)));
+    open.then_some(Nack::Closed)
+}
+
+fn vote_is_lost(votes: &BTreeMap<(CopyId, u32), Vote>, unit: (CopyId, u32)) -> bool {
+    votes.get(&unit).is_some_and(|vote| vote.lost)
+}
+
+/// Whether an attempt is over for good, so that the next one may be claimed: its voters gave it up, or the very host
+/// that was allowed to start it says that it failed or gives it back.
+///
+/// A voter that was away at that start may say yes as well: a majority was not, and this one refuses that start from now on.
+fn closed(
+    snapshot: &Snapshot,
+    votes: &BTreeMap<(CopyId, u32), Vote>,
+    (copy, attempt): (CopyId, u32),
+) -> bool {
+    let vote = votes.get(&(copy, attempt));
+    let started_by = vote.and_then(|vote| vote.accepted.as_ref());
+    let by_holder = snapshot.claims_of(copy).any(|claim| {
+        let allowed = match started_by {
+            None => true,
+            Some((_, Value::Print { host, .. })) => *host == claim.host,
+            // Given back by the host that took it out: only it may.
+            Some((_, Value::Withdraw { by })) => *by == claim.host,
+        };
+        let state = claim.record.state;
+        let ended = matches!(state, ClaimState::Failed | ClaimState::Released);
+        allowed && claim.attempt == attempt && ended && !claim.record.speculative
     });
-    (!previous_closed).then_some(Nack::Closed)
+    by_holder || snapshot.is_lost(copy, attempt)
 }

@@ -1,31 +1,43 @@
-//! Taking a job out of its queue: cancel, or move to another one.
+//! Taking copies out of their queue: to cancel a job, to move it to another queue, to want fewer copies of it.
 //!
 //! A copy that somebody may be starting this very moment is decided by its register like any claim: either the
-//! printer gets it or the withdrawal does, never both. So a job that moves is never printed twice.
+//! printer gets it or the withdrawal does, never both. So a job that moves is never printed twice. A withdrawal that
+//! takes only some of its copies gives them back: their next attempts are open. What follows is in `withdrawn.rs`.
 
-use printmesh_queue::{Ballot, CopyId, CopyState, HostId, Job, JobId, JobState, QueueId, Role};
+mod ended;
+
+use printmesh_queue::{
+    Ballot, CopyId, CopyState, HostId, Job, JobId, JobState, QueueId, Role, Wanted,
+};
 use printmesh_schedule::JobStatus;
 
 use crate::{
     effect::Answer,
     limits::ROUND_MS,
-    message::{Message, Reply},
+    message::Reply,
     node::Node,
     problem::{Code, Problem},
-    records::{self, QueueKind, Stage, Then, WithdrawalRecord, key},
-    register::{Nack, Phase, Round, Value, Verdict},
+    records::{self, Stage, Then, WithdrawalRecord, key},
+    register::{Phase, Round, Value, Verdict},
+    sabotage::Sabotage,
 };
+
+/// A copy with the attempt that is decided.
+pub(crate) type Unit = (CopyId, u32);
 
 /// A withdrawal under way.
 pub(crate) struct Withdrawal {
-    /// The command to answer; none after a restart.
+    /// The command to answer; none after a restart, and for a request.
     pub(crate) command: Option<u64>,
     pub(crate) queue: QueueId,
     pub(crate) job: JobId,
     pub(crate) then: Then,
     pub(crate) round: Round,
     pub(crate) deadline_ms: u64,
+    /// What earlier rounds of it took.
+    pub(crate) taken: Vec<Unit>,
 }
+
 impl Node {
     pub(crate) fn job_cancel(&mut self, id: u64, reference: &str) -> Result<(), Problem> {
         let (queue, job) = self.job_named(reference)?;
@@ -43,9 +55,16 @@ impl Node {
             );
             return Ok(());
         }
+        for wanted in [Wanted::Stop, Wanted::Cancel] {
+            if let Some(asked) = self.own_request(queue, job, &wanted) {
+                return self.asked_before(id, queue, &asked);
+            }
+        }
         self.withdraw(Some(id), queue, job, Then::Cancel)
     }
-    pub(crate) fn may_withdraw(&self, queue: QueueId, job: JobId) -> Result<(), Problem> {
+
+    /// Whether this host may take a job out at all.
+    pub(crate) fn may_take_out(&self, queue: QueueId, job: JobId) -> Result<(), Problem> {
         let entry = &self.queues[&queue];
         let snapshot = entry.doc.snapshot();
         let entry_job = &snapshot.jobs[&job];
@@ -64,16 +83,37 @@ impl Node {
         if entry_job.submitter != self.me {
             self.require(queue, Role::Operator)?;
         }
+        Ok(())
+    }
+
+    /// The same, and that no printer prints it.
+    pub(crate) fn may_withdraw(
+        &self,
+        queue: QueueId,
+        job: JobId,
+        then: &Then,
+    ) -> Result<(), Problem> {
+        self.may_take_out(queue, job)?;
+        let snapshot = self.queues[&queue].doc.snapshot();
         if let Some((_, claim)) = snapshot.begun_claim_of(job) {
-            return Err(self.leased(queue, entry_job, claim.host, &claim.record.printer));
+            let entry_job = &snapshot.jobs[&job];
+            let printer = &claim.record.printer;
+            return Err(self.leased(queue, entry_job, claim.host, printer, then));
         }
         Ok(())
     }
 
-    fn leased(&self, queue: QueueId, job: &Job, host: HostId, printer: &str) -> Problem {
+    pub(crate) fn leased(
+        &self,
+        queue: QueueId,
+        job: &Job,
+        host: HostId,
+        printer: &str,
+        then: &Then,
+    ) -> Problem {
         let host_name = self.queues[&queue].doc.snapshot().host_name(host);
         let id = job.id.to_string();
-        Problem::new(
+        let problem = Problem::new(
             Code::JobLeased,
             format!(
                 "cannot take {} \"{}\" out: {host_name}/{printer} is printing it",
@@ -81,13 +121,28 @@ impl Node {
                 job.name
             ),
         )
-        .because("a printer that prints a job holds its lease; nobody else may remove it")
-        .fix(
+        .because("a printer that prints a job holds its lease; nobody else may remove it");
+        let problem = match then {
+            Then::Cancel => problem.fix(
+                format!("printmesh job cancel {} --stop", &id[..8]),
+                "stop the print, then cancel",
+            ),
+            Then::Move { .. } | Then::Edit(_) | Then::Reopen => problem,
+        };
+        problem.fix(
             format!("printmesh job hold {}", &id[..8]),
             "let this print finish, start no more",
         )
     }
 
+    /// Whether something decides about the job right now; also files that come for its move.
+    pub(crate) fn is_being_taken_out(&self, job: JobId) -> bool {
+        self.withdrawals.values().any(|other| other.job == job)
+            || self.moves.iter().any(|waiting| waiting.job == job)
+    }
+
+    /// Takes the job's open copies out, or those that an edit wants out. The command is answered at the end, or once
+    /// it goes on as a request.
     pub(crate) fn withdraw(
         &mut self,
         command: Option<u64>,
@@ -95,46 +150,109 @@ impl Node {
         job: JobId,
         then: Then,
     ) -> Result<(), Problem> {
-        self.may_withdraw(queue, job)?;
-        if self.withdrawals.values().any(|other| other.job == job) {
-            return Err(Problem::new(
-                Code::JobOver,
-                "this job is being taken out already",
-            ));
+        match then {
+            Then::Cancel | Then::Move { .. } => self.may_withdraw(queue, job, &then)?,
+            Then::Edit(_) | Then::Reopen => {}
         }
-        let units = self.open_units(queue, job);
+        if let Some(other) = self.withdrawals.values().find(|other| other.job == job) {
+            let passes = matches!(other.then, Then::Edit(_) | Then::Reopen);
+            return match (passes, wanted(&then)) {
+                (true, Some(wanted)) if command.is_some() => {
+                    self.ask_for(command, queue, job, wanted, Some(then))
+                }
+                _ => Err(Problem::new(
+                    Code::JobOver,
+                    "this job is being taken out already",
+                )),
+            };
+        }
+        let units = self.open_units(queue, job, &then);
+        if units.is_empty() || self.sabotaged(Sabotage::WithdrawsInDocument) {
+            self.withdrawn(command, queue, job, &then, &[], None);
+            return Ok(());
+        }
+        let voters = &self.queues[&queue].doc.snapshot().voters;
+        if !self.presence(queue).has_quorum(voters) {
+            return self.without_voters(command, queue, job, then);
+        }
+        self.give_way(queue, job, &units, &then)?;
+        self.ask_to_withdraw(command, queue, job, then, units, Vec::new());
+        Ok(())
+    }
+
+    /// Nobody can decide: the document says what is wanted, which every printer that has not started it respects.
+    fn without_voters(
+        &mut self,
+        command: Option<u64>,
+        queue: QueueId,
+        job: JobId,
+        then: Then,
+    ) -> Result<(), Problem> {
+        let may_wait = match &then {
+            Then::Cancel | Then::Move { .. } => command.is_some(),
+            // The number in the document is the wish: no copy above it is started by who has read it.
+            Then::Edit(edit) => {
+                let together = self.queues[&queue].doc.snapshot().jobs[&job].together;
+                edit.together.is_none() && !together
+            }
+            Then::Reopen => false,
+        };
+        match (may_wait, wanted(&then)) {
+            (true, Some(wanted)) => self.ask_for(command, queue, job, wanted, Some(then)),
+            (true, None) => {
+                self.withdrawn(command, queue, job, &then, &[], None);
+                Ok(())
+            }
+            (false, _) => Err(self.no_quorum(queue)),
+        }
+    }
+
+    /// This host's own claims of these copies give way at once.
+    fn give_way(
+        &mut self,
+        queue: QueueId,
+        job: JobId,
+        units: &[Unit],
+        then: &Then,
+    ) -> Result<(), Problem> {
+        let of_these = |work: &records::Work| {
+            work.queue == queue && units.iter().any(|(copy, _)| *copy == work.copy)
+        };
+        let mine: Vec<(String, bool)> = self
+            .printers
+            .iter()
+            .filter_map(|(name, printer)| {
+                let work = printer.work.as_ref().filter(|work| of_these(work))?;
+                let idle = matches!(
+                    work.stage,
+                    Stage::Claiming | Stage::Fetching | Stage::Staged
+                );
+                Some((name.clone(), idle))
+            })
+            .collect();
+        if let Some((printer, _)) = mine.iter().find(|(_, idle)| !idle) {
+            let job = &self.queues[&queue].doc.snapshot().jobs[&job];
+            return Err(self.leased(queue, job, self.me, printer, then));
+        }
+        for (printer, _) in mine {
+            self.drop_claim(&printer, "the copy was taken out of the queue");
+        }
+        Ok(())
+    }
+
+    pub(super) fn ask_to_withdraw(
+        &mut self,
+        command: Option<u64>,
+        queue: QueueId,
+        job: JobId,
+        then: Then,
+        units: Vec<Unit>,
+        taken: Vec<Unit>,
+    ) {
         let snapshot = self.queues[&queue].doc.snapshot();
         let voters = snapshot.voters.clone();
         let seen = units.iter().flat_map(|(copy, _)| snapshot.claims_of(*copy));
         let above = seen.map(|claim| claim.record.ballot.n).max().unwrap_or(0);
-        if units.is_empty() {
-            self.withdrawn(command, queue, job, &then);
-            return Ok(());
-        }
-        if !self.presence(queue).has_quorum(&voters) {
-            return Err(self.no_quorum(queue));
-        }
-        // This host's own claims give way at once.
-        let mine: Vec<String> = self
-            .printers
-            .iter()
-            .filter(|(_, p)| {
-                p.work
-                    .as_ref()
-                    .is_some_and(|work| work.queue == queue && work.copy.job == job)
-            })
-            .map(|(name, _)| name.clone())
-            .collect();
-        for printer in mine {
-            if self.printers[&printer].work.as_ref().is_some_and(|w| {
-                !matches!(w.stage, Stage::Claiming | Stage::Fetching | Stage::Staged)
-            }) {
-                let host = self.me;
-                let job = &self.queues[&queue].doc.snapshot().jobs[&job];
-                return Err(self.leased(queue, job, host, &printer));
-            }
-            self.drop_claim(&printer, "the job was taken out of the queue");
-        }
         let n = self.next_ballot(above);
         let ballot = Ballot {
             n,
@@ -142,36 +260,53 @@ impl Node {
             printer: String::new(),
         };
         let value = Value::Withdraw { by: self.me };
-        let round = Round::new(ballot, units, value, voters, Phase::Preparing);
+        // What may be half taken is taken at once: no voter ever overwrites another's value.
+        let (phase, deadline_ms) = match then {
+            Then::Reopen => (Phase::Accepting, u64::MAX),
+            Then::Cancel | Then::Move { .. } | Then::Edit(_) => {
+                (Phase::Preparing, self.now.mono_ms + ROUND_MS)
+            }
+        };
+        let round = Round::new(ballot, units, value, voters, phase);
+        let withdrawal = Withdrawal {
+            command,
+            queue,
+            job,
+            then,
+            round: round.clone(),
+            deadline_ms,
+            taken,
+        };
+        if phase == Phase::Accepting {
+            self.write(records::put(key::withdrawal(job), &withdrawal.record()));
+        }
+        self.withdrawals.insert(n, withdrawal);
         self.ask_voters(queue, &round);
-        let deadline_ms = self.now.mono_ms + ROUND_MS;
-        self.withdrawals.insert(
-            n,
-            Withdrawal {
-                command,
-                queue,
-                job,
-                then,
-                round,
-                deadline_ms,
-            },
-        );
-        Ok(())
     }
 
-    /// Copies of a job that a printer may yet start, each with the attempt that it would start.
-    fn open_units(&self, queue: QueueId, job: JobId) -> Vec<(CopyId, u32)> {
+    /// Copies of a job that a printer may yet start and that are to be taken out, each with the attempt.
+    pub(crate) fn open_units(&self, queue: QueueId, job: JobId, then: &Then) -> Vec<Unit> {
         let snapshot = self.queues[&queue].doc.snapshot();
-        let copies = snapshot.copies_of(&snapshot.jobs[&job]);
-        let open = copies.filter_map(|(copy, state)| match state {
-            CopyState::Open(attempt) => Some((copy, attempt)),
-            CopyState::Claimed(claim) => Some((copy, claim.attempt)),
-            CopyState::Begun(_) | CopyState::Done(_) | CopyState::Failed(_) => None,
-        });
+        let entry = &snapshot.jobs[&job];
+        let first = match then {
+            Then::Cancel | Then::Move { .. } => 0,
+            Then::Reopen => return Vec::new(),
+            // One claim makes all copies, or one each: whoever starts the one must not start the other.
+            Then::Edit(edit) if entry.together || edit.together == Some(true) => 0,
+            Then::Edit(edit) => edit.copies.unwrap_or(entry.copies),
+        };
+        let open = snapshot
+            .copies_of(entry)
+            .filter(|(copy, _)| copy.index >= first)
+            .filter_map(|(copy, state)| match state {
+                CopyState::Open(attempt) => Some((copy, attempt)),
+                CopyState::Claimed(claim) => Some((copy, claim.attempt)),
+                CopyState::Begun(_) | CopyState::Done(_) | CopyState::Failed(_) => None,
+            });
         open.collect()
     }
 
-    fn no_quorum(&self, queue: QueueId) -> Problem {
+    pub(crate) fn no_quorum(&self, queue: QueueId) -> Problem {
         let entry = &self.queues[&queue];
         let snapshot = entry.doc.snapshot();
         let presence = self.presence(queue);
@@ -204,13 +339,7 @@ impl Node {
             return;
         }
         withdrawal.round.accepting();
-        let record = WithdrawalRecord {
-            queue: withdrawal.queue,
-            job: withdrawal.job,
-            units: withdrawal.round.units.clone(),
-            ballot: withdrawal.round.ballot.clone(),
-            then: withdrawal.then.clone(),
-        };
+        let record = withdrawal.record();
         let (queue, round) = (withdrawal.queue, withdrawal.round.clone());
         // Durable before a voter can hear of it: from here on it is carried through, also over a restart.
         self.write(records::put(key::withdrawal(record.job), &record));
@@ -221,104 +350,40 @@ impl Node {
         let Some(withdrawal) = self.withdrawals.get_mut(&reply.ballot.n) else {
             return;
         };
-        if withdrawal.round.yes(from, Phase::Accepting) == Verdict::Yes
-            && let Some(done) = self.withdrawals.remove(&reply.ballot.n)
-        {
+        if withdrawal.round.yes(from, Phase::Accepting) != Verdict::Yes {
+            return;
+        }
+        let Some(done) = self.withdrawals.remove(&reply.ballot.n) else {
+            return;
+        };
+        let mut taken = done.taken;
+        taken.extend(done.round.units);
+        // More copies may have been wanted meanwhile: they too must be out of the printers' reach. The journal says
+        // until then what was taken.
+        let mut more = self.open_units(done.queue, done.job, &done.then);
+        more.retain(|unit| !taken.contains(unit));
+        if more.is_empty() {
             self.write(records::delete(key::withdrawal(done.job)));
-            // More copies may have been wanted meanwhile: they too must be out of the printers' reach.
-            let taken = &done.round.units;
-            let more = self.open_units(done.queue, done.job);
-            if more.iter().all(|unit| taken.contains(unit)) {
-                self.withdrawn(done.command, done.queue, done.job, &done.then);
-            } else if let Err(problem) =
-                self.withdraw(done.command, done.queue, done.job, done.then)
-                && let Some(command) = done.command
-            {
-                self.reply(command, Err(problem));
-            }
-        }
-    }
-
-    pub(crate) fn withdrawal_refused(
-        &mut self,
-        from: HostId,
-        reply: &Reply,
-        phase: Phase,
-        unit: (CopyId, u32),
-        nack: Nack,
-    ) {
-        let Some(withdrawal) = self.withdrawals.get_mut(&reply.ballot.n) else {
-            return;
-        };
-        let Verdict::No(_, _, nack) = withdrawal.round.no(from, phase, unit, nack) else {
-            return;
-        };
-        let Some(ended) = self.withdrawals.remove(&reply.ballot.n) else {
-            return;
-        };
-        self.write(records::delete(key::withdrawal(ended.job)));
-        let job = &self.queues[&ended.queue].doc.snapshot().jobs[&ended.job];
-        let problem = match &nack {
-            Nack::Accepted(Value::Print { host, printer, .. }) => {
-                self.leased(ended.queue, job, *host, printer)
-            }
-            other => Problem::new(Code::JobLeased, format!("{} was not taken out", job.name))
-                .because(format!(
-                    "the voters refused: {}",
-                    crate::claim::words(other)
-                ))
-                .fix(
-                    format!("printmesh job show {}", ended.job),
-                    "see what it is doing, then try again",
-                ),
-        };
-        if let Some(command) = ended.command {
-            self.reply(command, Err(problem));
-        }
-    }
-
-    /// Withdrawals whose voters are silent: before the second phase nothing happened; in it, it is carried through
-    /// when a voter answers.
-    pub(crate) fn expire_withdrawals(&mut self) {
-        let now = self.now.mono_ms;
-        let silent: Vec<u64> = self
-            .withdrawals
-            .iter()
-            .filter(|(_, w)| w.deadline_ms <= now)
-            .map(|(n, _)| *n)
-            .collect();
-        for n in silent {
-            let Some(withdrawal) = self.withdrawals.get_mut(&n) else {
-                continue;
-            };
-            let command = withdrawal.command.take();
-            let queue = withdrawal.queue;
-            let accepting = withdrawal.round.phase == Phase::Accepting;
-            let mut problem = self.no_quorum(queue);
-            if accepting {
-                problem.why = Some(
-                    "the voters stopped answering in the middle; it is finished as soon as they answer".into(),
-                );
-            }
-            if let Some(command) = command {
-                self.reply(command, Err(problem));
-            }
-            if accepting {
-                if let Some(withdrawal) = self.withdrawals.get_mut(&n) {
-                    withdrawal.deadline_ms = u64::MAX;
-                }
-                continue;
-            }
-            if let Some(ended) = self.withdrawals.remove(&n) {
-                for voter in ended.round.voters.hosts.clone() {
-                    let abort = Message::Abort {
-                        queue,
-                        units: ended.round.units.clone(),
-                        ballot: ended.round.ballot.clone(),
-                    };
-                    self.send(voter, abort);
-                }
-            }
+            let ballot = Some(&done.round.ballot);
+            self.withdrawn(
+                done.command,
+                done.queue,
+                done.job,
+                &done.then,
+                &taken,
+                ballot,
+            );
+        } else if let Err(problem) = self.give_way(done.queue, done.job, &more, &done.then) {
+            self.fail_withdrawal(
+                done.command,
+                done.queue,
+                done.job,
+                done.then,
+                taken,
+                problem,
+            );
+        } else {
+            self.ask_to_withdraw(done.command, done.queue, done.job, done.then, more, taken);
         }
     }
 
@@ -339,65 +404,36 @@ impl Node {
                 then: record.then,
                 round,
                 deadline_ms: u64::MAX,
+                taken: record.taken,
             };
             self.withdrawals.insert(n, withdrawal);
         }
     }
+}
 
-    /// Every open copy is out of the printers' reach: now the documents say so, in one durable step.
-    fn withdrawn(&mut self, command: Option<u64>, queue: QueueId, job: JobId, then: &Then) {
-        let result = self.finish_withdrawal(queue, job, then);
-        if let Some(command) = command {
-            self.reply(command, result);
-        }
+impl Withdrawal {
+    /// Whether a voter may hold it: it is carried through then.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.round.phase == Phase::Accepting || !self.taken.is_empty()
     }
 
-    fn finish_withdrawal(
-        &mut self,
-        queue: QueueId,
-        job: JobId,
-        then: &Then,
-    ) -> Result<Answer, Problem> {
-        let (by, at) = (self.me, self.now.wall);
-        let name = self.queues[&queue].doc.snapshot().jobs[&job].name.clone();
-        match then {
-            Then::Cancel => {
-                self.edit(queue, |edit| {
-                    edit.set_job_state(job, &JobState::Cancelled { by, at });
-                    Ok(())
-                })?;
-                Ok(Answer::Done {
-                    already: false,
-                    text: format!("{name} is cancelled"),
-                })
-            }
-            Then::Move { to, rank_top } => {
-                let moved = self.copy_of_job(queue, job, *to, *rank_top);
-                let new = moved.id;
-                for (old, set) in self.set_pairs(queue, job, &moved) {
-                    // The same folder serves the job under its new id.
-                    if let Some(path) = self.imports.get(&(job, old)).cloned() {
-                        self.write(records::put(key::import(new, set), &path));
-                        self.imports.insert((new, set), path);
-                    }
-                }
-                self.edit(*to, |edit| {
-                    edit.add_job(&moved);
-                    Ok(())
-                })?;
-                self.edit(queue, |edit| {
-                    edit.set_job_state(job, &JobState::Moved { by, at, to: new });
-                    Ok(())
-                })?;
-                if self.queues[to].record.kind == QueueKind::Local {
-                    for set in &moved.sets {
-                        if !self.imports.contains_key(&(new, set.id)) {
-                            self.import(new, &moved.name, set.id, &set.spec.files[0].clone());
-                        }
-                    }
-                }
-                Ok(Answer::Job(new))
-            }
+    fn record(&self) -> WithdrawalRecord {
+        WithdrawalRecord {
+            queue: self.queue,
+            job: self.job,
+            units: self.round.units.clone(),
+            ballot: self.round.ballot.clone(),
+            then: self.then.clone(),
+            taken: self.taken.clone(),
         }
+    }
+}
+
+/// How the document says what is to follow, when it can.
+fn wanted(then: &Then) -> Option<Wanted> {
+    match then {
+        Then::Cancel => Some(Wanted::Cancel),
+        Then::Move { .. } => Some(Wanted::Move),
+        Then::Edit(_) | Then::Reopen => None,
     }
 }

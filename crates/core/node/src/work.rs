@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use printmesh_queue::{Bed, ClaimState, FileSpec, JobState, RunRecord, RunResult, Set};
+use printmesh_queue::{Bed, ClaimState, FileSpec, JobState, RunRecord, RunResult, Set, SetId};
 
 use crate::{
+    confirm::Gate,
     effect::Effect,
-    limits::DECISION_AGE_MS_MAX,
     node::Node,
     records::{self, Stage, Work, key},
+    sabotage::Sabotage,
 };
 
 /// Runs of one claim fit below its ballot number (`limits::RUNS_MAX`).
@@ -19,6 +20,9 @@ const FENCE_RUN_BITS: u32 = 20;
 
 /// The token of one print, as the driver echoes it.
 pub(crate) fn print_token(work: &Work, k: u32) -> String {
+    if let Some(token) = &work.printing_as {
+        return token.clone();
+    }
     format!(
         "{}/{}/{}/{k}",
         work.copy.job, work.copy.index, work.ballot.n
@@ -43,6 +47,9 @@ impl Node {
         let Some(work) = printer.work.clone() else {
             return !self.stopping && self.seek_work(name);
         };
+        if let Some(moved) = self.drive_without(name, &work) {
+            return moved;
+        }
         match work.stage {
             Stage::Claiming => {
                 let lost = !self.has_quorum(&work);
@@ -51,7 +58,10 @@ impl Node {
                 }
                 lost
             }
-            Stage::Running { .. } => false,
+            Stage::Running { k, .. } => {
+                self.stop_if_asked(name, &work, k);
+                false
+            }
             Stage::Fetching => self.drive_fetching(name, &work),
             Stage::Staged => self.drive_staged(name, &work),
             Stage::Starting => {
@@ -82,6 +92,8 @@ impl Node {
         let pins = &job.printers;
         if job.state != JobState::Open {
             Some("the job left the queue")
+        } else if let Some(why) = self.wanted_out(work.queue, work.copy.job) {
+            Some(why)
         } else if job.held || job.draft {
             Some("the job is held")
         } else if work.copy.index >= job.units() {
@@ -103,15 +115,22 @@ impl Node {
             return Some(why);
         }
         let snapshot = self.queues[&work.queue].doc.snapshot();
+        if snapshot.is_lost(work.copy, work.attempt) {
+            return Some("it was given up: this host was not heard of for too long");
+        }
         let other = snapshot.claims_of(work.copy).any(|claim| {
+            let state = claim.record.state;
+            let further =
+                claim.host != self.me && (state.is_begun() || state == ClaimState::Finished);
             claim.attempt == work.attempt
-                && claim.record.ballot > work.ballot
-                && claim.record.state != ClaimState::Dropped
+                && (claim.record.ballot > work.ballot && !claim.record.speculative || further)
+                && state != ClaimState::Dropped
         });
-        other.then_some("another printer took it over")
+        // Of those who go on without the voters not the ballot decides (`speculate.rs`).
+        (other && !work.speculative).then_some("another printer took it over")
     }
 
-    fn has_quorum(&self, work: &Work) -> bool {
+    pub(crate) fn has_quorum(&self, work: &Work) -> bool {
         self.queues.get(&work.queue).is_some_and(|entry| {
             self.presence(work.queue)
                 .has_quorum(&entry.doc.snapshot().voters)
@@ -166,6 +185,10 @@ impl Node {
         if self.stopping {
             return false;
         }
+        if self.sabotaged(Sabotage::LeaseStarts) || self.sabotaged(Sabotage::DocumentDecides) {
+            self.start_decided(name);
+            return true;
+        }
         self.ask_to_start(name);
         true
     }
@@ -182,11 +205,10 @@ impl Node {
 
     /// The voters accepted: the copy is this printer's, whatever happens.
     pub(crate) fn start_decided(&mut self, name: &str) {
-        let mono_ms = self.now.mono_ms;
         let Some(printer) = self.printers.get_mut(name) else {
             return;
         };
-        printer.decided_ms = Some(mono_ms);
+        printer.decision.accepted();
         self.set_stage(name, Stage::Between);
     }
 
@@ -203,20 +225,42 @@ impl Node {
                 self.release(name, work, why);
                 return true;
             }
-            let decided = self.printers.get(name).and_then(|p| p.decided_ms);
-            let age_ms = decided.map(|at| self.now.mono_ms.saturating_sub(at));
-            if age_ms.is_none_or(|age| age > DECISION_AGE_MS_MAX) {
-                // Older than a minute: ask again, the answer is the same unless somebody took the copy out.
-                self.ask_to_start(name);
-                return true;
-            }
-        } else if !self.machine_may_start(name) {
-            return false;
+        } else if let Some(host) = self.stopped_by(work.queue, work.copy.job) {
+            // A hold lets a copy that was begun come to its end: it is whole or nothing. A stop does not.
+            self.put_claim(work, ClaimState::Failed, Some(format!("stopped by {host}")));
+            self.end_work(name);
+            return true;
         }
-        let Some((k, set)) = self.next_run(work, &done) else {
+        let Some((k, set, repetition)) = self.next_run(work, &done) else {
             self.finish(name, work);
             return true;
         };
+        let gate = self.gate(name, work);
+        if gate == Gate::Lost {
+            self.release(
+                name,
+                work,
+                "it was given up: this host was not heard of for too long",
+            );
+            return true;
+        }
+        if !done.is_empty() && !self.machine_may_start(name) {
+            return false;
+        }
+        match gate {
+            Gate::Open | Gate::Lost => {}
+            Gate::Wait => return false,
+            Gate::Ask => {
+                self.ask_to_confirm(name, work);
+                return true;
+            }
+            Gate::Unanswered if done.is_empty() => {
+                self.release(name, work, "the voters cannot be reached");
+                return true;
+            }
+            Gate::Unanswered if self.may_go_on_alone(name, work) => {}
+            Gate::Unanswered => return false,
+        }
         let Some(path) = self.imports.get(&(work.copy.job, set.id)).cloned() else {
             tracing::error!(printer = name, job = %work.copy.job, "a staged file has no path");
             return false;
@@ -224,18 +268,21 @@ impl Node {
         let hash = set.spec.files[0].hash;
         let run = RunRecord {
             set: set.id,
-            repetition: done.values().filter(|run| run.set == set.id).count() as u32,
+            repetition,
             result: RunResult::Started,
             started: self.now.wall,
             ended: None,
             note: None,
         };
+        let bed_stays = self.sabotaged(Sabotage::BedStaysClear);
         if let Some(printer) = self.printers.get_mut(name) {
-            printer.entry.bed = Bed::Occupied;
+            printer.entry.bed = if bed_stays { Bed::Clear } else { Bed::Occupied };
             printer.began = false;
+            printer.told_to_stop = None;
+            printer.decision.used();
         }
         self.save_printer(name);
-        self.set_stage(name, Stage::Running { k });
+        self.set_stage(name, Stage::Running { k, began: false });
         let claim = self.claim_record(work, ClaimState::Printing, None);
         let (copy, attempt) = (work.copy, work.attempt);
         self.record(work.queue, |edit| {
@@ -264,27 +311,45 @@ impl Node {
             .unwrap_or_default()
     }
 
+    /// The next physical print of a copy: its number (unless the job changed since, its position in `Job::runs`), the
+    /// set and its repetition. What is good
+    /// already, under this claim or an earlier one that counts, is not printed again.
     pub(crate) fn next_run(
         &self,
         work: &Work,
         done: &BTreeMap<u32, RunRecord>,
-    ) -> Option<(u32, Set)> {
-        let job = self.queues[&work.queue]
-            .doc
-            .snapshot()
-            .jobs
-            .get(&work.copy.job)?;
-        let mut runs = job.runs().enumerate();
-        runs.find(|(k, _)| {
-            done.get(&(*k as u32))
-                .is_none_or(|run| run.result != RunResult::Ok)
-        })
-        .map(|(k, (set, _))| (k as u32, set.clone()))
+    ) -> Option<(u32, Set, u32)> {
+        let snapshot = self.queues[&work.queue].doc.snapshot();
+        let job = snapshot.jobs.get(&work.copy.job)?;
+        let before = snapshot.good_before(work.copy, work.attempt, &work.spec_hash);
+        let mut good = before;
+        good.extend(
+            done.iter()
+                .filter(|(_, run)| run.result == RunResult::Ok)
+                .map(|(k, run)| (*k, run)),
+        );
+        // By what was printed of each set, never by position alone: a job's counts may change in mid-print.
+        let mut made: BTreeMap<SetId, u32> = BTreeMap::new();
+        for run in good.values() {
+            *made.entry(run.set).or_default() += 1;
+        }
+        let is_missing =
+            |set: &Set, repetition: u32| made.get(&set.id).is_none_or(|made| repetition >= *made);
+        let (set, repetition) = job.runs().find(|(set, n)| is_missing(set, *n))?;
+        let k = (0..).find(|k| !good.contains_key(k))?;
+        Some((k, set.clone(), repetition))
     }
 
     pub(crate) fn set_stage(&mut self, name: &str, stage: Stage) {
         if let Some(work) = self.printers.get_mut(name).and_then(|p| p.work.as_mut()) {
+            if !matches!(stage, Stage::Running { .. }) {
+                work.printing_as = None;
+            }
+            let forgets = matches!(stage, Stage::Running { .. });
             work.stage = stage;
+            if forgets && self.sabotaged(Sabotage::ForgottenIntent) {
+                return;
+            }
             self.save_work(name);
         }
     }

@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    QueueId, Role,
+    QueueId, Role, Voters,
     change::{Action, Body, Op, OpId, Target},
     engine::Map,
     past::{Deps, Effect, Past},
     rules::{Fact, JobPart, NewJob, Write, certificate},
-    schema::{Container, Entry, Place},
+    schema::{Container, Entry, Meta, Place, meta_key},
 };
 
 /// Why a change is refused.
@@ -193,6 +193,7 @@ impl<'a> Judge<'a> {
         let entry = Entry::parse(place, &op.key).ok_or(Refusal::Schema)?;
         if self.trust == Trust::Nobody {
             let before: Vec<&Fact> = before.iter().map(|(_, fact)| *fact).collect();
+            let voters_before = self.voters_before(&entry);
             let write = Write {
                 queue: self.queue,
                 host: self.body.author.host,
@@ -201,6 +202,7 @@ impl<'a> Judge<'a> {
                 action: &op.action,
                 before: &before,
                 job,
+                voters_before: &voters_before,
             };
             write.judge()?;
         }
@@ -234,6 +236,19 @@ impl<'a> Judge<'a> {
         });
         self.entries.push(entry);
         Ok(())
+    }
+
+    /// The voters that a configuration follows, as far as its author had seen them.
+    fn voters_before(&self, entry: &Entry) -> Vec<&'a Fact> {
+        let before = match entry {
+            Entry::Meta(Meta::Config(0 | 1)) => return Vec::new(),
+            Entry::Meta(Meta::Config(2)) => Meta::Voters,
+            Entry::Meta(Meta::Config(cfg)) => Meta::Config(cfg - 1),
+            _ => return Vec::new(),
+        };
+        let map = Map::Root(Container::Meta);
+        let visible = self.past.visible(map, &meta_key(before), &self.deps.clock);
+        visible.into_iter().map(|(_, fact)| fact).collect()
     }
 
     /// The map that an operation writes into, and what it stands for.
@@ -274,6 +289,9 @@ impl<'a> Judge<'a> {
             Entry::Certificate(member) => certificate(value, *member, self.queue)
                 .map(|found| Fact::Certificate(Box::new(found))),
             Entry::Claim(_) => value.as_json().map(|record| Fact::Claim(Box::new(record))),
+            Entry::Meta(Meta::Voters | Meta::Config(_)) => value
+                .as_json()
+                .map(|voters: Voters| Fact::Voters(voters.hosts)),
             _ => None,
         };
         Some(fact.unwrap_or(Fact::Plain))

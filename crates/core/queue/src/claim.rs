@@ -1,4 +1,5 @@
-//! The visible lease record of a copy, and the runs made under it. Written only by its holder; states only go up.
+//! The visible lease record of a copy, and the runs made under it. Written only by its holder; states only go up, but for a print
+//! that was lost sight of and found again.
 //!
 //! Who may start is not decided here but by the voters' register (see `core/node`): this record tells everybody
 //! what the holder is doing.
@@ -42,12 +43,19 @@ pub enum ClaimState {
     Failed,
     /// Started but given back before anything was printed.
     Released,
+    /// A print that the voters had not decided; it counts for another copy of the job.
+    Credited,
+    /// A print that the voters had not decided, and that is one too many: a spare part.
+    Surplus,
 }
 
 impl ClaimState {
     /// Returns whether the attempt is over.
     pub fn is_over(self) -> bool {
-        matches!(self, Self::Finished | Self::Failed | Self::Released)
+        matches!(
+            self,
+            Self::Finished | Self::Failed | Self::Released | Self::Credited | Self::Surplus
+        )
     }
 
     /// Returns whether a printer may be printing, or may have printed, under it and has not said how it ended.
@@ -69,7 +77,7 @@ impl ClaimState {
 /// The lease record: one scalar, one writer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimRecord {
-    /// Printer of the writing host.
+    /// Printer of the writing host; empty when the host gives back what it took out of the queue itself.
     pub printer: String,
     /// Ballot of the claim; a record with a higher one replaces this.
     pub ballot: Ballot,
@@ -80,6 +88,12 @@ pub struct ClaimRecord {
     pub spec_hash: [u8; 32],
     /// How far it is.
     pub state: ClaimState,
+    /// Started without the voters; they have not decided about it yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub speculative: bool,
+    /// For `Credited`: the copy of the same job that it counts for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credited_to: Option<u32>,
     /// What went wrong, or what it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -88,11 +102,30 @@ pub struct ClaimRecord {
 }
 
 impl ClaimRecord {
-    /// Returns whether `next` may replace `self`: a higher ballot, or the same with a state that goes up.
-    pub fn allows(&self, next: &Self) -> bool {
-        next.ballot > self.ballot && !self.state.is_begun() && !self.state.is_over()
-            || next.ballot == self.ballot && next.state >= self.state
+    /// Returns whether it opens a copy again that its host took out of the queue: the next attempt may be claimed.
+    pub fn is_reopening(&self) -> bool {
+        self.printer.is_empty() && self.state == ClaimState::Released && !self.speculative
     }
+
+    /// Returns whether `next` may replace `self`: a higher ballot, or the same with a state that goes up. A begun one
+    /// takes a higher ballot only when the voters decide about it afterwards. What was unknown is being printed again
+    /// once the printer itself says so.
+    pub fn allows(&self, next: &Self) -> bool {
+        let found = self.state == ClaimState::Unknown && next.state == ClaimState::Printing;
+        let goes_up = next.state >= self.state || found;
+        let idle = !self.state.is_begun() && !self.state.is_over();
+        next.ballot > self.ballot && (idle || self.speculative && goes_up)
+            || next.ballot == self.ballot && goes_up && (self.speculative || !next.speculative)
+    }
+}
+
+/// A voter's word that it gives up an attempt of which it heard nothing for long. A majority of them is a write-off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostRecord {
+    /// The voter configuration in which it votes.
+    pub cfg: u32,
+    /// When, by the voter's clock; display only.
+    pub at: Timestamp,
 }
 
 /// How one physical print ended.
@@ -141,6 +174,20 @@ pub struct Claim {
     pub record: ClaimRecord,
     /// Its physical prints, by position in [`crate::Job::runs`].
     pub runs: std::collections::BTreeMap<u32, RunRecord>,
+}
+
+impl Claim {
+    /// Returns whether a person stopped it: it is not tried again by itself.
+    pub fn was_stopped(&self) -> bool {
+        let stopped = |run: &RunRecord| run.result == RunResult::Aborted;
+        self.runs.values().any(stopped)
+    }
+
+    /// Returns its good runs, by position in [`crate::Job::runs`].
+    pub fn good_runs(&self) -> impl Iterator<Item = (u32, &RunRecord)> {
+        let good = |(_, run): &(&u32, &RunRecord)| run.result == RunResult::Ok;
+        self.runs.iter().filter(good).map(|(k, run)| (*k, run))
+    }
 }
 
 pub(crate) mod hex32 {

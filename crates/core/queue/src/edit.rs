@@ -6,15 +6,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::{
-    Author, Certificate, ClaimRecord, CopyId, Job, JobId, JobState, PrinterId, PrinterRecord,
-    QueueId, Rank, Refusal, RunRecord, SetId, Snapshot, Voters, WireError,
+    Author, Certificate, ClaimRecord, Configuration, CopyId, Job, JobId, JobState, LostRecord,
+    PrinterId, PrinterRecord, QueueId, Rank, Refusal, Request, RequestId, RunRecord, SetId,
+    Setting, Snapshot, Voters, WireError,
     change::{Action, Scalar},
     engine::{Engine, Found, Map},
     read,
     schema::{
-        ClaimId, Container, EPOCH, FORMAT, JobField, Meta, SetField, WRITER, certificate_key,
-        claim_key, job_key, member_left_key, member_name_key, meta_key, printer_key, run_key,
-        set_key,
+        ClaimId, Container, EPOCH, FORMAT, JobField, Meta, SetField, WRITER, again_key,
+        certificate_key, claim_key, job_key, lost_key, member_left_key, member_name_key, meta_key,
+        printer_key, request_key, run_key, set_key,
     },
 };
 
@@ -98,7 +99,7 @@ impl<'a> Edit<'a> {
         self.put_meta(Meta::Queue, queue);
         self.put_meta(Meta::Epoch, Scalar::Number(EPOCH));
         self.set_queue_name(name);
-        self.set_voters(voters);
+        self.put_meta(Meta::Voters, Scalar::json(voters));
         self.put_certificate(certificate);
     }
 
@@ -107,9 +108,65 @@ impl<'a> Edit<'a> {
         self.put_meta(Meta::Name, Scalar::text(name));
     }
 
-    /// Sets who decides claims.
+    /// Publishes who decides claims from now on; the number of the configuration must be new.
     pub fn set_voters(&mut self, voters: &Voters) {
-        self.put_meta(Meta::Voters, Scalar::json(voters));
+        self.put_meta(Meta::Config(voters.cfg), Scalar::json(voters));
+    }
+
+    /// Publishes a configuration that the voters before it decided, with their word for it.
+    pub fn publish_voters(&mut self, configuration: &Configuration) {
+        let key = Meta::Config(configuration.voters.cfg);
+        self.put_meta(key, Scalar::json(configuration));
+    }
+
+    /// Sets one of the queue's settings, as a person types it.
+    pub fn set_setting(&mut self, setting: Setting, value: &str) {
+        let key = setting.key().to_owned();
+        self.put_root(Container::Settings, key, Scalar::text(value));
+    }
+
+    /// Asks something of the hosts that hold claims.
+    pub fn put_request(&mut self, id: &str, request: &Request) {
+        let key = request_key(&self.request_id(id));
+        self.put_root(Container::Requests, key, Scalar::json(request));
+    }
+
+    /// Takes a request of this host back; one that is not there changes nothing.
+    pub fn drop_request(&mut self, id: &str) {
+        let id = self.request_id(id);
+        if self.snapshot.requests.contains_key(&id) {
+            self.pending.push(Pending {
+                slot: Slot::Known(Map::Root(Container::Requests)),
+                key: request_key(&id),
+                action: Action::Delete,
+            });
+        }
+    }
+
+    fn request_id(&self, id: &str) -> RequestId {
+        RequestId {
+            host: self.author.host,
+            id: id.to_owned(),
+        }
+    }
+
+    /// Says as a voter that an attempt is lost.
+    pub fn put_lost(&mut self, copy: CopyId, attempt: u32, record: &LostRecord) {
+        let key = lost_key(self.claim_id(copy, attempt));
+        self.put_root(Container::of_copies(copy.job), key, Scalar::json(record));
+    }
+
+    /// Sets how often a copy of the job is tried again after it failed.
+    pub fn set_job_retries(&mut self, job: JobId, retries: u32) {
+        self.put_job(job, JobField::Retries, Scalar::Number(retries.into()));
+    }
+
+    /// Says that a person wants a copy tried once more, whatever became of this attempt and the ones before it.
+    pub fn set_again(&mut self, copy: CopyId, attempt: u32) {
+        match self.job_slot(copy.job) {
+            Some(slot) => self.put(slot, again_key(copy.index), Scalar::Number(attempt.into())),
+            None => self.unknown(copy.job),
+        }
     }
 
     /// Adds a member, or gives it a better certificate; one that is not better changes nothing.
@@ -196,6 +253,10 @@ impl<'a> Edit<'a> {
                 job_key(JobField::Origin).to_owned(),
                 Scalar::text(origin),
             );
+        }
+        if let Some(retries) = job.retries {
+            let key = job_key(JobField::Retries).to_owned();
+            self.put(slot, key, Scalar::Number(retries.into()));
         }
         for set in &job.sets {
             self.put(
@@ -288,7 +349,7 @@ impl<'a> Edit<'a> {
     }
 
     fn put_meta(&mut self, meta: Meta, value: Scalar) {
-        self.put_root(Container::Meta, meta_key(meta).to_owned(), value);
+        self.put_root(Container::Meta, meta_key(meta), value);
     }
 
     fn put_root(&mut self, container: Container, key: String, value: Scalar) {

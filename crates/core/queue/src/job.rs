@@ -31,6 +31,10 @@ pub struct Job {
     pub created: Timestamp,
     /// The job it was moved from, in another queue.
     pub origin: Option<JobId>,
+    /// How often a copy of it is tried again after it failed; `None` = as the queue says.
+    pub retries: Option<u32>,
+    /// Copies that a person wants tried once more, each with the last attempt of which that person knew.
+    pub again: std::collections::BTreeMap<u32, u32>,
     /// Sorted by rank, then id.
     pub sets: Vec<Set>,
 }

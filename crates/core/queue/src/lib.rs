@@ -5,6 +5,7 @@
 mod admit;
 mod change;
 mod claim;
+mod configuration;
 mod document;
 mod edit;
 mod engine;
@@ -13,13 +14,16 @@ pub mod fuzzing;
 mod id;
 mod job;
 mod member;
+mod order;
 mod parked;
 mod past;
 mod printer;
 mod rank;
 mod read;
+mod request;
 mod rules;
 mod schema;
+mod settings;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -31,16 +35,23 @@ pub use change::{
     CHANGE_BYTES_MAX, ChangeHash, DEPS_MAX, KEY_BYTES_MAX, OPS_MAX, SCALAR_BYTES_MAX, SignedChange,
     Signer, WireError,
 };
-pub use claim::{Ballot, Claim, ClaimRecord, ClaimState, RunRecord, RunResult};
+pub use claim::{Ballot, Claim, ClaimRecord, ClaimState, LostRecord, RunRecord, RunResult};
+pub use configuration::{Configuration, ERA, Seal, is_sealed, next_config, next_era, seal_bytes};
 pub use document::{Admitted, LoadError, QueueDocument, Refused};
 pub use edit::{Edit, EditError};
 pub use id::{CopyId, FileHash, HostId, JobId, ParseIdError, PrinterId, QueueId, SetId};
 pub use job::{FileSpec, Job, JobState, Set, SetSpec};
 pub use member::{Certificate, Member, Role, Voters, verify};
+pub use order::ranks_to_move;
 pub use printer::{Bed, PrinterRecord};
 pub use rank::{RANK_BYTES_MAX, Rank};
 pub use read::Touched;
+pub use request::{Request, RequestId, Wanted};
 pub use rules::{COPIES_MAX, NAME_BYTES_MAX, SETS_MAX};
+pub use settings::{
+    Abandon, Budget, Confirm, Level, OnPartial, OnSurplus, Setting, Settings, UnknownWait,
+    VoterChoice,
+};
 pub use snapshot::{CopyState, Snapshot};
 pub use time::Timestamp;
 pub use vector::{Author, VECTOR_AUTHORS_MAX, VersionVector};

@@ -31,6 +31,9 @@ pub struct PrinterRecord {
     /// Why a person paused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<String>,
+    /// Its host paused it, because whatever it printed failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub set_aside: bool,
     /// Reachable by its host.
     pub online: bool,
     /// Halted until a person has looked.

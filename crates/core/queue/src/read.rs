@@ -5,14 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Certificate, Claim, CopyId, HostId, Job, JobId, Member, PrinterId, QueueId, Rank, Set, SetId,
-    SetSpec, Snapshot, Timestamp, Voters,
+    Certificate, Claim, CopyId, HostId, Job, JobId, Member, PrinterId, QueueId, Rank, RequestId,
+    Set, SetId, SetSpec, Setting, Settings, Snapshot, Timestamp, Voters,
     change::{OpId, Scalar},
     engine::{Engine, Found, Map},
     rules::{self, standing, strongest},
     schema::{
         ClaimId, Container, Entry, JobField, Meta, Place, SetField, certificate_key, claim_key,
-        member_left_key, member_name_key, meta_key, printer_key, run_key, run_keys,
+        lost_key, member_left_key, member_name_key, meta_key, printer_key, request_key, run_key,
+        run_keys,
     },
 };
 
@@ -29,6 +30,8 @@ pub struct Touched {
     pub jobs: BTreeSet<JobId>,
     /// Copies, by their claims and runs.
     pub copies: BTreeSet<CopyId>,
+    /// Requests, made or taken back.
+    pub requests: BTreeSet<RequestId>,
 }
 
 impl Touched {
@@ -44,14 +47,18 @@ impl Touched {
         self.printers.extend(other.printers);
         self.jobs.extend(other.jobs);
         self.copies.extend(other.copies);
+        self.requests.extend(other.requests);
     }
 
     pub(crate) fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
         let mut touched = Self::default();
         for entry in entries {
             match entry {
-                Entry::Meta(_) | Entry::Setting | Entry::Group | Entry::Request(_) => {
+                Entry::Meta(_) | Entry::Setting(_) | Entry::SettingOther | Entry::Group => {
                     touched.meta = true;
+                }
+                Entry::Request(id) => {
+                    touched.requests.insert(id.clone());
                 }
                 Entry::Certificate(host)
                 | Entry::MemberName(host)
@@ -65,6 +72,7 @@ impl Touched {
                 Entry::Job(job)
                 | Entry::JobField(job, _)
                 | Entry::JobSet(job, _, _)
+                | Entry::JobAgain(job, _)
                 | Entry::JobOther(job) => {
                     touched.jobs.insert(*job);
                 }
@@ -90,6 +98,10 @@ pub(crate) fn empty(queue: QueueId) -> Snapshot {
         printers: BTreeMap::new(),
         jobs: BTreeMap::new(),
         claims: BTreeMap::new(),
+        lost: BTreeMap::new(),
+        configs: BTreeMap::new(),
+        settings: Settings::default(),
+        requests: BTreeMap::new(),
     }
 }
 
@@ -97,7 +109,13 @@ pub(crate) fn empty(queue: QueueId) -> Snapshot {
 pub(crate) fn all(engine: &Engine, queue: QueueId) -> Snapshot {
     let mut snapshot = empty(queue);
     let buckets = (0..=u8::MAX).flat_map(|n| [Container::Jobs(n), Container::Copies(n)]);
-    let containers = [Container::Meta, Container::Members, Container::Printers];
+    let containers = [
+        Container::Meta,
+        Container::Settings,
+        Container::Members,
+        Container::Printers,
+        Container::Requests,
+    ];
     let entries: BTreeSet<Entry> = containers
         .into_iter()
         .chain(buckets)
@@ -119,7 +137,26 @@ pub(crate) fn refresh(snapshot: &mut Snapshot, engine: &Engine, entries: &BTreeS
     for entry in entries {
         match entry {
             Entry::Meta(Meta::Name) => snapshot.name = queue_name(engine),
-            Entry::Meta(Meta::Voters) => snapshot.voters = voters(engine),
+            Entry::Meta(meta @ (Meta::Voters | Meta::Config(_))) => {
+                for voters in voters(engine, *meta) {
+                    snapshot.configs.insert(voters.cfg, voters.hosts);
+                }
+                if let Some((cfg, hosts)) = snapshot.configs.last_key_value() {
+                    snapshot.voters = Voters {
+                        cfg: *cfg,
+                        hosts: hosts.clone(),
+                    };
+                }
+            }
+            Entry::Setting(_) => snapshot.settings = settings(engine),
+            Entry::Request(id) => {
+                let request = engine.value(Map::Root(Container::Requests), &request_key(id));
+                match request.and_then(|request| request.as_json()) {
+                    Some(request) => snapshot.requests.insert(id.clone(), request),
+                    None => snapshot.requests.remove(id),
+                };
+            }
+            Entry::Lost(id) => refresh_lost(snapshot, engine, *id),
             Entry::Certificate(host) | Entry::MemberName(host) | Entry::MemberLeft(host) => {
                 members.insert(*host);
             }
@@ -130,7 +167,10 @@ pub(crate) fn refresh(snapshot: &mut Snapshot, engine: &Engine, entries: &BTreeS
                     None => snapshot.printers.remove(id),
                 };
             }
-            Entry::Job(job) | Entry::JobField(job, _) | Entry::JobSet(job, _, _) => {
+            Entry::Job(job)
+            | Entry::JobField(job, _)
+            | Entry::JobSet(job, _, _)
+            | Entry::JobAgain(job, _) => {
                 jobs.insert(*job);
             }
             Entry::Claim(id) => refresh_claim(snapshot, engine, *id),
@@ -138,13 +178,11 @@ pub(crate) fn refresh(snapshot: &mut Snapshot, engine: &Engine, entries: &BTreeS
             Entry::Meta(
                 Meta::Format | Meta::MinWriter | Meta::Queue | Meta::Epoch | Meta::Other,
             )
-            | Entry::Setting
+            | Entry::SettingOther
             | Entry::MemberOther(_)
             | Entry::Group
-            | Entry::Request(_)
             | Entry::JobOther(_)
-            | Entry::ClaimOther(_)
-            | Entry::Lost(_) => {}
+            | Entry::ClaimOther(_) => {}
         }
     }
     for host in members {
@@ -162,21 +200,38 @@ pub(crate) fn refresh(snapshot: &mut Snapshot, engine: &Engine, entries: &BTreeS
 }
 
 fn queue_name(engine: &Engine) -> String {
-    let name = engine.value(Map::Root(Container::Meta), meta_key(Meta::Name));
+    let name = engine.value(Map::Root(Container::Meta), &meta_key(Meta::Name));
     name.as_ref()
         .and_then(Scalar::as_text)
         .unwrap_or_default()
         .to_owned()
 }
 
-fn voters(engine: &Engine) -> Voters {
-    let voters = engine.value(Map::Root(Container::Meta), meta_key(Meta::Voters));
-    voters
-        .and_then(|voters| voters.as_json())
-        .unwrap_or(Voters {
-            cfg: 0,
-            hosts: Vec::new(),
-        })
+/// Every value counts: of one configuration there is but one, decided by the voters before it.
+fn voters(engine: &Engine, meta: Meta) -> impl Iterator<Item = Voters> {
+    let values = engine.values(Map::Root(Container::Meta), &meta_key(meta));
+    values.into_iter().filter_map(|found| match found {
+        Found::Scalar(value) => value.as_json(),
+        Found::Map(_) | Found::Foreign => None,
+    })
+}
+
+fn settings(engine: &Engine) -> Settings {
+    let map = Map::Root(Container::Settings);
+    let values = Setting::ALL.into_iter().filter_map(|setting| {
+        let value = engine.value(map, setting.key())?;
+        Some((setting, value.as_text()?.to_owned()))
+    });
+    Settings::read(&values.collect())
+}
+
+fn refresh_lost(snapshot: &mut Snapshot, engine: &Engine, id: ClaimId) {
+    let map = Map::Root(Container::of_copies(id.copy.job));
+    let record = engine.value(map, &lost_key(id));
+    if let Some(record) = record.and_then(|record| record.as_json()) {
+        let lost = snapshot.lost.entry((id.copy, id.attempt)).or_default();
+        lost.insert(id.host, record);
+    }
 }
 
 /// The best valid certificate of a host: of several concurrent ones each counts.
@@ -230,6 +285,7 @@ struct SetParts {
 fn job(engine: &Engine, id: JobId, map: OpId) -> Option<Job> {
     let mut fields = BTreeMap::new();
     let mut sets: BTreeMap<SetId, SetParts> = BTreeMap::new();
+    let mut again = BTreeMap::new();
     for (key, value) in engine.entries(Map::Job(map)) {
         match Entry::parse(Place::Job(id), &key) {
             Some(Entry::JobField(_, field)) => {
@@ -242,6 +298,10 @@ fn job(engine: &Engine, id: JobId, map: OpId) -> Option<Job> {
                     SetField::PerRun => parts.per_run = count(&value),
                     SetField::Spec => parts.spec = value.as_json(),
                 }
+            }
+            Some(Entry::JobAgain(_, index)) => {
+                let attempt = value.as_number().and_then(|n| u32::try_from(n).ok());
+                again.extend(attempt.map(|attempt| (index, attempt)));
             }
             _ => {}
         }
@@ -275,6 +335,11 @@ fn job(engine: &Engine, id: JobId, map: OpId) -> Option<Job> {
         submitter: map.author.host,
         created: Timestamp(fields.get(&JobField::Created)?.as_number()?),
         origin: fields.get(&JobField::Origin).and_then(Scalar::parse),
+        retries: fields
+            .get(&JobField::Retries)
+            .and_then(Scalar::as_number)
+            .and_then(|retries| u32::try_from(retries).ok()),
+        again,
         sets,
     })
 }

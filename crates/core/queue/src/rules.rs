@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Certificate, ClaimRecord, HostId, JobId, JobState, PrinterRecord, QueueId, Rank, Refusal, Role,
-    RunRecord, SetId, SetSpec, Voters,
+    Certificate, ClaimRecord, Configuration, HostId, JobId, JobState, LostRecord, PrinterRecord,
+    QueueId, Rank, Refusal, Request, Role, RunRecord, SetId, SetSpec, Setting, Settings, Voters,
     change::{Action, Scalar},
+    configuration::is_sealed,
     schema::{EPOCH, Entry, FORMAT, JOB_KEYS, JobField, Meta, SetField},
 };
 
@@ -32,6 +33,8 @@ pub(crate) enum Fact {
     Plain,
     Certificate(Box<Certificate>),
     Claim(Box<ClaimRecord>),
+    /// Who the voters were.
+    Voters(Vec<HostId>),
 }
 
 /// One write, with what its rule asks for.
@@ -46,6 +49,8 @@ pub(crate) struct Write<'a> {
     pub(crate) before: &'a [&'a Fact],
     /// For the parts of a job.
     pub(crate) job: Option<JobPart>,
+    /// For a voter configuration: the ones before it, as far as the author had seen them.
+    pub(crate) voters_before: &'a [&'a Fact],
 }
 
 /// The job that a write is a part of.
@@ -69,7 +74,11 @@ impl Write<'_> {
             // Only what says nothing to anybody when it is gone: a setting falls back to its default, a request
             // is taken back by who asked. Everything else has a state that says so.
             Action::Delete => match self.entry {
-                Entry::Setting | Entry::Request(_) if !self.before.is_empty() => Ok(()),
+                Entry::Setting(_) | Entry::SettingOther | Entry::Request(_)
+                    if !self.before.is_empty() =>
+                {
+                    Ok(())
+                }
                 _ => Err(Refusal::NotPermitted),
             },
             Action::Put(value) => self.judge_value(value),
@@ -79,22 +88,27 @@ impl Write<'_> {
     fn is_permitted(&self) -> Result<(), Refusal> {
         let role = self.role.ok_or(Refusal::UnknownAuthor)?;
         let permitted = match self.entry {
-            Entry::Meta(_) | Entry::Setting => role >= Role::Admin,
+            // The voters before it say so; that is asked with its value.
+            Entry::Meta(Meta::Config(_)) => true,
+            Entry::Setting(Setting::Voters) => role >= Role::Operator,
+            Entry::Meta(_) | Entry::Setting(_) | Entry::SettingOther => role >= Role::Admin,
             // It proves itself; whether it is better than the one before is asked with its value.
             Entry::Certificate(_) => true,
             Entry::MemberName(host) | Entry::MemberLeft(host) | Entry::MemberOther(host) => {
                 *host == self.host
             }
-            Entry::Lost(id) => id.host == self.host,
+            Entry::Lost(id) => id.host == self.host && role >= Role::Printer,
             Entry::Group => role >= Role::Operator,
-            Entry::Request(host) => *host == self.host && role >= Role::Submitter,
+            Entry::Request(id) => id.host == self.host && role >= Role::Submitter,
             Entry::Printer(printer) => printer.host == self.host && role >= Role::Printer,
             Entry::Job(_) => role >= Role::Submitter,
-            Entry::JobField(..) | Entry::JobSet(..) | Entry::JobOther(_) => {
+            Entry::JobField(..) | Entry::JobSet(..) | Entry::JobAgain(..) | Entry::JobOther(_) => {
                 self.job.is_some_and(|job| job.submitter == self.host) && role >= Role::Submitter
                     || role >= Role::Operator
             }
-            Entry::Claim(id) | Entry::Run(id, _) | Entry::ClaimOther(id) => {
+            // A person's host takes copies out and gives them back, whether it prints or not; its value tells.
+            Entry::Claim(id) => id.host == self.host && role >= Role::Submitter,
+            Entry::Run(id, _) | Entry::ClaimOther(id) => {
                 id.host == self.host && role >= Role::Printer
             }
         };
@@ -111,19 +125,32 @@ impl Write<'_> {
             Some(false) | None => Err(Refusal::Schema),
         };
         match self.entry {
+            Entry::Meta(Meta::Config(cfg)) => {
+                schema(is_meta(Meta::Config(*cfg), value, self.queue))?;
+                if self.before.is_empty() && self.is_next_configuration(value) {
+                    Ok(())
+                } else {
+                    Err(Refusal::NotPermitted)
+                }
+            }
             Entry::Meta(meta) => schema(is_meta(*meta, value, self.queue)),
-            Entry::Setting
+            Entry::SettingOther
             | Entry::Group
-            | Entry::Request(_)
             | Entry::MemberOther(_)
             | Entry::JobOther(_)
-            | Entry::ClaimOther(_)
-            | Entry::Lost(_) => Ok(()),
+            | Entry::ClaimOther(_) => Ok(()),
+            Entry::Setting(setting) => schema(
+                value
+                    .as_text()
+                    .map(|text| Settings::default().set(*setting, text)),
+            ),
+            Entry::Request(_) => schema(value.as_json::<Request>().map(|_| true)),
+            Entry::Lost(_) => schema(value.as_json::<LostRecord>().map(|_| true)),
             Entry::Certificate(member) => {
                 let certificate = certificate(value, *member, self.queue).ok_or(Refusal::Schema)?;
                 let better = |old: &&Fact| match old {
                     Fact::Certificate(old) => standing(old) < standing(&certificate),
-                    Fact::Plain | Fact::Claim(_) => true,
+                    Fact::Plain | Fact::Claim(_) | Fact::Voters(_) => true,
                 };
                 if self.before.iter().all(better) {
                     Ok(())
@@ -139,6 +166,11 @@ impl Write<'_> {
                     .map(|_| is_name(&printer.name)),
             ),
             Entry::Job(_) => Err(Refusal::Schema),
+            Entry::JobAgain(..) => schema(
+                value
+                    .as_number()
+                    .map(|attempt| u32::try_from(attempt).is_ok()),
+            ),
             Entry::JobField(_, field) => {
                 let JobPart { is_new, .. } = self.job.ok_or(Refusal::MissingObject)?;
                 let fixed = matches!(
@@ -162,10 +194,15 @@ impl Write<'_> {
             Entry::Claim(id) => {
                 let record: ClaimRecord = value.as_json().ok_or(Refusal::Schema)?;
                 let own = record.ballot.host == id.host && record.ballot.printer == record.printer;
-                schema(Some(own && is_name(&record.printer)))?;
+                schema(Some(
+                    own && (is_name(&record.printer) || record.is_reopening()),
+                ))?;
+                if !record.is_reopening() && self.role.is_none_or(|role| role < Role::Printer) {
+                    return Err(Refusal::NotPermitted);
+                }
                 let now = strongest(self.before.iter().filter_map(|fact| match fact {
                     Fact::Claim(record) => Some(record.as_ref()),
-                    Fact::Plain | Fact::Certificate(_) => None,
+                    Fact::Plain | Fact::Certificate(_) | Fact::Voters(_) => None,
                 }));
                 if now.is_none_or(|now| now.allows(&record)) {
                     Ok(())
@@ -175,6 +212,23 @@ impl Write<'_> {
             }
             Entry::Run(..) => schema(value.as_json::<RunRecord>().map(|_| true)),
         }
+    }
+}
+
+impl Write<'_> {
+    /// Whether the voters before it gave way to a configuration, or an admin made it.
+    fn is_next_configuration(&self, value: &Scalar) -> bool {
+        if self.role >= Some(Role::Admin) {
+            return true;
+        }
+        let Some(next) = value.as_json::<Configuration>() else {
+            return false;
+        };
+        !next.voters.is_recovered()
+            && self.voters_before.iter().any(|before| match before {
+                Fact::Voters(before) => is_sealed(self.queue, &next.voters, &next.seals, before),
+                Fact::Plain | Fact::Certificate(_) | Fact::Claim(_) => false,
+            })
     }
 }
 
@@ -216,13 +270,18 @@ fn is_meta(meta: Meta, value: &Scalar, queue: QueueId) -> Option<bool> {
         Meta::Queue => *value == Scalar::Bytes(queue.0.to_vec()),
         Meta::Epoch => value.as_number()? == EPOCH,
         Meta::Name => is_name(value.as_text()?),
-        Meta::Voters => {
+        Meta::Voters => is_voters(&value.as_json()?),
+        Meta::Config(cfg) => {
             let voters: Voters = value.as_json()?;
-            let hosts: BTreeSet<&HostId> = voters.hosts.iter().collect();
-            matches!(hosts.len(), 1 | 3 | 5) && hosts.len() == voters.hosts.len()
+            voters.cfg == cfg && is_voters(&voters)
         }
         Meta::Other => true,
     })
+}
+
+fn is_voters(voters: &Voters) -> bool {
+    let hosts: BTreeSet<&HostId> = voters.hosts.iter().collect();
+    matches!(hosts.len(), 1 | 3 | 5) && hosts.len() == voters.hosts.len()
 }
 
 fn is_count(value: &Scalar) -> Option<bool> {
@@ -249,6 +308,7 @@ fn is_job_field(field: JobField, value: &Scalar, writer: HostId) -> Option<bool>
         JobField::Submitter => value.parse::<HostId>()? == writer,
         JobField::Created => value.as_number().is_some(),
         JobField::Origin => value.parse::<JobId>().is_some(),
+        JobField::Retries => u32::try_from(value.as_number()?).is_ok(),
     })
 }
 
@@ -261,6 +321,10 @@ fn is_set_field(field: SetField, value: &Scalar) -> Option<bool> {
             (1..=ALTERNATIVES_MAX).contains(&spec.files.len())
         }
     })
+}
+
+fn is_optional(field: JobField) -> bool {
+    matches!(field, JobField::Origin | JobField::Retries)
 }
 
 /// A job that one change makes: it must come whole.
@@ -286,7 +350,7 @@ impl NewJob {
     pub(crate) fn judge(&self) -> Result<(), Refusal> {
         let missing = JOB_KEYS
             .iter()
-            .filter(|(_, field)| *field != JobField::Origin && !self.fields.contains(field));
+            .filter(|(_, field)| !is_optional(*field) && !self.fields.contains(field));
         if missing.count() > 0 || self.sets.is_empty() || self.sets.values().any(|f| f.len() != 3) {
             Err(Refusal::Schema)
         } else if self.sets.len() > SETS_MAX {

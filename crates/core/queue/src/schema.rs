@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{CopyId, HostId, JobId, PrinterId, SetId, change::Scalar};
+use crate::{
+    CopyId, HostId, JobId, PrinterId, RequestId, SetId, change::Scalar, settings::Setting,
+};
 
 /// Number of the layout, in `meta/format`.
 pub(crate) const FORMAT: u64 = 1;
@@ -112,7 +114,10 @@ pub(crate) enum Meta {
     Queue,
     Epoch,
     Name,
+    /// The first voters.
     Voters,
+    /// The voters of a later configuration, by its number.
+    Config(u32),
     /// Of a later version.
     Other,
 }
@@ -131,6 +136,7 @@ pub(crate) enum JobField {
     Submitter,
     Created,
     Origin,
+    Retries,
 }
 
 /// The fields of a set.
@@ -153,7 +159,9 @@ pub(crate) struct ClaimId {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Entry {
     Meta(Meta),
-    Setting,
+    Setting(Setting),
+    /// A setting of a later version.
+    SettingOther,
     Certificate(HostId),
     MemberName(HostId),
     MemberLeft(HostId),
@@ -161,19 +169,21 @@ pub(crate) enum Entry {
     MemberOther(HostId),
     Group,
     Printer(PrinterId),
-    /// A request, by the host that asks.
-    Request(HostId),
+    /// What a host asks of others.
+    Request(RequestId),
     /// The map of a job.
     Job(JobId),
     JobField(JobId, JobField),
     JobSet(JobId, SetId, SetField),
+    /// A person wants a copy tried once more.
+    JobAgain(JobId, u32),
     /// A job field of a later version.
     JobOther(JobId),
     Claim(ClaimId),
     Run(ClaimId, u32),
     /// Something else about a claim, by a later version.
     ClaimOther(ClaimId),
-    /// A voter's word that an attempt is lost; the host is the voter. Not read yet.
+    /// A voter's word that an attempt is lost; the host is the voter.
     Lost(ClaimId),
 }
 
@@ -186,7 +196,7 @@ const META_KEYS: [(&str, Meta); 6] = [
     ("voters", Meta::Voters),
 ];
 
-pub(crate) const JOB_KEYS: [(&str, JobField); 11] = [
+pub(crate) const JOB_KEYS: [(&str, JobField); 12] = [
     ("name", JobField::Name),
     ("rank", JobField::Rank),
     ("copies", JobField::Copies),
@@ -198,6 +208,7 @@ pub(crate) const JOB_KEYS: [(&str, JobField); 11] = [
     ("submitter", JobField::Submitter),
     ("created", JobField::Created),
     ("origin", JobField::Origin),
+    ("retries", JobField::Retries),
 ];
 
 const SET_KEYS: [(&str, SetField); 3] = [
@@ -238,13 +249,20 @@ impl Entry {
             return None;
         }
         match place {
-            Place::Genesis(Container::Meta) => {
-                Some(Self::Meta(named(&META_KEYS, key).unwrap_or(Meta::Other)))
+            Place::Genesis(Container::Meta) => Some(Self::Meta(parse_meta(key)?)),
+            Place::Genesis(Container::Settings) => {
+                Some(Setting::from_key(key).map_or(Self::SettingOther, Self::Setting))
             }
-            Place::Genesis(Container::Settings) => Some(Self::Setting),
             Place::Genesis(Container::Groups) => Some(Self::Group),
             Place::Genesis(Container::Requests) => {
-                Some(Self::Request(host(key.split_once('/')?.0)?))
+                let (asker, id) = key.split_once('/')?;
+                let host = host(asker)?;
+                (!id.is_empty()).then(|| {
+                    Self::Request(RequestId {
+                        host,
+                        id: id.to_owned(),
+                    })
+                })
             }
             Place::Genesis(Container::Members) => {
                 let (member, what) = key.split_once('/')?;
@@ -283,6 +301,9 @@ impl Entry {
     }
 
     fn parse_job(job: JobId, key: &str) -> Option<Self> {
+        if let Some(index) = key.strip_prefix("again/") {
+            return Some(Self::JobAgain(job, number(index)?));
+        }
         let Some(set) = key.strip_prefix("set/") else {
             return Some(
                 named(&JOB_KEYS, key)
@@ -326,8 +347,31 @@ impl Entry {
     }
 }
 
-pub(crate) fn meta_key(meta: Meta) -> &'static str {
-    name_of(&META_KEYS, meta)
+fn parse_meta(key: &str) -> Option<Meta> {
+    match key.strip_prefix("voters/") {
+        Some(cfg) => Some(Meta::Config(number(cfg)?)),
+        None => Some(named(&META_KEYS, key).unwrap_or(Meta::Other)),
+    }
+}
+
+pub(crate) fn meta_key(meta: Meta) -> String {
+    match meta {
+        Meta::Config(cfg) => format!("voters/{cfg}"),
+        other => name_of(&META_KEYS, other).to_owned(),
+    }
+}
+
+pub(crate) fn request_key(request: &RequestId) -> String {
+    format!("{}/{}", request.host, request.id)
+}
+
+pub(crate) fn lost_key(id: ClaimId) -> String {
+    let ClaimId {
+        copy,
+        attempt,
+        host,
+    } = id;
+    format!("{}/{}/lost/{host}/{attempt}", copy.job, copy.index)
 }
 
 pub(crate) fn certificate_key(member: HostId) -> String {
@@ -352,6 +396,10 @@ pub(crate) fn job_key(field: JobField) -> &'static str {
 
 pub(crate) fn set_key(set: SetId, field: SetField) -> String {
     format!("set/{set}/{}", name_of(&SET_KEYS, field))
+}
+
+pub(crate) fn again_key(index: u32) -> String {
+    format!("again/{index}")
 }
 
 pub(crate) fn claim_key(id: ClaimId) -> String {

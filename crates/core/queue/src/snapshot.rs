@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Bed, Claim, ClaimState, CopyId, HostId, Job, JobId, JobState, Member, PrinterId, PrinterRecord,
-    QueueId, RunResult, Voters,
+    Bed, Claim, ClaimState, CopyId, HostId, Job, JobId, JobState, LostRecord, Member, OnPartial,
+    PrinterId, PrinterRecord, QueueId, Request, RequestId, RunRecord, RunResult, Settings, Voters,
 };
 
 /// What a queue says now.
@@ -24,6 +24,14 @@ pub struct Snapshot {
     pub jobs: BTreeMap<JobId, Job>,
     /// Claims per copy, by attempt and host.
     pub claims: BTreeMap<CopyId, BTreeMap<(u32, HostId), Claim>>,
+    /// Voters that gave an attempt up.
+    pub lost: BTreeMap<(CopyId, u32), BTreeMap<HostId, LostRecord>>,
+    /// Every voter configuration so far; the last one is `voters`.
+    pub configs: BTreeMap<u32, Vec<HostId>>,
+    /// Its settings.
+    pub settings: Settings,
+    /// What hosts ask of one another.
+    pub requests: BTreeMap<RequestId, Request>,
 }
 
 /// What a copy is up to; derived from its claims.
@@ -37,7 +45,7 @@ pub enum CopyState<'a> {
     Begun(&'a Claim),
     /// Done.
     Done(&'a Claim),
-    /// Its last attempt failed; it is not printed again by itself.
+    /// Its last attempt failed or was stopped, and it is not tried again by itself.
     Failed(&'a Claim),
 }
 
@@ -61,19 +69,124 @@ impl Snapshot {
             .flat_map(BTreeMap::values)
     }
 
+    /// Returns whether the voters wrote an attempt off: a majority of one configuration gave it up.
+    pub fn is_lost(&self, copy: CopyId, attempt: u32) -> bool {
+        let Some(words) = self.lost.get(&(copy, attempt)) else {
+            return false;
+        };
+        self.configs.iter().any(|(cfg, hosts)| {
+            let said = hosts
+                .iter()
+                .filter(|host| words.get(host).is_some_and(|word| word.cfg == *cfg));
+            said.count() > hosts.len() / 2
+        })
+    }
+
+    /// Returns how often a copy of a job is tried again after it failed.
+    pub fn retries(&self, job: JobId) -> u32 {
+        let own = self.jobs.get(&job).and_then(|job| job.retries);
+        own.unwrap_or(self.settings.retries)
+    }
+
+    /// Returns whether a person asked for one more try after this attempt, or after a later one.
+    pub fn is_asked_again(&self, copy: CopyId, attempt: u32) -> bool {
+        let job = self.jobs.get(&copy.job);
+        let asked = job.and_then(|job| job.again.get(&copy.index));
+        asked.is_some_and(|asked| *asked >= attempt)
+    }
+
+    /// Returns the runs that an attempt does not have to print, by position in [`Job::runs`]: they are good already.
+    ///
+    /// Good runs of earlier attempts count when those were decided, are over or written off, and printed the same
+    /// thing. With `on-partial restart` a failed attempt and what came before it count for nothing.
+    pub fn good_before(
+        &self,
+        copy: CopyId,
+        attempt: u32,
+        spec_hash: &[u8; 32],
+    ) -> BTreeMap<u32, &RunRecord> {
+        let mut good = BTreeMap::new();
+        let earlier = self.claims.get(&copy).into_iter().flat_map(|claims| {
+            let until = (attempt, HostId([0; 32]));
+            claims.range(..until).map(|(_, claim)| claim).rev()
+        });
+        for claim in earlier {
+            let lost = claim.record.state.is_begun() && self.is_lost(copy, claim.attempt);
+            let failed = claim.record.state == ClaimState::Failed;
+            let counts = failed || lost || claim.record.state == ClaimState::Released;
+            if !counts || claim.record.speculative {
+                continue;
+            }
+            if self.settings.on_partial == OnPartial::Restart && (failed || lost) {
+                break;
+            }
+            if claim.record.spec_hash == *spec_hash {
+                good.extend(claim.good_runs());
+            }
+        }
+        good
+    }
+
+    /// Returns the good runs that a copy has now, by position in [`Job::runs`].
+    pub fn good_runs_of(&self, copy: CopyId) -> BTreeMap<u32, &RunRecord> {
+        // What counts elsewhere, or nowhere, is not this copy's.
+        let counts = |claim: &&Claim| match claim.record.state {
+            ClaimState::Dropped | ClaimState::Credited | ClaimState::Surplus => false,
+            state => !state.is_pending(),
+        };
+        let Some(last) = self.claims_of(copy).filter(counts).last() else {
+            return BTreeMap::new();
+        };
+        let mut good = self.good_before(copy, last.attempt + 1, &last.record.spec_hash);
+        if last.record.state != ClaimState::Failed {
+            good.extend(last.good_runs());
+        }
+        good
+    }
+
     /// Returns what a copy is up to: one answer on every host that has read the same changes.
+    ///
+    /// What the voters have not decided closes nothing: a speculative failure leaves its attempt open.
     pub fn copy_state(&self, copy: CopyId) -> CopyState<'_> {
+        self.copy_state_without(copy, None)
+    }
+
+    /// The same as if one claim, by attempt and host, had never been: what is left when it counts elsewhere.
+    pub fn copy_state_without(
+        &self,
+        copy: CopyId,
+        without: Option<(u32, HostId)>,
+    ) -> CopyState<'_> {
         let mut next = 0;
         let mut pending: Option<&Claim> = None;
+        let mut begun: Option<&Claim> = None;
         let mut failed: Option<&Claim> = None;
-        for claim in self.claims_of(copy) {
+        let mut failures = 0;
+        let counts = |claim: &&Claim| without != Some((claim.attempt, claim.host));
+        for claim in self.claims_of(copy).filter(counts) {
+            let decided = !claim.record.speculative;
             match claim.record.state {
                 ClaimState::Finished => return CopyState::Done(claim),
-                state if state.is_begun() => return CopyState::Begun(claim),
-                ClaimState::Failed => failed = Some(claim),
-                ClaimState::Released => next = next.max(claim.attempt + 1),
+                ClaimState::Started | ClaimState::Printing | ClaimState::Unknown => {
+                    let better = begun.is_none_or(|other| {
+                        (!other.record.speculative, other.attempt) < (decided, claim.attempt)
+                    });
+                    if better && !self.is_lost(copy, claim.attempt) {
+                        begun = Some(claim);
+                    }
+                }
+                ClaimState::Failed if decided => {
+                    failures += 1;
+                    failed = Some(claim);
+                    next = next.max(claim.attempt + 1);
+                }
+                ClaimState::Released if decided => next = next.max(claim.attempt + 1),
+                ClaimState::Failed
+                | ClaimState::Released
+                | ClaimState::Credited
+                | ClaimState::Surplus => {}
                 ClaimState::Dropped => next = next.max(claim.attempt),
-                _ => {
+                ClaimState::Claimed | ClaimState::Fetching | ClaimState::Staged => {
                     if pending.is_none_or(|other| {
                         (other.attempt, &other.record.ballot)
                             < (claim.attempt, &claim.record.ballot)
@@ -83,10 +196,21 @@ impl Snapshot {
                 }
             }
         }
-        match (failed, pending) {
-            (Some(claim), _) => CopyState::Failed(claim),
-            (None, Some(claim)) if claim.attempt >= next => CopyState::Claimed(claim),
-            (None, _) => CopyState::Open(next),
+        if let Some(claim) = begun {
+            return CopyState::Begun(claim);
+        }
+        let lost = self.lost.range((copy, 0)..=(copy, u32::MAX));
+        for ((_, attempt), _) in lost.filter(|((_, attempt), _)| self.is_lost(copy, *attempt)) {
+            next = next.max(attempt + 1);
+        }
+        let given_up = failed.filter(|claim| {
+            (claim.was_stopped() || failures > self.retries(copy.job))
+                && !self.is_asked_again(copy, claim.attempt)
+        });
+        match (given_up, pending) {
+            (Some(claim), _) if claim.attempt + 1 >= next => CopyState::Failed(claim),
+            (_, Some(claim)) if claim.attempt >= next => CopyState::Claimed(claim),
+            _ => CopyState::Open(next),
         }
     }
 
@@ -111,7 +235,11 @@ impl Snapshot {
                 },
             )
             .flat_map(|(copy, claims)| claims.values().map(move |claim| (*copy, claim)))
-            .find(|(_, claim)| claim.record.state.is_active() && claim.record.state.is_begun())
+            .find(|(copy, claim)| {
+                let state = claim.record.state;
+                // Whoever was written off is waited for by nobody.
+                state.is_active() && state.is_begun() && !self.is_lost(*copy, claim.attempt)
+            })
     }
 
     /// Returns the number of good runs of one claim.

@@ -3,11 +3,21 @@
 //! The same snapshot and presence give the same answer on every host. Nothing here claims or starts anything.
 
 mod choice;
+mod delegate;
 mod presence;
 mod reason;
+mod setbacks;
 mod status;
+mod tally;
+mod wish;
 
-pub use choice::{OpenCopy, choose, open_copies, printer_waits};
+pub use choice::{OpenCopy, Turn, choose, choose_of, open_copies, printer_waits, turn};
+pub use delegate::{budget, choose_without, is_unreconciled, standing};
 pub use presence::Presence;
-pub use reason::Reason;
-pub use status::{JobStatus, PrinterStatus, good_runs_of_set, job_status, printer_status, why};
+pub use reason::{Reason, Without};
+pub use setbacks::{failing_files, fails_everything, file_of, file_waits};
+pub use status::{
+    JobStatus, PrinterStatus, good_runs_of_set, job_status, no_copy_left, printer_status, why,
+};
+pub use tally::{Tally, is_speculative, tally};
+pub use wish::{Wish, stop_wish, wishes, wishes_of, withdrawal_wish};

@@ -1,6 +1,6 @@
 //! What is not in the document but decides too: who can be reached, and which claims have lapsed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use printmesh_queue::{CopyId, FileHash, HostId, Job, PrinterId, Snapshot, Voters};
 
@@ -19,6 +19,12 @@ pub struct Presence {
     pub busy: BTreeSet<PrinterId>,
     /// Files that this host wants and that no reachable host has.
     pub missing: BTreeSet<FileHash>,
+    /// For how many milliseconds too few voters could be reached to decide anything; `None` = enough can be.
+    pub voters_away_ms: Option<u64>,
+    /// For how many milliseconds each host that cannot be reached has been away.
+    pub gone_ms: BTreeMap<HostId, u64>,
+    /// Starts of own printers that the voters may have heard of and have not answered, with the printer's name.
+    pub set_aside: BTreeMap<(CopyId, u32), String>,
 }
 
 impl Presence {
@@ -31,7 +37,20 @@ impl Presence {
             refused: BTreeSet::new(),
             busy: BTreeSet::new(),
             missing: BTreeSet::new(),
+            voters_away_ms: None,
+            gone_ms: BTreeMap::new(),
+            set_aside: BTreeMap::new(),
         }
+    }
+
+    /// Returns for how many milliseconds a host has been away; `None` when it is here. A host that was never met has
+    /// been away as long as the voters.
+    pub fn gone_ms(&self, host: HostId) -> Option<u64> {
+        if self.reachable.contains(&host) {
+            return None;
+        }
+        let known = self.gone_ms.get(&host).copied();
+        Some(known.or(self.voters_away_ms).unwrap_or(0))
     }
 
     /// Returns the name of a file that keeps this host's printers from the job.

@@ -7,12 +7,36 @@ pub enum Reason {
     Draft,
     /// A person holds the job.
     Held,
+    /// Somebody wants the job cancelled; it is as soon as the voters or its printer can be asked.
+    CancelRequested {
+        /// Name of the host that asks.
+        by: String,
+    },
+    /// Somebody wants the job moved; it is as soon as the voters can be asked.
+    MoveRequested {
+        /// Name of the host that asks.
+        by: String,
+    },
     /// The job is not in the queue any more.
     NotQueued,
     /// No copy is left to claim: all are done or being made.
     NoCopyLeft,
-    /// A copy failed and is not printed again by itself.
+    /// A copy was stopped and is not printed again by itself.
     CopyFailed,
+    /// A copy failed as often as it may.
+    RetriesExhausted {
+        /// How often it was tried.
+        tries: usize,
+        /// What the last failure said.
+        why: String,
+    },
+    /// A file of the job failed on different printers and never came out well.
+    FileFails {
+        /// Name of the file.
+        file: String,
+    },
+    /// The copy failed on this printer; another free one takes it first.
+    FailedHere,
     /// It is unknown how a copy ended; a person must look.
     CopyUnknown,
     /// The job is for other printers.
@@ -50,6 +74,8 @@ pub enum Reason {
     VotersAway {
         /// Names of the voters that cannot be reached.
         names: String,
+        /// When the printer goes on without them, or why not.
+        without: Without,
     },
     /// The voters gave the copy to somebody else a moment ago.
     Contended,
@@ -72,9 +98,14 @@ impl Reason {
         match self {
             Self::Draft => "draft",
             Self::Held => "held",
+            Self::CancelRequested { .. } => "cancel-requested",
+            Self::MoveRequested { .. } => "move-requested",
             Self::NotQueued => "not-queued",
             Self::NoCopyLeft => "no-copy-left",
             Self::CopyFailed => "copy-failed",
+            Self::RetriesExhausted { .. } => "retries-exhausted",
+            Self::FileFails { .. } => "file-fails",
+            Self::FailedHere => "failed-here",
             Self::CopyUnknown => "copy-unknown",
             Self::PinnedElsewhere => "pinned-elsewhere",
             Self::QueueOrder { .. } => "queue-order",
@@ -101,9 +132,27 @@ impl Reason {
         match self {
             Self::Draft => "it is a draft".into(),
             Self::Held => "a person holds it".into(),
+            Self::CancelRequested { by } => format!("{by} asked to cancel it"),
+            Self::MoveRequested { by } => format!("{by} asked to move it"),
             Self::NotQueued => "it is not in the queue any more".into(),
             Self::NoCopyLeft => "all its copies are done or being made".into(),
-            Self::CopyFailed => "a copy failed; it is not printed again by itself".into(),
+            Self::CopyFailed => "a copy was stopped; it is not printed again by itself".into(),
+            Self::RetriesExhausted { tries, why } => {
+                let times = match tries {
+                    1 => "once".to_owned(),
+                    n => format!("{n} times"),
+                };
+                let why = if why.is_empty() {
+                    "no reason is known"
+                } else {
+                    why
+                };
+                format!("a copy failed {times} and is not tried again by itself: {why}")
+            }
+            Self::FileFails { file } => {
+                format!("{file} failed on every printer that tried it; somebody must look")
+            }
+            Self::FailedHere => "it failed on this printer; another one takes it first".into(),
             Self::CopyUnknown => "nobody knows how a copy ended; somebody must look".into(),
             Self::PinnedElsewhere => "it is for other printers".into(),
             Self::QueueOrder { ahead } => format!("{ahead} copies come first"),
@@ -117,14 +166,60 @@ impl Reason {
             Self::PrinterFault { fault } => format!("the printer halted: {fault}"),
             Self::HostAway => "its host cannot be reached".into(),
             Self::Role => "this host's role does not include printing".into(),
-            Self::VotersAway { names } => {
-                format!("who prints it is decided by {names}, which cannot be reached")
+            Self::VotersAway { names, without } => {
+                let then = without.text();
+                format!("who prints it is decided by {names}, which cannot be reached{then}")
             }
             Self::Contended => "another printer was just given the copy".into(),
             Self::FileMissing { file } => format!("no host that can be reached has {file}"),
             Self::NoPrinter => "there is no printer".into(),
             Self::QueueEmpty => "the queue is empty".into(),
             Self::NotSynced => "the queue has not arrived from its members yet".into(),
+        }
+    }
+}
+
+/// When a printer goes on although too few voters can be reached, or why it does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Without {
+    /// The queue's level is `majority`: never.
+    Never,
+    /// At once.
+    Now,
+    /// When they have been away for long enough.
+    After {
+        /// Seconds that are left.
+        seconds: u64,
+    },
+    /// Another printer goes first.
+    Other {
+        /// `host/printer`.
+        printer: String,
+    },
+    /// The one start of the job that may be made without them has been made.
+    Spent,
+    /// The copies that are left belong to printers that are away.
+    Foreign {
+        /// Seconds until they are started all the same.
+        seconds: u64,
+    },
+    /// There is nothing that it could start.
+    Nothing,
+}
+
+impl Without {
+    /// Returns plain words that follow a sentence.
+    fn text(&self) -> String {
+        match self {
+            Self::Never => "; this queue starts nothing without them".into(),
+            Self::Now => "; it goes on without them".into(),
+            Self::After { seconds } => format!("; it goes on without them in {seconds} s"),
+            Self::Other { printer } => format!("; without them {printer} goes first"),
+            Self::Spent => "; the one start that is allowed without them has been made".into(),
+            Self::Foreign { seconds } => format!(
+                "; what is left belongs to printers that are away, and is started without them in {seconds} s"
+            ),
+            Self::Nothing => String::new(),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The same questions asked for people: how a job stands, what a printer does, and why each of them waits.
 
-use printmesh_queue::{
-    Claim, ClaimState, CopyState, Job, JobState, PrinterId, RunResult, Snapshot,
-};
+use printmesh_queue::{Claim, ClaimState, CopyState, Job, JobState, PrinterId, Snapshot, Wanted};
 
 use crate::{
     Presence, Reason,
     choice::{choose, fits, job_waits, machine_waits, open_copies, printer_waits, voters_away},
+    setbacks::{failing_files, file_waits, rests},
+    wish::{wish_waits, withdrawal_wish},
 };
 
 /// How a job stands, derived from its copies.
@@ -16,6 +16,10 @@ pub enum JobStatus {
     Draft,
     /// Held by a person, and nothing of it is being made.
     Held,
+    /// Somebody wants it cancelled; it is as soon as the voters or its printer can be asked.
+    CancelRequested,
+    /// Somebody wants it moved; it is as soon as the voters can be asked.
+    MoveRequested,
     /// Waits for a printer.
     Queued,
     /// A copy is claimed.
@@ -42,6 +46,8 @@ impl JobStatus {
         match self {
             Self::Draft => "draft",
             Self::Held => "held",
+            Self::CancelRequested => "cancel-requested",
+            Self::MoveRequested => "move-requested",
             Self::Queued => "queued",
             Self::Claimed => "claimed",
             Self::Fetching => "fetching",
@@ -65,6 +71,18 @@ impl JobStatus {
 
 /// Returns how a job stands.
 pub fn job_status(snapshot: &Snapshot, job: &Job) -> JobStatus {
+    let status = status_of_copies(snapshot, job);
+    if status.is_over() {
+        return status;
+    }
+    match withdrawal_wish(snapshot, job.id).map(|wish| &wish.request.wanted) {
+        Some(Wanted::Stop | Wanted::Cancel) => JobStatus::CancelRequested,
+        Some(Wanted::Move) => JobStatus::MoveRequested,
+        Some(Wanted::Start { .. }) | None => status,
+    }
+}
+
+fn status_of_copies(snapshot: &Snapshot, job: &Job) -> JobStatus {
     match job.state {
         JobState::Cancelled { .. } => return JobStatus::Cancelled,
         JobState::Moved { .. } => return JobStatus::Moved,
@@ -114,11 +132,15 @@ pub fn why(
     presence: &Presence,
     job: &Job,
 ) -> Vec<(PrinterId, Option<Reason>)> {
-    let whole = job_waits(job).or_else(|| {
+    let whole = job_waits(job).or_else(|| wish_waits(snapshot, job));
+    let whole = whole.or_else(|| {
         let open = snapshot
             .copies_of(job)
             .any(|(_, state)| matches!(state, CopyState::Open(_) | CopyState::Claimed(_)));
-        (!open).then(|| no_copy_left(snapshot, job))
+        match open {
+            true => file_waits(job, &failing_files(snapshot)),
+            false => Some(no_copy_left(snapshot, job)),
+        }
     });
     let ahead = open_copies(snapshot, presence)
         .take_while(|(other, _)| other.id != job.id)
@@ -132,7 +154,7 @@ pub fn why(
                 .or_else(|| printer_waits(snapshot, presence, id, record))
                 .or_else(|| {
                     (!presence.has_quorum(&snapshot.voters))
-                        .then(|| voters_away(snapshot, presence))
+                        .then(|| voters_away(snapshot, presence, id, Some(job.id)))
                 })
                 .or_else(|| match choose(snapshot, presence, id) {
                     Ok(open) if open.copy.job == job.id => None,
@@ -146,11 +168,12 @@ pub fn why(
         .collect()
 }
 
-fn no_copy_left(snapshot: &Snapshot, job: &Job) -> Reason {
+/// Returns why no copy of a job is left to claim.
+pub fn no_copy_left(snapshot: &Snapshot, job: &Job) -> Reason {
     let mut reason = Reason::NoCopyLeft;
-    for (_, state) in snapshot.copies_of(job) {
+    for (copy, state) in snapshot.copies_of(job) {
         match state {
-            CopyState::Failed(_) => return Reason::CopyFailed,
+            CopyState::Failed(claim) => return rests(snapshot, copy, claim),
             CopyState::Begun(claim) if claim.record.state == ClaimState::Unknown => {
                 reason = Reason::CopyUnknown;
             }
@@ -210,11 +233,11 @@ pub fn printer_status<'a>(
     }
 }
 
-/// Good runs of one set over all copies of a job.
+/// Good runs of one set over all copies of a job; what was printed again counts once.
 pub fn good_runs_of_set(snapshot: &Snapshot, job: &Job, set: printmesh_queue::SetId) -> u32 {
     (0..job.units())
-        .flat_map(|index| snapshot.claims_of(printmesh_queue::CopyId { job: job.id, index }))
-        .flat_map(|claim| claim.runs.values())
-        .filter(|run| run.set == set && run.result == RunResult::Ok)
+        .map(|index| printmesh_queue::CopyId { job: job.id, index })
+        .flat_map(|copy| snapshot.good_runs_of(copy).into_values())
+        .filter(|run| run.set == set)
         .count() as u32
 }

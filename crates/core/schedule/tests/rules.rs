@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use printmesh_queue::{
     Ballot, Bed, Certificate, Claim, ClaimRecord, ClaimState, CopyId, FileHash, FileSpec, HostId,
-    Job, JobId, JobState, Member, PrinterId, PrinterRecord, QueueId, Rank, Role, RunRecord,
-    RunResult, Set, SetId, SetSpec, Snapshot, Timestamp, Voters,
+    Job, JobId, JobState, Member, PrinterId, PrinterRecord, QueueId, Rank, Request, RequestId,
+    Role, RunRecord, RunResult, Set, SetId, SetSpec, Snapshot, Timestamp, Voters, Wanted,
 };
 use printmesh_schedule::{
-    JobStatus, Presence, PrinterStatus, Reason, choose, good_runs_of_set, job_status, open_copies,
-    printer_status, why,
+    JobStatus, Presence, PrinterStatus, Reason, Without, choose, choose_of, fails_everything,
+    good_runs_of_set, job_status, no_copy_left, open_copies, printer_status, stop_wish, why,
 };
 use proptest::prelude::*;
 
@@ -42,6 +42,7 @@ fn ready() -> PrinterRecord {
         online: true,
         fault: None,
         last_print_ended: None,
+        set_aside: false,
         removed: false,
     }
 }
@@ -95,6 +96,10 @@ impl Farm {
             printers: BTreeMap::from([(printer(ME, "a"), ready()), (printer(OTHER, "b"), ready())]),
             jobs: BTreeMap::new(),
             claims: BTreeMap::new(),
+            lost: BTreeMap::new(),
+            configs: BTreeMap::new(),
+            settings: printmesh_queue::Settings::default(),
+            requests: BTreeMap::new(),
         };
         Self {
             snapshot,
@@ -135,6 +140,8 @@ impl Farm {
             submitter: ME,
             created: Timestamp(1),
             origin: None,
+            retries: None,
+            again: BTreeMap::new(),
             sets: vec![set],
         };
         self.snapshot.jobs.insert(job.id, job);
@@ -181,6 +188,8 @@ impl Farm {
             cfg: 1,
             spec_hash: [0; 32],
             state,
+            speculative: false,
+            credited_to: None,
             note: None,
             at: Timestamp(1),
         };
@@ -334,8 +343,11 @@ fn a_job_says_why_it_waits_for_each_printer() {
         ["file-missing", "takes it"]
     );
     assert_eq!(
-        farm().claim(1, 0, 0, &b, ClaimState::Failed).whys(1),
-        ["copy-failed"; 2]
+        farm()
+            .with(|s| s.settings.retries = 0)
+            .claim(1, 0, 0, &b, ClaimState::Failed)
+            .whys(1),
+        ["retries-exhausted"; 2]
     );
     assert_eq!(
         farm().claim(1, 0, 0, &b, ClaimState::Unknown).whys(1),
@@ -389,7 +401,10 @@ fn every_reason_has_its_own_code_and_words() {
         Reason::PrinterFault { fault: text() },
         Reason::HostAway,
         Reason::Role,
-        Reason::VotersAway { names: text() },
+        Reason::VotersAway {
+            names: text(),
+            without: Without::Never,
+        },
         Reason::Contended,
         Reason::FileMissing { file: text() },
         Reason::NoPrinter,
@@ -445,7 +460,154 @@ fn what_was_given_back_is_offered_again() {
         .claim(1, 0, 0, &b, ClaimState::Released);
     assert_eq!(open(&released), [1], "the next attempt");
     let failed = Farm::new().job(1, 1).claim(1, 0, 0, &b, ClaimState::Failed);
-    assert_eq!(open(&failed), [0; 0]);
+    assert_eq!(open(&failed), [1], "the next attempt");
+    assert_eq!(open(&failed.edit(1, |job| job.retries = Some(0))), [0; 0]);
+}
+
+/// A print of copy 0 of the job that ended so, under a claim of its own.
+fn run_of(farm: Farm, job: u8, attempt: u32, by: &PrinterId, result: RunResult) -> Farm {
+    let state = match result {
+        RunResult::Ok => ClaimState::Finished,
+        _ => ClaimState::Failed,
+    };
+    farm.claim(job, 0, attempt, by, state).with(|snapshot| {
+        let claims = snapshot.claims.get_mut(&copy(job, 0)).expect("just made");
+        let claim = claims.get_mut(&(attempt, by.host)).expect("just made");
+        let run = RunRecord {
+            set: SetId([job; 16]),
+            repetition: 0,
+            result,
+            started: Timestamp(1),
+            ended: None,
+            note: None,
+        };
+        claim.runs.insert(0, run);
+    })
+}
+
+#[test]
+fn a_copy_that_failed_on_a_printer_goes_to_another_one_that_is_free_first() {
+    let (a, b) = (printer(ME, "a"), printer(OTHER, "b"));
+    let failed = run_of(Farm::new().job(1, 1), 1, 0, &a, RunResult::Failed);
+    assert_eq!(failed.whys(1), ["failed-here", "takes it"]);
+    // It takes what comes after it meanwhile.
+    assert_eq!(failed.clone().job(2, 1).takes(), Ok((2, 0)));
+    let busy = failed
+        .clone()
+        .job(2, 1)
+        .claim(2, 0, 0, &b, ClaimState::Printing);
+    assert_eq!(busy.takes(), Ok((1, 0)), "the other one is at work");
+    let twice = run_of(busy, 1, 1, &a, RunResult::Failed);
+    assert_eq!(twice.takes(), Err("failed-here"), "that is enough");
+    let alone = twice.seen(|p| _ = p.reachable.remove(&OTHER));
+    assert_eq!(alone.takes(), Ok((1, 0)), "there is no other one");
+    let b_away = failed.clone().seen(|p| _ = p.reachable.remove(&OTHER));
+    assert_eq!(b_away.takes(), Ok((1, 0)), "no other one is free");
+    let b_may_not = failed
+        .clone()
+        .edit(1, |job| job.printers = vec!["a".into()]);
+    assert_eq!(b_may_not.takes(), Ok((1, 0)), "no other one fits");
+    let both = run_of(failed, 1, 1, &b, RunResult::Failed).with(|s| {
+        // The file came out well elsewhere: it is not to blame.
+        s.jobs.get_mut(&job_id(1)).expect("made above").copies = 2;
+        let good = s.claims[&copy(1, 0)].clone();
+        s.claims.insert(copy(1, 1), good);
+        let claims = s.claims.get_mut(&copy(1, 1)).expect("just made");
+        for claim in claims.values_mut() {
+            claim.record.state = ClaimState::Finished;
+            claim
+                .runs
+                .values_mut()
+                .for_each(|run| run.result = RunResult::Ok);
+        }
+    });
+    assert_eq!(both.takes(), Ok((1, 0)), "it failed on both");
+}
+
+#[test]
+fn a_file_that_failed_on_two_printers_and_never_came_out_well_waits_for_a_person() {
+    let (a, b) = (printer(ME, "a"), printer(OTHER, "b"));
+    let once = run_of(Farm::new().job(1, 1), 1, 0, &a, RunResult::Failed);
+    assert_eq!(once.whys(1)[1], "takes it");
+    let twice_on_one = run_of(once.clone(), 1, 1, &a, RunResult::Failed);
+    assert_eq!(twice_on_one.whys(1)[1], "takes it");
+    let on_both = run_of(once.clone(), 1, 1, &b, RunResult::Failed);
+    assert_eq!(on_both.whys(1), ["file-fails"; 2]);
+    assert_eq!(on_both.status(1), JobStatus::Queued, "it is not given up");
+    // Another job with the same file waits as well, others do not.
+    let same = |farm: Farm| {
+        farm.job(2, 1)
+            .edit(2, |job| job.sets[0].spec.files[0].hash = hash(1))
+            .job(3, 1)
+    };
+    let others = same(on_both.clone());
+    assert_eq!(others.whys(2), ["file-fails"; 2]);
+    assert_eq!(others.takes(), Ok((3, 0)));
+    let stopped = run_of(once.clone(), 1, 1, &b, RunResult::Aborted);
+    assert_eq!(stopped.whys(1), ["copy-failed"; 2], "a person did that");
+    let nobody_saw = run_of(once, 1, 1, &b, RunResult::Unknown);
+    assert_eq!(nobody_saw.whys(1)[1], "takes it", "its host did that");
+    // It came out well once, in whatever job.
+    let well = run_of(same(on_both.clone()), 2, 0, &b, RunResult::Ok);
+    assert_eq!(well.whys(1)[0], "takes it");
+    // A printer that fails at everything says nothing about files.
+    let aside = on_both.clone().with(|s| {
+        let record = s.printers.get_mut(&b).expect("there");
+        record.set_aside = true;
+        record.paused = Some("3 prints in a row failed on it".into());
+    });
+    assert_eq!(aside.whys(1), ["takes it", "printer-paused"]);
+    // A person wants it tried once more.
+    let again = on_both.edit(1, |job| _ = job.again.insert(0, 1));
+    assert_eq!(again.whys(1), ["takes it"; 2]);
+}
+
+#[test]
+fn a_printer_is_to_blame_for_three_failures_in_a_row_of_two_files_that_do_not_fail_everywhere() {
+    let none = BTreeSet::new();
+    let row = |files: &[u8]| files.iter().map(|n| hash(*n)).collect::<Vec<_>>();
+    assert!(!fails_everything(&row(&[1, 2]), &none));
+    assert!(!fails_everything(&row(&[1, 1, 1, 1]), &none), "one file");
+    assert!(fails_everything(&row(&[1, 1, 2]), &none));
+    let failing = BTreeSet::from([hash(1)]);
+    assert!(!fails_everything(&row(&[1, 2, 3]), &failing));
+    assert!(fails_everything(&row(&[1, 2, 3, 2]), &failing));
+}
+
+#[test]
+fn a_copy_that_failed_as_often_as_it_may_rests_with_the_last_reason_until_a_person_wants_it() {
+    let b = printer(OTHER, "b");
+    let mut farm = Farm::new().job(1, 2).with(|s| s.settings.retries = 2);
+    for attempt in 0..3 {
+        assert_eq!(farm.status(1), JobStatus::Queued);
+        farm = farm.claim(1, 0, attempt, &b, ClaimState::Failed);
+    }
+    assert_eq!(farm.takes(), Ok((1, 1)), "the other copy goes on");
+    farm = farm.claim(1, 1, 0, &b, ClaimState::Finished).with(|s| {
+        let claims = s.claims.get_mut(&copy(1, 0)).expect("made above");
+        let last = claims.values_mut().last().expect("made above");
+        last.record.note = Some("the belt slipped".into());
+    });
+    assert_eq!(farm.status(1), JobStatus::Failed);
+    let reason = no_copy_left(&farm.snapshot, &farm.snapshot.jobs[&job_id(1)]);
+    assert_eq!(reason.code(), "retries-exhausted");
+    assert_eq!(
+        reason.text(),
+        "a copy failed 3 times and is not tried again by itself: the belt slipped"
+    );
+    // The job may be tried more often than others; a copy that was given up goes on by that.
+    assert_eq!(
+        farm.clone().edit(1, |job| job.retries = Some(3)).status(1),
+        JobStatus::Queued
+    );
+    let again = farm.edit(1, |job| _ = job.again.insert(0, 2));
+    assert_eq!(again.takes(), Ok((1, 0)));
+    let and_again = again.claim(1, 0, 3, &b, ClaimState::Failed);
+    assert_eq!(
+        and_again.status(1),
+        JobStatus::Failed,
+        "once more, not for ever"
+    );
 }
 
 #[test]
@@ -476,7 +638,12 @@ fn a_printer_that_is_left_over_asks_for_the_first_copy_since_the_one_in_front_ma
 #[test]
 fn a_job_stands_as_its_copies_do() {
     let b = printer(OTHER, "b");
-    let farm = |state| Farm::new().job(1, 2).claim(1, 0, 0, &b, state);
+    let farm = |state| {
+        Farm::new()
+            .job(1, 2)
+            .edit(1, |job| job.retries = Some(0))
+            .claim(1, 0, 0, &b, state)
+    };
     for (state, expected) in [
         (ClaimState::Claimed, JobStatus::Claimed),
         (ClaimState::Fetching, JobStatus::Fetching),
@@ -677,4 +844,113 @@ proptest! {
         let chosen: BTreeSet<_> = farm.snapshot.printers.keys().filter_map(|id| farm.chosen(id).ok()).collect();
         prop_assert_eq!(chosen.len(), (copies as usize + 3).min(farm.snapshot.printers.len()));
     }
+}
+
+fn asked(farm: Farm, by: HostId, n: u8, wanted: Wanted) -> Farm {
+    let id = format!("{n}");
+    let request = Request {
+        job: job_id(n),
+        wanted,
+        at: Timestamp(5),
+    };
+    farm.with(|snapshot| {
+        snapshot
+            .requests
+            .insert(RequestId { host: by, id }, request);
+    })
+}
+
+#[test]
+fn a_job_that_somebody_wants_out_is_offered_to_nobody_and_says_who_asked() {
+    for (wanted, status, code) in [
+        (Wanted::Stop, JobStatus::CancelRequested, "cancel-requested"),
+        (
+            Wanted::Cancel,
+            JobStatus::CancelRequested,
+            "cancel-requested",
+        ),
+        (Wanted::Move, JobStatus::MoveRequested, "move-requested"),
+    ] {
+        let farm = asked(Farm::new().job(1, 2).job(2, 1), OTHER, 1, wanted);
+        let Farm {
+            snapshot, presence, ..
+        } = &farm;
+        let offered: Vec<CopyId> = open_copies(snapshot, presence)
+            .map(|(_, open)| open.copy)
+            .collect();
+        assert_eq!(offered, [copy(2, 0)]);
+        let job = &snapshot.jobs[&job_id(1)];
+        assert_eq!(job_status(snapshot, job), status);
+        for (_, reason) in why(snapshot, presence, job) {
+            let reason = reason.expect("it waits");
+            assert_eq!(reason.code(), code);
+            assert!(
+                reason.text().starts_with("other asked"),
+                "{}",
+                reason.text()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_wish_of_somebody_who_may_not_change_the_job_counts_for_nothing() {
+    for (role, left, counts) in [
+        (Role::Operator, false, true),
+        (Role::Printer, false, false),
+        (Role::Submitter, false, false),
+        (Role::Operator, true, false),
+    ] {
+        let farm = asked(Farm::new().job(1, 1), OTHER, 1, Wanted::Stop).with(|snapshot| {
+            let mut asker = member("other", OTHER, role);
+            asker.left = left;
+            snapshot.members.insert(OTHER, asker);
+        });
+        let own = farm.clone().edit(1, |job| job.submitter = OTHER);
+        assert_eq!(stop_wish(&farm.snapshot, job_id(1)).is_some(), counts);
+        assert_eq!(
+            stop_wish(&own.snapshot, job_id(1)).is_some(),
+            !left,
+            "its own job"
+        );
+        let over = own.edit(1, |job| {
+            job.state = JobState::Cancelled {
+                by: ME,
+                at: Timestamp(2),
+            };
+        });
+        assert!(stop_wish(&over.snapshot, job_id(1)).is_none());
+    }
+}
+
+#[test]
+fn a_job_that_is_asked_for_goes_first_but_what_keeps_the_printer_from_it_still_does() {
+    let farm = Farm::new().job(1, 3).job(2, 1);
+    let choice = |farm: &Farm| {
+        let Farm {
+            snapshot, presence, ..
+        } = farm;
+        choose_of(
+            snapshot,
+            presence,
+            &printer(ME, "a"),
+            &snapshot.jobs[&job_id(2)],
+        )
+    };
+    assert_eq!(choice(&farm).map(|open| open.copy), Ok(copy(2, 0)));
+    let code = |farm: Farm| choice(&farm).map_err(|reason| reason.code());
+    let occupied = farm.clone().machine(|machine| machine.bed = Bed::Occupied);
+    assert_eq!(code(occupied), Err("bed-not-clear"));
+    let held = farm.clone().edit(2, |job| job.held = true);
+    assert_eq!(code(held), Err("held"));
+    let pinned = farm.clone().edit(2, |job| job.printers = vec!["b".into()]);
+    assert_eq!(code(pinned), Err("pinned-elsewhere"));
+    let alone = farm
+        .clone()
+        .with(|snapshot| snapshot.voters.hosts = vec![HostId([7; 32])]);
+    assert_eq!(code(alone), Err("voters-away"));
+    assert_eq!(
+        code(asked(farm, OTHER, 2, Wanted::Cancel)),
+        Err("cancel-requested")
+    );
 }

@@ -14,6 +14,8 @@ pub enum Reply {
     Queue(Queue),
     /// Members of a queue.
     PeerList(List<Peer>),
+    /// Who decides claims in a queue.
+    Voters(Voters),
     /// A ticket, or an opened window.
     Share(Share),
     /// Result of joining or asking to join.
@@ -113,10 +115,66 @@ pub struct Queue {
     pub voters: Vec<String>,
     /// Whether enough voters are reachable to start copies.
     pub voters_reachable: bool,
+    /// Whether printers go on although too few voters are reachable; what they start is marked.
+    #[serde(default)]
+    pub without_voters: bool,
+    /// Every setting.
+    #[serde(default)]
+    pub settings: Vec<Setting>,
     /// Members, this host included.
     pub members: Vec<Peer>,
     /// Hosts that ask to join.
     pub asking: Vec<Asking>,
+}
+
+/// One setting of a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Setting {
+    /// Its name.
+    pub name: String,
+    /// Its value, as a person types it.
+    pub value: String,
+    /// Whether that is what it is when nobody says anything.
+    pub default: bool,
+    /// What it may be.
+    pub allowed: String,
+}
+
+/// Who decides claims in a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Voters {
+    /// Queue name.
+    pub queue: String,
+    /// Number of the configuration: rises with each change.
+    pub config: u32,
+    /// How often the queue was recovered after its voters were gone for good.
+    pub recoveries: u32,
+    /// `auto` (the hosts choose) or `fixed` (a person did).
+    pub choice: String,
+    /// Whether enough of them can be reached to decide.
+    pub reachable: bool,
+    /// Whether a change is under way, as far as this host knows.
+    pub changing: bool,
+    /// What this host is: `serves`, `sealed`, `waits`, `parked` or `none`.
+    pub me: String,
+    /// Each voter.
+    pub voters: Vec<Voter>,
+}
+
+/// One voter of a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Voter {
+    /// Host name.
+    pub host: String,
+    /// Short form of its key.
+    pub fingerprint: String,
+    /// Whether it can be reached.
+    pub reachable: bool,
+    /// It is this host.
+    pub me: bool,
 }
 
 /// One member of a queue.
@@ -202,7 +260,7 @@ pub struct Job {
     pub position: Option<u32>,
     /// Name.
     pub name: String,
-    /// draft, held, queued, claimed, fetching, printing, needs-clear, unknown, done, failed, cancelled, moved.
+    /// draft, held, cancel-requested, move-requested, queued, claimed, fetching, printing, needs-clear, unknown, done, failed, cancelled, moved.
     pub state: String,
     /// Stable code of the first reason why it waits.
     pub reason: Option<String>,
@@ -212,6 +270,15 @@ pub struct Job {
     pub copies: u32,
     /// Copies done.
     pub copies_done: u32,
+    /// Copies that are done or being made, by decision of the voters.
+    #[serde(default)]
+    pub certified: u32,
+    /// Prints, under way or good, about which the voters have not decided.
+    #[serde(default)]
+    pub speculative: u32,
+    /// Spare parts: whole copies too many.
+    #[serde(default)]
+    pub surplus: u32,
     /// All copies on one printer.
     pub together: bool,
     /// Only these printers; empty = any.
@@ -226,6 +293,9 @@ pub struct Job {
     pub claims: Vec<Claim>,
     /// Each printer and why it does or does not take the next copy.
     pub why: Vec<Why>,
+    /// What hosts ask about it and what has not happened yet, oldest first.
+    #[serde(default)]
+    pub requests: Vec<JobRequest>,
     /// The job it was moved to or from.
     pub moved_to: Option<String>,
 }
@@ -270,8 +340,14 @@ pub struct Claim {
     pub host: String,
     /// Printer that claimed it.
     pub printer: String,
-    /// claimed, fetching, staged, started, printing, finished, failed, released, unknown.
+    /// claimed, fetching, staged, started, printing, finished, failed, released, unknown, credited, surplus.
     pub state: String,
+    /// The voters have not decided about it.
+    #[serde(default)]
+    pub speculative: bool,
+    /// Copy number from 1 for which it counts, when that is another one.
+    #[serde(default)]
+    pub credited_to: Option<u32>,
     /// 0 to 1.
     pub progress: Option<f32>,
     /// Seconds left, when known.
@@ -280,6 +356,22 @@ pub struct Claim {
     pub note: Option<String>,
     /// Last change of state.
     pub at: String,
+}
+
+/// What a host asks about a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobRequest {
+    /// `stop` (stop its prints, then cancel it), `cancel`, `move` or `start`.
+    pub kind: String,
+    /// Host that asks.
+    pub by: String,
+    /// Since when.
+    pub since: String,
+    /// For `start`: `host/printer`.
+    pub printer: Option<String>,
+    /// Whom or what it waits for, in plain words.
+    pub waits_for: String,
 }
 
 /// Why one printer does or does not take a job's next copy.
@@ -408,8 +500,10 @@ pub struct Event {
     pub seq: u64,
     /// When.
     pub time: String,
-    /// job.state, job.changed (edited or reordered), copy.state, print.progress, fetch.progress, printer.state, peer.state,
-    /// queue.changed, member.asks, refused, join.asked, join.refused (a member refused this host), reset (events were lost:
+    /// job.state, job.changed (edited or reordered), request.ended (what came of what this host asked), copy.state,
+    /// copy.lost (the voters gave a silent print up), host.slept (this host was asleep or frozen), print.progress, fetch.progress,
+    /// printer.state, peer.state,
+    /// queue.changed, queue.voters (away: printers go on without them; back), copy.surplus, member.asks, refused, join.asked, join.refused (a member refused this host), reset (events were lost:
     /// ask again for what you show).
     pub kind: String,
     /// Queue name.

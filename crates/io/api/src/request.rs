@@ -3,6 +3,8 @@
 //! Plain values only. References to jobs, queues, printers and members are strings as a person typed them
 //! (a unique prefix, `QUEUE#3`, a name); the core resolves them, so that no front end can guess.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// One request. The HTTP route of each is in `routes.rs`.
@@ -65,6 +67,33 @@ pub enum Request {
         /// Queue name.
         queue: String,
     },
+    /// Who decides claims in a queue, and who of them can be reached.
+    QueueVoters {
+        /// Queue name.
+        queue: String,
+    },
+    /// Sets who decides claims in a queue.
+    QueueVotersSet {
+        /// Queue name.
+        queue: String,
+        /// Names or key prefixes of one, three or five members; empty = the hosts choose.
+        #[serde(default)]
+        hosts: Vec<String>,
+    },
+    /// Makes this host the only voter of a queue whose voters are gone for good.
+    QueueRecover {
+        /// Queue name.
+        queue: String,
+        /// The queue's name once more, typed by a person.
+        confirm: String,
+    },
+    /// Changes settings of a queue, all or none of them.
+    QueueSet {
+        /// Queue name.
+        queue: String,
+        /// Values by name, as a person types them.
+        settings: BTreeMap<String, String>,
+    },
     /// The order in which this host drains its queues; queues not named follow in their old order.
     QueueOrder {
         /// Queue names, first is drained first.
@@ -121,10 +150,20 @@ pub enum Request {
         /// Where in the target queue.
         place: Place,
     },
-    /// Removes a job from its queue; refused while a printer prints it.
+    /// Removes a job from its queue; refused while a printer prints it, unless its prints are to be stopped.
     JobCancel {
         /// Job reference.
         job: String,
+        /// Stop the prints of the job on whatever host, then cancel it.
+        #[serde(default)]
+        stop: bool,
+    },
+    /// Puts a job first on one printer; the printer's host decides.
+    JobStart {
+        /// Job reference.
+        job: String,
+        /// `name` or `host/name`.
+        printer: String,
     },
     /// Starts no more copies of it.
     JobHold {
@@ -135,6 +174,13 @@ pub enum Request {
     JobRelease {
         /// Job reference.
         job: String,
+    },
+    /// A person says how a print ended of which nobody knows, or wants a copy that rests tried once more.
+    JobResolve {
+        /// Job reference, or `JOB#COPY` with the copy counted from 1.
+        copy: String,
+        /// What the person says.
+        resolve: Resolve,
     },
     /// Adds a printer of this host; the connection is tested first.
     PrinterAdd {
@@ -232,6 +278,18 @@ pub struct NewSet {
     pub file_name: String,
     /// Prints per copy.
     pub per_run: u32,
+}
+
+/// What a person says about a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resolve {
+    /// The print is good.
+    Done,
+    /// The print is not good.
+    Failed,
+    /// It is not good, or rests, and is tried once more in any case.
+    Retry,
 }
 
 /// Where a moved job goes.

@@ -36,6 +36,28 @@ async fn every_request_arrives_as_it_was_sent() {
     door.close().await;
 }
 
+/// A predecessor's call ignored the name of its method and always made the same one (defect D16).
+#[tokio::test]
+async fn d16_commands_with_one_and_the_same_content_arrive_as_what_they_are() {
+    let door = Door::open().await;
+    let job = || "part".to_owned();
+    let sent = [
+        Request::JobShow { job: job() },
+        Request::JobHold { job: job() },
+        Request::JobRelease { job: job() },
+        Request::QueueShow { queue: job() },
+        Request::QueueLeave { queue: job() },
+        Request::PrinterResume { printer: job() },
+        Request::PrinterRemove { printer: job() },
+    ];
+    for request in &sent {
+        door.client.call(request).await.unwrap();
+    }
+    let arrived = std::mem::take(&mut *door.service.calls.lock().unwrap());
+    assert_eq!(arrived, sent);
+    door.close().await;
+}
+
 #[tokio::test]
 async fn a_reply_comes_back_whole_and_raw_json_says_its_version_and_kind() {
     let door = Door::open().await;
@@ -69,7 +91,11 @@ async fn a_problem_comes_back_whole_and_http_says_the_same() {
             .fix("printmesh job hold kmzt", "let it finish, start no more");
         door.service.answer(Err(problem.clone()));
         let job = "kmzt".to_owned();
-        match door.client.call(&Request::JobCancel { job }).await {
+        match door
+            .client
+            .call(&Request::JobCancel { job, stop: false })
+            .await
+        {
             Err(ClientError::Refused(found)) => assert_eq!(found, problem),
             other => panic!("{other:?}"),
         }

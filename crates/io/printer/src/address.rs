@@ -33,6 +33,9 @@ pub struct Simulation {
     pub disconnect_after: Option<f64>,
     /// `refuse_start`: every start is refused (`yes` or `no`).
     pub refuse_start: bool,
+    /// `autonomous`: prints on while nobody is connected, and keeps what it does in this file, which stands for the
+    /// memory of a real machine. The path is absolute and has none of `?`, `&`, `=`.
+    pub autonomous: Option<PathBuf>,
     /// `slow_start`: seconds (not divided by `speed`) between the accepted start and the first heat or motion.
     pub slow_start: f64,
 }
@@ -46,6 +49,7 @@ impl Default for Simulation {
             hang_after: None,
             disconnect_after: None,
             refuse_start: false,
+            autonomous: None,
             slow_start: 0.0,
         }
     }
@@ -92,7 +96,7 @@ pub enum AddressError {
 }
 
 const SIM_OPTIONS: &str =
-    "speed, clear, fail_after, hang_after, disconnect_after, refuse_start, slow_start";
+    "speed, clear, fail_after, hang_after, disconnect_after, refuse_start, slow_start, autonomous";
 
 impl FromStr for Address {
     type Err = AddressError;
@@ -150,6 +154,20 @@ fn parse_simulation(rest: &str) -> Result<Simulation, AddressError> {
             }
             "refuse_start" => {
                 simulation.refuse_start = choice("refuse_start", value, "yes", "no", "yes or no")?
+            }
+            "autonomous" => {
+                let usable = value.starts_with('/')
+                    && value.len() > 1
+                    && value.trim() == value
+                    && !value.contains(|c: char| c.is_control() || "?&=".contains(c));
+                simulation.autonomous = usable.then(|| PathBuf::from(value));
+                if !usable {
+                    return Err(AddressError::BadValue {
+                        option: "autonomous",
+                        value: value.to_owned(),
+                        wanted: "the whole path of a file in which it keeps what it does",
+                    });
+                }
             }
             "slow_start" => {
                 simulation.slow_start = number(
@@ -284,6 +302,11 @@ impl fmt::Display for Simulation {
         if self.slow_start != usual.slow_start {
             options.push(format!("slow_start={}", self.slow_start));
         }
+        options.extend(
+            self.autonomous
+                .iter()
+                .map(|path| format!("autonomous={}", path.display())),
+        );
         write!(f, "sim://")?;
         if options.is_empty() {
             Ok(())
@@ -337,6 +360,7 @@ mod tests {
         assert!(error("sim://?speed=NaN").contains("speed=NaN"));
         assert!(error("sim://?fail_after=2").contains("0 to 1"));
         assert!(error("sim://?colour=red").contains("fail_after"));
+        assert!(error("sim://?autonomous=memory").contains("whole path"));
         assert!(error("sim://?speed=1&speed=2").contains("twice"));
         assert!(error("sim://speed=1").contains("question mark"));
     }
@@ -348,10 +372,12 @@ mod tests {
             fail_after in proptest::option::of(0.0f64..=1.0),
             hang_after in proptest::option::of(0.0f64..=1.0),
             disconnect_after in proptest::option::of(0.0f64..=1.0),
+            autonomous in proptest::option::of("/[a-zA-Z0-9/_. :-]{0,30}[a-z]"),
             path in "/dev/[a-zA-Z0-9/_. :-]{1,30}[a-z]", baud in 1200u32..4_000_000,
         ) {
             let simulated = Address::Simulated(Simulation {
                 speed, clears_bed, fail_after, hang_after, disconnect_after, refuse_start, slow_start,
+                autonomous: autonomous.map(PathBuf::from),
             });
             for address in [simulated, Address::Serial { path: path.into(), baud }] {
                 prop_assert_eq!(address.to_string().parse::<Address>(), Ok(address));

@@ -85,8 +85,40 @@ pub struct PrinterStatus {
     pub fault: Option<String>,
 }
 
+/// What a machine is doing when a driver has just connected to it, as far as the machine itself can tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Nothing. It prints only what a driver feeds to it: what was under way when its last driver ended is dead.
+    Fed,
+    /// It prints by itself.
+    Printing {
+        /// The token of the print, if the machine was given it by [`Driver::start`], of this driver or an earlier one.
+        attempt: Option<String>,
+    },
+    /// It prints by itself, and prints nothing now.
+    Idle {
+        /// The token of the last print that it remembers, and how that ended.
+        last: Option<(String, Outcome)>,
+    },
+}
+
+/// How a print ended, as the machine remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It made its last move.
+    Finished,
+    /// It ended without being complete.
+    Failed {
+        /// For people.
+        reason: String,
+    },
+    /// It was cancelled.
+    Aborted,
+}
+
 /// What a driver has to say. Of each print exactly one of `Finished`, `Failed` and `Aborted` is told, also when the
-/// link is lost or the driver is closed. When it arrives, [`Driver::status`] already shows the phase that follows.
+/// link is lost or the driver is closed; but of a machine that prints on by itself then nothing is told, and
+/// [`Driver::doing`] of the next driver says what became of it. When it arrives, [`Driver::status`] already shows the phase that follows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// Something changed. Progress and temperatures alone are told at most four times a second.
@@ -177,6 +209,10 @@ pub trait Driver: Send + Sync {
     /// Returns the latest that is known of the machine.
     fn status(&self) -> PrinterStatus;
 
+    /// Returns what the machine was doing when the driver connected to it, or has done since. To be asked at once, before any
+    /// start.
+    fn doing(&self) -> Doing;
+
     /// Starts a print. Fails unless the phase is [`Phase::Idle`] and the fence is higher than every fence that this driver
     /// has seen, accepted or not: an older claim can never start. What is wrong with the file is told later, by
     /// [`Event::Failed`]. The fence is remembered as long as the driver lives, not longer.
@@ -197,6 +233,7 @@ pub trait Driver: Send + Sync {
     /// Stops everything as fast as the machine can. Not a safety-rated stop. The phase becomes [`Phase::Fault`].
     fn emergency_stop(&self);
 
-    /// Ends the driver: a print that is under way fails, heaters are switched off, the port is released.
+    /// Ends the driver: a print that is under way fails, heaters are switched off, the port is released. A machine that
+    /// prints by itself goes on.
     fn close(&self);
 }

@@ -25,7 +25,7 @@ mod wish;
 pub use address::{Address, AddressError};
 pub use connect::{ConnectError, connect};
 pub use driver::{
-    Caps, Driver, Event, Heat, Phase, PrintRequest, PrinterInfo, PrinterStatus, StartError,
-    Temperatures,
+    Caps, Doing, Driver, Event, Heat, Outcome, Phase, PrintRequest, PrinterInfo, PrinterStatus,
+    StartError, Temperatures,
 };
 pub use marlin::reply::{Reply, parse_reply};

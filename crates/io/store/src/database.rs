@@ -115,6 +115,24 @@ impl Database {
         )
     }
 
+    /// Opens a database on storage that is not a file, or creates it when that is empty. `storage` is called for each opening: after an
+    /// error the database is opened anew, by a new handle of the same storage.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub fn open_on<S: redb::StorageBackend>(
+        storage: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Result<Self, OpenError> {
+        Self::open_with(
+            Path::new("(not a file)"),
+            Box::new(move || {
+                redb::Database::builder()
+                    .set_cache_size(CACHE_BYTES)
+                    .create_with_backend(storage())
+            }),
+        )
+    }
+
     /// `path` is for messages only.
     fn open_with(path: &Path, opener: Opener) -> Result<Self, OpenError> {
         let failed = |error| OpenError::from_redb(path, error);

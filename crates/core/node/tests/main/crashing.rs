@@ -24,7 +24,8 @@ fn recover(farm: &mut Farm) {
     }
 }
 
-/// Every copy is done, or was in print when its host died and is shown as such.
+/// Every copy is done, or was meant to be printed when its host died and is shown as such; what died with its host in the
+/// middle, once, was printed once more.
 fn nothing_is_lost(farm: &Farm, id: JobId, copies: usize, runs: usize) {
     for n in 0..farm.hosts.len() {
         let (snapshot, job) = farm.job(n, id);
@@ -46,7 +47,7 @@ fn nothing_is_lost(farm: &Farm, id: JobId, copies: usize, runs: usize) {
             .filter(|start| start.run.0 == job.id.to_string())
             .count();
         assert!(
-            begun <= copies * runs && begun >= done * runs,
+            begun <= copies * runs + 1 && begun >= done * runs,
             "{begun} prints of {copies} times {runs}"
         );
     }
@@ -245,8 +246,11 @@ fn any_farm(voters: &[usize], chances: Vec<Chance>) {
         let id = *id;
         let finder = (0..3).find(|n| !["moved", "?"].contains(&farm.try_status(*n, id)));
         let status = finder.map(|n| farm.try_status(n, id));
+        let prints = farm.starts.iter();
+        let prints = prints.filter(|start| start.run.0 == id.to_string()).count();
         assert!(
-            matches!(status, Some("done" | "unknown" | "cancelled")),
+            matches!(status, Some("done" | "unknown" | "cancelled"))
+                || status == Some("failed") && prints > 3,
             "{id} is {status:?}: {}",
             farm.dump(id)
         );

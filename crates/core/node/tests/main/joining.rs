@@ -245,7 +245,7 @@ fn who_holds_the_queue_key_admits_others() {
     farm.boot(0);
     farm.settle();
     let id = farm.submit(0, job("farm", "bracket"));
-    farm.pass(1_000);
+    farm.pass(3_000);
     assert_eq!(
         farm.status(1, id),
         "done",
@@ -327,6 +327,8 @@ fn a_member_compares_the_code_and_approves() {
     farm.ok(0, approve("b"));
     assert_eq!(queue_names(&farm, 1), ["local", "LAN"]);
     assert_eq!(farm.node(0).asking().count(), 0);
+    // Who has just come hears first what the others are printing.
+    farm.pass(2_000);
     let id = farm.submit(0, job("LAN", "bracket"));
     assert_eq!(farm.status(1, id), "done");
     farm.check();

@@ -247,28 +247,22 @@ fn a_copy_whose_end_nobody_knows_does_not_move_along() {
 }
 
 #[test]
-fn a_move_without_the_voter_is_refused_clearly_and_loses_nothing() {
+fn a_move_without_the_voter_waits_for_it_and_loses_nothing() {
     let mut farm = quiet(&[0, 1]);
     let id = farm.submit(1, job("farm", "bracket"));
     farm.kill(0);
     farm.settle();
-    for command in [move_to(id, "local"), cancel(id)] {
-        let problem = farm.refused(1, command);
-        assert_eq!(problem.code.as_str(), "claims.no-quorum");
-        assert!(
-            problem
-                .why
-                .as_ref()
-                .is_some_and(|why| why.contains("a decides")),
-            "{problem:?}"
-        );
-    }
+    let answer = farm.ok(1, move_to(id, "local"));
+    assert!(
+        matches!(&answer, printmesh_node::Answer::Done { text, .. } if text.contains("as soon as a answers")),
+        "{answer:?}"
+    );
+    assert_eq!(names(&farm, 1, "farm"), ["bracket"]);
+    assert!(names(&farm, 1, "local").is_empty());
     farm.boot(0);
     farm.pass(1_000);
-    assert_eq!(names(&farm, 0, "farm"), ["bracket"]);
-    assert!(names(&farm, 1, "local").is_empty());
-    farm.ok(1, move_to(id, "local"));
     assert_eq!(names(&farm, 1, "local"), ["bracket"]);
+    assert!(names(&farm, 0, "farm").is_empty());
     farm.check();
 }
 

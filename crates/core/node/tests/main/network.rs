@@ -78,7 +78,7 @@ fn a_holder_that_dies_before_the_start_is_replaced_after_its_lease() {
 }
 
 #[test]
-fn a_host_that_dies_in_a_print_shows_it_as_unknown_and_does_not_print_it_again() {
+fn a_print_whose_host_died_has_failed_and_is_made_again_once_a_person_has_looked_at_the_bed() {
     let mut farm = Farm::shared(&[0, 1, 1]);
     farm.machines = Machines::Wait;
     let id = farm.submit(
@@ -96,8 +96,11 @@ fn a_host_that_dies_in_a_print_shows_it_as_unknown_and_does_not_print_it_again()
     farm.settle();
     assert_eq!(farm.node(1).own_printers_view()["p0"].bed, Bed::Unknown);
     let (snapshot, whole) = farm.job(0, id);
-    let unknown = snapshot.copies_of(whole).any(|(_, state)| matches!(state, printmesh_queue::CopyState::Begun(claim) if claim.record.state == ClaimState::Unknown));
-    assert!(unknown);
+    let claims = snapshot
+        .copies_of(whole)
+        .flat_map(|(copy, _)| snapshot.claims_of(copy));
+    let failed = claims.filter(|claim| claim.record.state == ClaimState::Failed);
+    assert_eq!(failed.count(), 1);
     assert_eq!(farm.node(0).history()[0].result, RunResult::Unknown);
     farm.pass(600_000);
     assert_eq!(farm.starts.len(), 2, "its bed is unknown");
@@ -107,7 +110,7 @@ fn a_host_that_dies_in_a_print_shows_it_as_unknown_and_does_not_print_it_again()
     farm.finish(2, "p0");
     farm.settle();
     farm.pass(600_000);
-    assert_eq!((farm.starts.len(), farm.status(0, id)), (3, "unknown"));
+    assert_eq!((farm.starts.len(), farm.status(0, id)), (4, "done"));
     farm.check();
 }
 
@@ -290,6 +293,8 @@ fn a_member_that_counts_absurdly_high_stops_nobody() {
             cfg: 1,
             spec_hash: [0; 32],
             state: ClaimState::Dropped,
+            speculative: false,
+            credited_to: None,
             note: None,
             at: Timestamp(1),
         };

@@ -352,10 +352,12 @@ fn a_printer_that_is_not_fit_to_print_says_why() {
 }
 
 #[test]
-fn a_failed_print_is_not_printed_again_by_itself() {
-    let mut farm = Farm::new(&[1]);
+fn where_the_queue_allows_no_second_try_a_failed_print_is_not_printed_again() {
+    let mut farm = Farm::shared(&[1]);
     farm.machines = Machines::Wait;
-    let id = farm.submit(0, job("local", "bracket"));
+    farm.edit_farm(|edit| edit.set_setting(printmesh_queue::Setting::Retries, "0"));
+    farm.ready(0);
+    let id = farm.submit(0, job("farm", "bracket"));
     farm.begin(0, "p0");
     farm.settle();
     farm.fail(0, "p0", "the filament ran out");
@@ -364,7 +366,7 @@ fn a_failed_print_is_not_printed_again_by_itself() {
     farm.ready(0);
     farm.pass(3_600_000);
     assert_eq!(farm.starts.len(), 1);
-    assert_eq!(farm.why(0, id)[0].1, "copy-failed");
+    assert_eq!(farm.why(0, id)[0].1, "retries-exhausted");
     let history = farm.node(0).history();
     assert_eq!(history[0].note.as_deref(), Some("the filament ran out"));
     // One more is asked for, not the same again.
@@ -390,6 +392,11 @@ fn a_print_that_is_refused_before_it_heats_leaves_the_bed_clear() {
     farm.submit(0, job("local", "bracket"));
     farm.fail(0, "p0", "the file is damaged");
     assert_eq!(farm.node(0).own_printers_view()["p0"].bed, Bed::Clear);
+    // It is tried again, and not at once.
+    farm.pass(20_000);
+    assert_eq!(farm.starts.len(), 1);
+    farm.pass(20_000);
+    assert_eq!(farm.starts.len(), 2);
     farm.check();
 }
 
@@ -604,9 +611,10 @@ fn an_orderly_stop_gives_claims_back_and_leaves_beds_clear() {
     }
     assert!(farm.up(other));
     farm.input(other, Input::ShuttingDown);
-    farm.submit(0, job("farm", "second"));
+    let second = farm.submit(0, job("farm", "second")).to_string();
+    let mut seconds = farm.starts.iter().filter(|start| start.run.0 == second);
     assert!(
-        farm.starts.iter().all(|start| start.host == at),
+        seconds.all(|start| start.host == at),
         "a host that stops begins nothing"
     );
     farm.check();

@@ -12,7 +12,7 @@ impl Edit<'_> {
     /// Makes the change; `None` when nothing would change.
     pub(crate) fn finish(mut self, past: &Past, now: Timestamp) -> Result<Option<Body>, EditError> {
         let min_writer = self
-            .read(|engine| engine.value(Map::Root(Container::Meta), meta_key(Meta::MinWriter)))
+            .read(|engine| engine.value(Map::Root(Container::Meta), &meta_key(Meta::MinWriter)))
             .and_then(|value| value.as_number());
         if let Some(problem) = self.problem {
             return Err(problem);

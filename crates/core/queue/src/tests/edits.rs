@@ -86,6 +86,8 @@ fn each_setter_sets_its_field_and_touches_its_job() {
         edit.set_job_printers(id, &[]);
         edit.set_job_state(id, &state);
         edit.set_per_run(id, set_id(2), 40);
+        edit.set_job_retries(id, 7);
+        edit.set_again(copy(id, 4), 2);
     });
     let mut wanted = Job {
         name: "lid".to_owned(),
@@ -96,6 +98,8 @@ fn each_setter_sets_its_field_and_touches_its_job() {
         held: true,
         printers: Vec::new(),
         state,
+        retries: Some(7),
+        again: [(4, 2)].into(),
         ..job(id, me)
     };
     wanted.sets[1].per_run = 40;
@@ -104,6 +108,77 @@ fn each_setter_sets_its_field_and_touches_its_job() {
     assert_eq!(touched.jobs.iter().collect::<Vec<_>>(), [&id]);
     assert!(!touched.meta && touched.members.is_empty() && touched.copies.is_empty());
     assert!(host.document.take_touched().is_empty());
+}
+
+#[test]
+fn only_a_print_of_unknown_end_may_turn_out_to_be_under_way() {
+    let me = farm(&[]).pop().unwrap().id();
+    let printing = claim(me, 1, ClaimState::Printing);
+    assert!(claim(me, 1, ClaimState::Unknown).allows(&printing));
+    for state in [
+        ClaimState::Finished,
+        ClaimState::Failed,
+        ClaimState::Released,
+    ] {
+        assert!(!claim(me, 1, state).allows(&printing), "{state:?}");
+    }
+    let started = claim(me, 1, ClaimState::Started);
+    assert!(!claim(me, 1, ClaimState::Unknown).allows(&started));
+}
+
+/// The copy's claims, each the next attempt of one printer, with good runs at these positions.
+fn tried(host: &mut Host, id: JobId, tries: &[(ClaimState, &[u32], [u8; 32])]) {
+    let me = host.id();
+    for (attempt, (state, good, spec_hash)) in (0..).zip(tries) {
+        let record = ClaimRecord {
+            spec_hash: *spec_hash,
+            ..claim(me, 1, *state)
+        };
+        host.edit(|edit| {
+            edit.put_claim(copy(id, 0), attempt, &record);
+            for k in *good {
+                let run = RunRecord {
+                    set: set_id(1),
+                    repetition: 0,
+                    result: RunResult::Ok,
+                    started: Timestamp(1),
+                    ended: None,
+                    note: None,
+                };
+                edit.put_run(copy(id, 0), attempt, *k, &run);
+            }
+        });
+    }
+}
+
+#[test]
+fn good_prints_of_tries_that_ended_count_for_the_next_one_if_they_are_of_the_same_thing() {
+    let (same, edited) = ([0; 32], [9; 32]);
+    let tries: &[(ClaimState, &[u32], [u8; 32])] = &[
+        (ClaimState::Failed, &[0], same),
+        (ClaimState::Failed, &[1], edited),
+        (ClaimState::Surplus, &[2], same),
+        (ClaimState::Released, &[3], same),
+        (ClaimState::Printing, &[4], same),
+    ];
+    let good = |host: &Host, attempt| {
+        let before = host
+            .snapshot()
+            .good_before(copy(job_id(1), 0), attempt, &same);
+        before.into_keys().collect::<Vec<_>>()
+    };
+    let mut host = farm(&[]).pop().unwrap();
+    let me = host.id();
+    host.edit(|edit| edit.add_job(&job(job_id(1), me)));
+    tried(&mut host, job_id(1), tries);
+    assert_eq!(good(&host, 0), [0; 0]);
+    assert_eq!(good(&host, 1), [0]);
+    assert_eq!(good(&host, 5), [0, 3], "what is under way is not over");
+    let now = host.snapshot().good_runs_of(copy(job_id(1), 0));
+    assert_eq!(now.into_keys().collect::<Vec<_>>(), [0, 3, 4]);
+    host.edit(|edit| edit.set_setting(Setting::OnPartial, "restart"));
+    assert_eq!(good(&host, 5), [3], "a failed try counts for nothing");
+    assert_eq!(good(&host, 2), [0; 0]);
 }
 
 #[test]

@@ -307,6 +307,40 @@ fn a_change_that_does_not_fit_is_refused() {
 }
 
 #[test]
+fn a_submitter_gives_back_what_it_took_out_and_claims_nothing() {
+    let mut hosts = scene();
+    let me = hosts[SUBMITTER].id();
+    let copy = copy(job_id(2), 0);
+    let of_printer = claim(me, 7, ClaimState::Released);
+    let claims = hosts[SUBMITTER].try_edit(|edit| edit.put_claim(copy, 0, &of_printer));
+    assert_eq!(claims, Err(EditError::Refused(Refusal::NotPermitted)));
+    let of_nobody = |state| {
+        let mut record = claim(me, 7, state);
+        record.printer.clear();
+        record.ballot.printer.clear();
+        record
+    };
+    for state in [
+        ClaimState::Claimed,
+        ClaimState::Printing,
+        ClaimState::Finished,
+    ] {
+        let record = of_nobody(state);
+        let claims = hosts[SUBMITTER].try_edit(|edit| edit.put_claim(copy, 0, &record));
+        assert_eq!(
+            claims,
+            Err(EditError::Refused(Refusal::NotPermitted)),
+            "{state:?}"
+        );
+    }
+    let given_back = of_nobody(ClaimState::Released);
+    assert!(given_back.is_reopening());
+    hosts[SUBMITTER].edit(|edit| edit.put_claim(copy, 0, &given_back));
+    let state = hosts[SUBMITTER].document.snapshot().copy_state(copy);
+    assert_eq!(state, CopyState::Open(1));
+}
+
+#[test]
 fn a_founder_must_be_an_admin() {
     for role in [
         Role::Observer,

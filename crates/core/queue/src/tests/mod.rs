@@ -1,8 +1,10 @@
 //! Tests of the whole document, on several hosts at once. Nothing here sends anything: changes are handed over.
 
+mod configurations;
 mod convergence;
 mod edits;
 mod forgeries;
+mod predecessors;
 mod spoiled;
 
 use std::collections::BTreeMap;
@@ -195,6 +197,8 @@ fn job(id: JobId, submitter: HostId) -> Job {
         submitter,
         created: Timestamp(5),
         origin: None,
+        retries: None,
+        again: BTreeMap::new(),
         sets: vec![set(1, "1"), set(2, "2")],
     }
 }
@@ -209,6 +213,7 @@ fn printer() -> PrinterRecord {
         online: true,
         fault: None,
         last_print_ended: None,
+        set_aside: false,
         removed: false,
     }
 }
@@ -224,6 +229,8 @@ fn claim(host: HostId, n: u64, state: ClaimState) -> ClaimRecord {
         cfg: 1,
         spec_hash: [3; 32],
         state,
+        speculative: false,
+        credited_to: None,
         note: None,
         at: Timestamp(9),
     }

@@ -13,7 +13,7 @@ use printmesh_api::{
     client::Client,
     problem::Problem,
     reply::{Done, Event, Reply, Uploaded},
-    request::{NewJob, NewSet, Place, Request},
+    request::{NewJob, NewSet, Place, Request, Resolve},
     server::serve,
     service::{Service, Upload},
 };
@@ -211,6 +211,19 @@ pub(crate) fn requests() -> Vec<Request> {
             name: "rack1".to_owned(),
         },
         Request::QueuePeers { queue: queue() },
+        Request::QueueVoters { queue: queue() },
+        Request::QueueVotersSet {
+            queue: queue(),
+            hosts: vec![member()],
+        },
+        Request::QueueRecover {
+            queue: queue(),
+            confirm: queue(),
+        },
+        Request::QueueSet {
+            queue: queue(),
+            settings: [("claims".to_owned(), "majority".to_owned())].into(),
+        },
         Request::QueueOrder {
             queues: vec!["local".to_owned(), queue()],
         },
@@ -263,9 +276,20 @@ pub(crate) fn requests() -> Vec<Request> {
             to: Some("local".to_owned()),
             place: Place::After("kmz".to_owned()),
         },
-        Request::JobCancel { job: job() },
+        Request::JobCancel {
+            job: job(),
+            stop: true,
+        },
+        Request::JobStart {
+            job: job(),
+            printer: "b/mk4".into(),
+        },
         Request::JobHold { job: job() },
         Request::JobRelease { job: job() },
+        Request::JobResolve {
+            copy: "kmz#2".to_owned(),
+            resolve: Resolve::Failed,
+        },
         Request::PrinterAdd {
             name: "mk4".to_owned(),
             at: "serial:/dev/ttyACM0?baud=115200".to_owned(),

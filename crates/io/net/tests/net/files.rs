@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::host::{Host, host, introduce};
 
 /// Bytes that do not compress and differ in every block.
-fn bytes(seed: u8, size: usize) -> Vec<u8> {
+pub(crate) fn bytes(seed: u8, size: usize) -> Vec<u8> {
     let mut bytes = vec![0; size];
     blake3::Hasher::new()
         .update(&[seed])
@@ -23,7 +23,7 @@ fn bytes(seed: u8, size: usize) -> Vec<u8> {
     bytes
 }
 
-async fn add(host: &Host, contents: &[u8]) -> FileInfo {
+pub(crate) async fn add(host: &Host, contents: &[u8]) -> FileInfo {
     let path = host.dir().join("source.gcode");
     fs::write(&path, contents).unwrap();
     let info = host.net.files().add(path.clone()).await.unwrap();
@@ -32,21 +32,21 @@ async fn add(host: &Host, contents: &[u8]) -> FileInfo {
     info
 }
 
-async fn exported(host: &Host, hash: FileHash) -> Vec<u8> {
+pub(crate) async fn exported(host: &Host, hash: FileHash) -> Vec<u8> {
     let target = host.dir().join("imports/a job/out.gcode");
     host.net.files().export(hash, &target).await.unwrap();
     fs::read(target).unwrap()
 }
 
 /// The data file of a blob inside the store, so that a test can damage it.
-fn stored(host: &Host, hash: FileHash) -> PathBuf {
+pub(crate) fn stored(host: &Host, hash: FileHash) -> PathBuf {
     host.dir().join(format!(
         "files/data/{}.data",
         data_encoding::HEXLOWER.encode(&hash)
     ))
 }
 
-fn flip(path: PathBuf, at: usize) {
+pub(crate) fn flip(path: PathBuf, at: usize) {
     let mut contents = fs::read(&path).unwrap();
     contents[at] ^= 0xff;
     fs::write(path, contents).unwrap();

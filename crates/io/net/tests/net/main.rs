@@ -6,5 +6,6 @@ mod host;
 mod joins;
 mod lan;
 mod links;
+mod predecessors;
 mod start;
 mod strangers;

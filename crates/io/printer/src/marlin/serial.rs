@@ -24,7 +24,7 @@ use super::{
 use crate::{
     board::Board,
     connect::ConnectError,
-    driver::{Driver, Event, Phase, PrintRequest, PrinterInfo, PrinterStatus, StartError},
+    driver::{Doing, Driver, Event, Phase, PrintRequest, PrinterInfo, PrinterStatus, StartError},
     wish::Wish,
 };
 
@@ -107,6 +107,11 @@ impl Driver for Serial {
 
     fn status(&self) -> PrinterStatus {
         self.board.status()
+    }
+
+    /// A Marlin that prints from its own card does not let us connect; whatever else it printed, we fed to it.
+    fn doing(&self) -> Doing {
+        Doing::Fed
     }
 
     fn start(&self, request: PrintRequest) -> Result<(), StartError> {

@@ -1,5 +1,7 @@
 //! The simulated machine's task: a print is a position on the plan that moves with tokio's clock.
 
+mod alone;
+
 use std::ops::ControlFlow;
 
 use tokio::{
@@ -9,6 +11,7 @@ use tokio::{
 };
 
 use super::{
+    memory::Memory,
     plan::Plan,
     print::{Milestone, Print},
     time_model::{BED_RATE, NOZZLE_RATE, ROOM},
@@ -25,8 +28,10 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// Makes the machine and its task, which runs until the handle is gone, the driver is closed or the simulated link breaks.
 pub(super) fn spawn(options: Simulation, board: Board, inbox: UnboundedReceiver<Wish>) {
-    let machine = Machine {
+    let memory = options.autonomous.clone().map(Memory::new);
+    let mut machine = Machine {
         options,
+        memory,
         board,
         born: Instant::now(),
         work: Work::Idle,
@@ -37,7 +42,9 @@ pub(super) fn spawn(options: Simulation, board: Board, inbox: UnboundedReceiver<
         heaters_at: Instant::now(),
     };
     machine.show(|_| ());
-    tokio::spawn(run(machine, inbox));
+    if machine.wake_up().is_continue() {
+        tokio::spawn(run(machine, inbox));
+    }
 }
 
 async fn run(mut machine: Machine, mut inbox: UnboundedReceiver<Wish>) {
@@ -78,6 +85,8 @@ async fn run(mut machine: Machine, mut inbox: UnboundedReceiver<Wish>) {
 
 struct Machine {
     options: Simulation,
+    /// Of a machine that prints by itself.
+    memory: Option<Memory>,
     board: Board,
     born: Instant,
     work: Work,
@@ -167,6 +176,7 @@ impl Machine {
                     stops_done: 0,
                     hangs: false,
                 });
+                self.remember();
             }
         }
     }
@@ -221,6 +231,7 @@ impl Machine {
         }
         print.position_s = print.position_s(now, self.options.speed);
         print.since = run.then_some(now);
+        self.remember();
         self.show(|status| status.phase = if run { Phase::Printing } else { Phase::Paused });
     }
 
@@ -253,6 +264,7 @@ impl Machine {
                     print.stops_done += 1;
                     print.position_s = at;
                     print.since = None;
+                    self.remember();
                     self.show(|status| status.phase = Phase::Paused);
                 }
                 Milestone::Fail => {
@@ -267,6 +279,12 @@ impl Machine {
                 Milestone::Disconnect => {
                     let reason =
                         "the link was lost, as the address asks (disconnect_after)".to_owned();
+                    if self.prints_alone() {
+                        self.remember();
+                        self.show(|status| status.phase = Phase::Offline);
+                        self.board.tell(Event::LinkLost { reason });
+                        return ControlFlow::Break(());
+                    }
                     self.end(
                         |attempt| Event::Failed {
                             attempt,
@@ -353,6 +371,11 @@ impl Machine {
             Work::Idle | Work::Halted => None,
         };
         let outcome = attempt.map(outcome);
+        if let (Some(memory), Some(event)) = (&self.memory, &outcome)
+            && let Some(remembered) = alone::ended(event)
+        {
+            memory.save(&remembered);
+        }
         let is_finished = matches!(outcome, Some(Event::Finished { .. }));
         let heaters = self.heaters;
         let change = move |status: &mut PrinterStatus| {
@@ -397,6 +420,10 @@ impl Machine {
     }
 
     fn close(&mut self) {
+        if self.prints_alone() {
+            self.show(|status| status.phase = Phase::Offline);
+            return;
+        }
         self.set_targets_off();
         let reason = "the driver was closed".to_owned();
         self.end(

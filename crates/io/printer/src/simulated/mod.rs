@@ -4,18 +4,22 @@
 //! Nothing is drawn and no position is kept: see `time_model` for what is simplified.
 
 mod machine;
+mod memory;
 mod plan;
 mod print;
 #[cfg(test)]
 mod tests;
 mod time_model;
 
+use memory::{Memory, State};
 use tokio::sync::mpsc::{self, UnboundedSender};
 
 use crate::{
     address::Simulation,
     board::Board,
-    driver::{Caps, Driver, Event, Phase, PrintRequest, PrinterInfo, PrinterStatus, StartError},
+    driver::{
+        Caps, Doing, Driver, Event, Phase, PrintRequest, PrinterInfo, PrinterStatus, StartError,
+    },
     wish::Wish,
 };
 
@@ -63,6 +67,24 @@ impl Driver for Simulated {
 
     fn status(&self) -> PrinterStatus {
         self.board.status()
+    }
+
+    fn doing(&self) -> Doing {
+        let Some(path) = &self.options.autonomous else {
+            return Doing::Fed;
+        };
+        let status = self.board.status();
+        if status.attempt.is_some() {
+            return Doing::Printing {
+                attempt: status.attempt,
+            };
+        }
+        let last = Memory::new(path.clone()).load();
+        let last = last.and_then(|last| match last.state {
+            State::Ended(outcome) => Some((last.attempt, outcome)),
+            State::UnderWay(_) => None,
+        });
+        Doing::Idle { last }
     }
 
     fn start(&self, request: PrintRequest) -> Result<(), StartError> {

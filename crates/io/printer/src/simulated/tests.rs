@@ -8,7 +8,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{Address, Driver, Event, Phase, PrintRequest, StartError, connect};
+use crate::{Address, Doing, Driver, Event, Outcome, Phase, PrintRequest, StartError, connect};
 
 /// 40 s in all; the first 10 s neither heat nor move.
 const FILE: &str = "M117 hello\nG4 S10\nM104 S82\nG4 S15\nM140 S60\nG4 S15\n";
@@ -260,4 +260,132 @@ async fn closing_fails_the_print_and_ends_the_task() {
         }
     }
     assert!(matches!(last, Some(Event::Failed { reason, .. }) if reason.contains("closed")));
+}
+
+/// A machine that prints by itself, and the file in which it keeps what it does.
+struct Alone {
+    folder: tempfile::TempDir,
+    options: &'static str,
+}
+
+impl Alone {
+    fn new(options: &'static str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, options }
+    }
+
+    async fn connect(&self) -> Bench {
+        let memory = self.folder.path().join("memory");
+        let address = format!("sim://?{}&autonomous={}", self.options, memory.display());
+        Bench::new(&address, FILE).await
+    }
+
+    /// As if so many seconds had passed that nobody saw.
+    fn pass(&self, seconds: u64) {
+        let path = self.folder.path().join("memory");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let (rest, since) = lines[2].rsplit_once(' ').unwrap();
+        let since: u64 = since.parse().unwrap();
+        lines[2] = format!("{rest} {}", since - seconds * 1000);
+        std::fs::write(path, lines.join("\n") + "\n").unwrap();
+    }
+}
+
+fn printing(attempt: &str) -> Doing {
+    Doing::Printing {
+        attempt: Some(attempt.to_owned()),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_is_fed_prints_nothing_when_its_driver_is_new() {
+    let bench = Bench::new("sim://", FILE).await;
+    assert_eq!(bench.driver.doing(), Doing::Fed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_autonomous_machine_prints_on_while_nobody_is_connected_and_says_so() {
+    let machine = Alone::new("speed=1&clear=manual");
+    let mut bench = machine.connect().await;
+    assert_eq!(bench.driver.doing(), Doing::Idle { last: None });
+    bench.start(1).unwrap();
+    assert_eq!(bench.news().await, started("a1"));
+    drop(bench.driver);
+    while let Some(event) = bench.events.recv().await {
+        assert!(
+            matches!(event, Event::Status(_)),
+            "nothing is told: {event:?}"
+        );
+    }
+    machine.pass(20);
+    let mut bench = machine.connect().await;
+    assert_eq!(bench.driver.doing(), printing("a1"));
+    assert_eq!(
+        bench.start(2),
+        Err(StartError::NotIdle(Phase::Printing)),
+        "it is at work"
+    );
+    assert_eq!(bench.news().await, started("a1"), "told once more");
+    let begin = Instant::now();
+    let finished = Event::Finished {
+        attempt: "a1".into(),
+    };
+    assert_eq!(bench.news().await, finished);
+    // Of 40 s, 20 passed while nobody looked; the test itself takes a moment of real time.
+    let seconds = begin.elapsed().as_secs_f64();
+    assert!((15.0..=20.0).contains(&seconds), "{seconds}");
+    let last = Some(("a1".to_owned(), Outcome::Finished));
+    assert_eq!(bench.driver.doing(), Doing::Idle { last });
+    bench.start(3).unwrap();
+    assert_eq!(bench.news().await, started("a3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_autonomous_machine_remembers_how_a_print_ended_that_nobody_saw_end() {
+    let machine = Alone::new("speed=1&clear=manual");
+    let mut bench = machine.connect().await;
+    bench.start(1).unwrap();
+    assert_eq!(bench.news().await, started("a1"));
+    drop(bench);
+    machine.pass(1000);
+    let last = Some(("a1".to_owned(), Outcome::Finished));
+    assert_eq!(machine.connect().await.driver.doing(), Doing::Idle { last });
+
+    let machine = Alone::new("speed=1&clear=manual&fail_after=0.5");
+    let mut bench = machine.connect().await;
+    bench.start(1).unwrap();
+    assert_eq!(bench.news().await, started("a1"));
+    drop(bench);
+    machine.pass(1000);
+    let doing = machine.connect().await.driver.doing();
+    assert!(
+        matches!(&doing, Doing::Idle { last: Some((attempt, Outcome::Failed { reason })) }
+            if attempt == "a1" && reason.contains("fail_after")),
+        "{doing:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_autonomous_machine_survives_its_link_and_stands_where_it_was_paused() {
+    let machine = Alone::new("speed=1&clear=manual&disconnect_after=0.5");
+    let mut bench = machine.connect().await;
+    bench.start(1).unwrap();
+    assert_eq!(bench.news().await, started("a1"));
+    assert!(matches!(bench.news().await, Event::LinkLost { .. }));
+    let mut bench = machine.connect().await;
+    assert_eq!(bench.driver.doing(), printing("a1"));
+    bench.driver.pause();
+    bench.phase(Phase::Paused).await;
+    drop(bench);
+    let mut bench = machine.connect().await;
+    assert_eq!(bench.driver.doing(), printing("a1"));
+    assert_eq!(bench.driver.status().phase, Phase::Paused);
+    bench.driver.cancel();
+    let aborted = Event::Aborted {
+        attempt: "a1".into(),
+    };
+    assert_eq!(bench.news().await, aborted);
+    let last = Some(("a1".to_owned(), Outcome::Aborted));
+    assert_eq!(bench.driver.doing(), Doing::Idle { last });
 }

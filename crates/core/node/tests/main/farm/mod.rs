@@ -7,15 +7,16 @@ mod wire;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ed25519_dalek::{Signer as _, SigningKey};
-pub(crate) use machine::{Machines, Start};
+pub(crate) use machine::{Alone, Machines, Start};
 use printmesh_node::{
     Answer, Boot, Command, Effect, Event, Input, NewJob, Node, Now, Problem, Step, Ticket,
     TicketParts, Write,
 };
 use printmesh_queue::{
     Author, Edit, FileHash, FileSpec, HostId, Job, JobId, QueueDocument, QueueId, Role, Signer,
-    Snapshot, Timestamp, Voters,
+    Snapshot, Timestamp,
 };
+pub(crate) use wire::Act;
 
 /// A device key that signs.
 pub(crate) struct Device(SigningKey);
@@ -55,6 +56,12 @@ pub(crate) struct Host {
     pub(crate) effects: Vec<Effect>,
     pub(crate) handled: usize,
     pub(crate) crash_at: Option<(usize, Crash)>,
+    /// Its process is stopped, or the machine is: it does nothing, and what it is sent waits.
+    pub(crate) frozen: bool,
+    /// Its clock that only goes up against that of the farm: a machine that was paused is behind.
+    pub(crate) behind_ms: u64,
+    /// Its wall clock, when it is not the farm's.
+    pub(crate) wall: Option<Timestamp>,
     key: [u8; 32],
     boots: u8,
     local: VecDeque<Input>,
@@ -70,9 +77,18 @@ pub(crate) struct Farm {
     pub(crate) machines: Machines,
     /// Printers that do not answer.
     pub(crate) broken: BTreeSet<(usize, String)>,
+    /// Printers that print by themselves, and what they do; all others are fed by their host.
+    pub(crate) alone: BTreeMap<(usize, String), Alone>,
     /// Hosts of one network hear one another.
     pub(crate) lan: bool,
     pub(crate) starts: Vec<Start>,
+    /// Prints that a driver was told to stop, and whether it does so at once.
+    pub(crate) stops: Vec<(usize, String)>,
+    pub(crate) stops_at_once: bool,
+    /// Copies may be printed more often than they were asked for; what that means is checked by the test.
+    pub(crate) level_available: bool,
+    /// Prints that a driver was told to pause, or to go on with.
+    pub(crate) paused: Vec<(usize, String, bool)>,
     pub(crate) wakes: usize,
     wire: wire::Wire,
     commands: u64,
@@ -111,8 +127,13 @@ impl Farm {
             mono_ms: 1_000_000,
             machines: Machines::PrintAndClear,
             broken: BTreeSet::new(),
+            alone: BTreeMap::new(),
             lan: true,
             starts: Vec::new(),
+            stops: Vec::new(),
+            stops_at_once: true,
+            level_available: false,
+            paused: Vec::new(),
             wakes: 0,
             wire: wire::Wire::default(),
             commands: 0,
@@ -138,6 +159,9 @@ impl Farm {
                 effects: Vec::new(),
                 handled: 0,
                 crash_at: None,
+                frozen: false,
+                behind_ms: 0,
+                wall: None,
                 key,
                 boots: 0,
                 local: VecDeque::new(),
@@ -166,6 +190,38 @@ impl Farm {
         for host in 1..printers.len() {
             farm.join(host, Role::Operator);
         }
+        // Whoever joins and leaves, `a` decides, until the test says otherwise.
+        farm.set_voters(&[0]);
+        farm.set("claims", "majority");
+        farm
+    }
+
+    /// As `shared`, and hosts go on when they cannot reach the voters.
+    pub(crate) fn available(printers: &[usize], voters: &[usize]) -> Self {
+        let mut farm = Self::shared(printers);
+        if voters != [0] {
+            farm.set_voters(voters);
+            for n in 0..printers.len() {
+                farm.ready(n);
+            }
+        }
+        farm.set("claims", "available");
+        farm.level_available = true;
+        farm
+    }
+
+    /// Changes one setting of `farm`.
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        let values = vec![(key.to_owned(), value.to_owned())];
+        let queue = "farm".into();
+        self.ok(0, Command::QueueSet { queue, values });
+    }
+
+    /// As `shared`, and the hosts choose their voters.
+    pub(crate) fn choosing(printers: &[usize]) -> Self {
+        let mut farm = Self::shared(printers);
+        let queue = "farm".into();
+        farm.ok(0, Command::VotersAuto { queue });
         farm
     }
 
@@ -213,7 +269,17 @@ impl Farm {
         }
     }
 
+    /// The clocks of a host.
+    pub(crate) fn now_of(&self, n: usize) -> Now {
+        let host = &self.hosts[n];
+        Now {
+            mono_ms: self.mono_ms - host.behind_ms,
+            wall: host.wall.unwrap_or(self.now().wall),
+        }
+    }
+
     pub(crate) fn boot(&mut self, n: usize) {
+        let now = self.now_of(n);
         let host = &mut self.hosts[n];
         assert!(host.node.is_none(), "host {n} runs");
         host.boots += 1;
@@ -222,10 +288,7 @@ impl Farm {
         let boot = Boot {
             signer: Box::new(Device(SigningKey::from_bytes(&host.key))),
             seed,
-            now: Now {
-                mono_ms: self.mono_ms,
-                wall: Timestamp(1_700_000_000_000 + self.mono_ms),
-            },
+            now,
             state: host.keys.clone().into_iter().collect(),
             logs: host.logs.clone(),
         };
@@ -249,6 +312,9 @@ impl Farm {
     pub(crate) fn stop(&mut self, n: usize) {
         self.input(n, Input::ShuttingDown);
         self.settle();
+        while self.hosts[n].node.as_ref().is_some_and(Node::is_parking) {
+            self.pass(500);
+        }
         self.kill(n);
     }
 
@@ -262,7 +328,7 @@ impl Farm {
 
     /// Hands an input to a node at once.
     pub(crate) fn input(&mut self, n: usize, input: Input) {
-        let now = self.now();
+        let now = self.now_of(n);
         let host = &mut self.hosts[n];
         let Some(node) = &mut host.node else { return };
         let step = node.handle(now, input);
@@ -339,7 +405,10 @@ impl Farm {
             Effect::TryPrinter { .. }
             | Effect::ConnectPrinter { .. }
             | Effect::DisconnectPrinter { .. }
-            | Effect::StartPrint { .. } => self.machine(n, effect),
+            | Effect::StartPrint { .. }
+            | Effect::StopPrint { .. } => self.machine(n, effect),
+            Effect::PausePrint { printer, .. } => self.paused.push((n, printer, true)),
+            Effect::ResumePrint { printer, .. } => self.paused.push((n, printer, false)),
         }
     }
 
@@ -502,10 +571,14 @@ impl Farm {
             .collect()
     }
 
-    /// Changes the voters of `farm`, as no command can yet.
+    /// Makes hosts the voters of `farm`, for good.
     pub(crate) fn set_voters(&mut self, voters: &[usize]) {
-        let hosts = voters.iter().map(|n| self.hosts[*n].id).collect();
-        self.edit_farm(|edit| edit.set_voters(&Voters { cfg: 2, hosts }));
+        let hosts = voters.iter().map(|n| self.hosts[*n].name.clone());
+        let set = Command::VotersSet {
+            queue: "farm".into(),
+            hosts: hosts.collect(),
+        };
+        self.ok(0, set);
     }
 
     /// Edits `farm` in the founder's store, as no command can.

@@ -203,6 +203,17 @@ impl Farm {
         self.hosts[n].local.extend(others);
     }
 
+    fn awake(&self, n: usize) -> bool {
+        self.up(n) && !self.hosts[n].frozen
+    }
+
+    /// When a host wants to be woken, by the farm's clock.
+    fn wakeup(&self, n: usize) -> Option<u64> {
+        let host = &self.hosts[n];
+        let node = host.node.as_ref().filter(|_| !host.frozen)?;
+        Some(node.next_wakeup()? + host.behind_ms)
+    }
+
     /// Everything that can happen next, in a fixed order.
     pub(crate) fn acts(&self) -> Vec<Act> {
         let count = self.hosts.len();
@@ -223,14 +234,14 @@ impl Farm {
         }
         acts.extend(
             (0..count)
-                .filter(|n| self.up(*n) && !self.hosts[*n].local.is_empty())
+                .filter(|n| self.awake(*n) && !self.hosts[*n].local.is_empty())
                 .map(Act::Local),
         );
         let flying = self
             .wire
             .flying
             .iter()
-            .filter(|(_, queue)| !queue.is_empty());
+            .filter(|((_, to), queue)| !queue.is_empty() && !self.hosts[*to].frozen);
         acts.extend(flying.map(|((from, to), _)| Act::Deliver(*from, *to)));
         acts
     }
@@ -315,22 +326,13 @@ impl Farm {
         let end = self.mono_ms + ms;
         self.settle();
         loop {
-            let next = self
-                .hosts
-                .iter()
-                .filter_map(|host| host.node.as_ref()?.next_wakeup())
-                .min();
+            let next = (0..self.hosts.len()).filter_map(|n| self.wakeup(n)).min();
             let Some(at) = next.filter(|at| *at <= end) else {
                 break;
             };
             self.mono_ms = self.mono_ms.max(at);
             for n in 0..self.hosts.len() {
-                let due = self.hosts[n]
-                    .node
-                    .as_ref()
-                    .and_then(|node| node.next_wakeup())
-                    .is_some_and(|at| at <= self.mono_ms);
-                if due {
+                if self.wakeup(n).is_some_and(|at| at <= self.mono_ms) {
                     self.wakes += 1;
                     assert!(self.wakes < 200_000, "the farm never sleeps");
                     self.input(n, Input::Wake);

@@ -1,0 +1,281 @@
+//! Prints of which this host lost sight: when it went down in the middle, or the printer forgot. What the printer says
+//! when it answers again settles them; where it cannot, they stay unknown, and a person does (`resolve.rs`).
+//!
+//! Nothing is started here, and nothing is guessed: what neither the printer nor a person knows stays unknown.
+
+use printmesh_queue::{Bed, ClaimState, CopyId, CopyState, QueueId, RunResult};
+
+use crate::{
+    confirm::Decision,
+    event::Event,
+    input::{Doing, Ended},
+    node::Node,
+    records::{self, Stage, Unsure, Work, key},
+    work::print_token,
+};
+
+impl Node {
+    /// Nobody here saw how a print ended: it is unknown until the printer or a person says so.
+    pub(crate) fn lose_sight(&mut self, name: &str, work: &Work, k: u32, began: bool) {
+        let note = match began {
+            true => "its host lost sight of it in the middle of the print",
+            false => "its host lost sight of it as the print was to begin",
+        };
+        let mut run = self
+            .runs_of(work)
+            .remove(&k)
+            .expect("the intent was written with the stage");
+        run.result = RunResult::Unknown;
+        run.ended = Some(self.now.wall);
+        run.note = Some(note.to_owned());
+        self.put_end(work, k, &run, Some(ClaimState::Unknown));
+        if let Some(printer) = self.printers.get_mut(name) {
+            printer.entry.bed = Bed::Unknown;
+        }
+        self.end_work(name);
+        let unsure = Unsure {
+            work: work.clone(),
+            k,
+            began,
+        };
+        self.write(records::put(key::unsure(work.ballot.n), &unsure));
+        self.unsure.insert(work.ballot.n, unsure);
+        self.tell_unknown(name, work, note);
+    }
+
+    /// A person has to look: never without a word to whoever listens.
+    fn tell_unknown(&mut self, name: &str, work: &Work, note: &str) {
+        let entry = &self.queues[&work.queue];
+        let queue = Some(entry.name());
+        let job = entry.doc.snapshot().jobs.get(&work.copy.job);
+        let job = job.map(|job| (job.id, job.name.clone()));
+        tracing::warn!(printer = name, job = %work.copy.job, copy = work.copy.index + 1, note, "nobody knows how a print ended");
+        let printer = Some(self.printer_id(name));
+        self.tell(Event {
+            queue,
+            job,
+            copy: Some(work.copy),
+            printer,
+            state: Some("unknown".into()),
+            text: Some(note.to_owned()),
+            ..Event::new("copy.unknown")
+        });
+    }
+
+    /// The printer answers again and says what it is doing.
+    pub(crate) fn printer_doing(&mut self, name: &str, doing: Doing) {
+        if self.is_watched(name, &doing) {
+            return;
+        }
+        let here = |unsure: &&Unsure| unsure.work.ballot.printer == name;
+        let unsure: Vec<Unsure> = self.unsure.values().filter(here).cloned().collect();
+        let mut ours = false;
+        for Unsure { work, k, began } in unsure {
+            if !self.is_unknown(&work) {
+                self.forget_unsure(&work);
+                continue;
+            }
+            let token = print_token(&work, k);
+            match &doing {
+                Doing::Fed if began => self.found_dead(&work, k),
+                Doing::Printing { print: Some(print) } if *print == token => {
+                    ours |= self.found_printing(name, &work, k);
+                }
+                Doing::Idle {
+                    last: Some((print, ended)),
+                } if *print == token => self.found_ended(name, &work, k, ended),
+                Doing::Fed | Doing::Printing { .. } | Doing::Idle { .. } => {}
+            }
+        }
+        if matches!(doing, Doing::Printing { .. })
+            && !ours
+            && let Some(printer) = self.printers.get_mut(name)
+            && printer.entry.bed == Bed::Clear
+        {
+            // It prints what this host did not start, from its own screen say.
+            printer.entry.bed = Bed::Unknown;
+            self.save_printer(name);
+        }
+    }
+
+    /// The print that this host follows, if any, after the connection was gone for a while. Returns whether there is one.
+    fn is_watched(&mut self, name: &str, doing: &Doing) -> bool {
+        let Some(work) = self.printers.get(name).and_then(|p| p.work.clone()) else {
+            return false;
+        };
+        let Stage::Running { k, began } = work.stage else {
+            return false;
+        };
+        let token = print_token(&work, k);
+        match doing {
+            // Its driver said, or will say, how it ended.
+            Doing::Fed => {}
+            Doing::Printing { print } if print.as_ref() == Some(&token) => {}
+            Doing::Idle {
+                last: Some((print, ended)),
+            } if *print == token => {
+                let (result, note) = words(ended);
+                self.run_ended(name, &token, result, note);
+            }
+            // The order to begin is still on its way, and whether it was taken is said by whoever carries it.
+            Doing::Printing { .. } | Doing::Idle { .. } if !began => {}
+            Doing::Printing { .. } | Doing::Idle { .. } => self.lose_sight(name, &work, k, began),
+        }
+        true
+    }
+
+    fn is_unknown(&self, work: &Work) -> bool {
+        self.queues.get(&work.queue).is_some_and(|entry| {
+            let claims = entry.doc.snapshot().claims.get(&work.copy);
+            let claim = claims.and_then(|claims| claims.get(&(work.attempt, self.me)));
+            claim.is_some_and(|claim| claim.record.state == ClaimState::Unknown)
+        })
+    }
+
+    /// The printer has been at it all the time: this host follows it again.
+    fn found_printing(&mut self, name: &str, work: &Work, k: u32) -> bool {
+        self.give_back(name, "the printer is still at another copy");
+        let Some(printer) = self.printers.get_mut(name).filter(|p| p.work.is_none()) else {
+            return false;
+        };
+        printer.entry.bed = Bed::Occupied;
+        printer.began = true;
+        printer.work = Some(Work {
+            stage: Stage::Running { k, began: true },
+            ..work.clone()
+        });
+        self.save_printer(name);
+        self.save_work(name);
+        let mut run = self
+            .runs_of(work)
+            .remove(&k)
+            .expect("written when sight was lost");
+        run.result = RunResult::Started;
+        run.ended = None;
+        run.note = None;
+        self.put_end(work, k, &run, Some(ClaimState::Printing));
+        self.forget_unsure(work);
+        tracing::info!(printer = name, job = %work.copy.job, copy = work.copy.index + 1, "follows a print again");
+        true
+    }
+
+    /// It was fed by this host, and died with it: it cannot have been finished. Neither the file nor the printer is
+    /// to blame, so the print itself stays one of which nobody saw the end.
+    fn found_dead(&mut self, work: &Work, k: u32) {
+        let note = "its host went down in the middle of the print, which ended with it";
+        self.settle_bad(work, k, RunResult::Unknown, note.to_owned());
+    }
+
+    /// The printer remembers how it ended.
+    fn found_ended(&mut self, name: &str, work: &Work, k: u32, ended: &Ended) {
+        if let Some(printer) = self.printers.get_mut(name)
+            && printer.entry.bed == Bed::Unknown
+        {
+            printer.entry.bed = Bed::Occupied;
+            self.save_printer(name);
+        }
+        match words(ended) {
+            (RunResult::Ok, _) => self.settle_good(work, k, None),
+            (result, note) => {
+                let note = note.unwrap_or_default();
+                self.judge_printer(name, work, k, result, &note);
+                self.settle_bad(work, k, result, note);
+            }
+        }
+    }
+
+    /// A print of which nobody knew turns out to be good. What is still missing of its copy is printed on the same printer
+    /// when that is free, and by the next attempt when it is not.
+    pub(crate) fn settle_good(&mut self, work: &Work, k: u32, note: Option<String>) {
+        self.forget_unsure(work);
+        let mut done = self.runs_of(work);
+        let mut run = done.remove(&k).expect("written when sight was lost");
+        run.result = RunResult::Ok;
+        run.note = note;
+        done.insert(k, run.clone());
+        if self.next_run(work, &done).is_none() {
+            self.put_end(work, k, &run, Some(ClaimState::Finished));
+        } else if self.may_go_on(work) {
+            self.put_end(work, k, &run, Some(ClaimState::Printing));
+            let name = work.ballot.printer.clone();
+            if let Some(printer) = self.printers.get_mut(&name) {
+                printer.decision = Decision::default();
+                printer.work = Some(Work {
+                    stage: Stage::Between,
+                    ..work.clone()
+                });
+            }
+            self.save_work(&name);
+        } else {
+            self.put_end(work, k, &run, Some(ClaimState::Released));
+        }
+    }
+
+    /// A print of which nobody knew turns out to be none: its attempt is closed, and the next one may be made.
+    pub(crate) fn settle_bad(&mut self, work: &Work, k: u32, result: RunResult, note: String) {
+        self.forget_unsure(work);
+        let run = self.runs_of(work).remove(&k);
+        let mut run = run.expect("written when sight was lost");
+        run.result = result;
+        run.note = Some(note);
+        self.put_end(work, k, &run, Some(ClaimState::Failed));
+    }
+
+    fn may_go_on(&self, work: &Work) -> bool {
+        let snapshot = self.queues[&work.queue].doc.snapshot();
+        let current = matches!(
+            snapshot.copy_state(work.copy),
+            CopyState::Begun(claim) if claim.host == self.me && claim.attempt == work.attempt
+        );
+        let printer = self.printers.get(&work.ballot.printer);
+        current && printer.is_some_and(|printer| printer.work.is_none())
+    }
+
+    fn forget_unsure(&mut self, work: &Work) {
+        if self.unsure.remove(&work.ballot.n).is_some() {
+            self.write(records::delete(key::unsure(work.ballot.n)));
+        }
+    }
+
+    /// The unknown prints of a copy under claims of this host, each with the work that it belongs to.
+    pub(crate) fn unknown_prints(&self, queue: QueueId, copy: CopyId) -> Vec<(Work, u32)> {
+        let snapshot = self.queues[&queue].doc.snapshot();
+        let own = snapshot
+            .claims_of(copy)
+            .filter(|claim| claim.host == self.me && claim.record.state == ClaimState::Unknown);
+        own.filter_map(|claim| {
+            let unknown = claim
+                .runs
+                .iter()
+                .find(|(_, run)| run.result == RunResult::Unknown);
+            let kept = self.unsure.get(&claim.record.ballot.n);
+            // Without the note on this host's disk the document still says enough.
+            let work = kept.map_or_else(
+                || Work {
+                    speculative: claim.record.speculative,
+                    ..Work::new(
+                        queue,
+                        (copy, claim.attempt),
+                        claim.record.ballot.clone(),
+                        claim.record.spec_hash,
+                        Stage::Between,
+                    )
+                },
+                |unsure| unsure.work.clone(),
+            );
+            unknown.map(|(k, _)| (work, *k))
+        })
+        .collect()
+    }
+}
+
+fn words(ended: &Ended) -> (RunResult, Option<String>) {
+    match ended {
+        Ended::Finished => (RunResult::Ok, None),
+        Ended::Failed(reason) => (RunResult::Failed, Some(reason.clone())),
+        Ended::Aborted => {
+            let note = "stopped by a person".to_owned();
+            (RunResult::Aborted, Some(note))
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Many printers that wake up at once, each with its own idea of what the others do.
+
+use std::collections::BTreeSet;
+
+use printmesh_node::{Command, Effect, Message, NewJob, Value};
+
+use crate::farm::{Farm, Machines, job};
+
+/// A thousand printers are in the simulator: here each has a real document with a signed history.
+const HOSTS: usize = 14;
+
+/// Different claims that were asked for, over all hosts.
+fn attempts(farm: &Farm) -> usize {
+    let mut asked = BTreeSet::new();
+    for host in &farm.hosts {
+        for effect in &host.effects {
+            let Effect::Send { bytes, .. } = effect else {
+                continue;
+            };
+            if let Some(Message::Prepare(ask)) = Message::decode(bytes)
+                && matches!(ask.value, Value::Print { .. })
+            {
+                asked.insert(ask.ballot);
+            }
+        }
+    }
+    asked.len()
+}
+
+fn forget(farm: &mut Farm) {
+    for host in &mut farm.hosts {
+        host.effects.clear();
+    }
+}
+
+#[test]
+fn printers_that_wake_at_once_hardly_ever_ask_for_the_same_copy() {
+    let mut farm = Farm::shared(&[1; HOSTS]);
+    farm.machines = Machines::Print;
+    for seed in 0..2 {
+        for n in 0..HOSTS {
+            let printers = Vec::new();
+            farm.give(n, Command::PrinterReady { printers });
+        }
+        farm.settle();
+        let new = NewJob {
+            draft: true,
+            copies: HOSTS as u32,
+            ..job("farm", "bracket")
+        };
+        let id = farm.submit(0, new).to_string();
+        forget(&mut farm);
+        farm.starts.clear();
+        farm.give(0, Command::JobRelease { job: id });
+        // Words arrive in any order: each host has its own idea of what is free.
+        farm.settle_by(seed, 200_000);
+        farm.pass(120_000);
+        assert_eq!(farm.starts.len(), HOSTS, "seed {seed}");
+        // What the voter asks itself is not on the wire.
+        let others = farm.starts.iter().filter(|start| start.host != 0).count();
+        let attempts = attempts(&farm);
+        assert!(
+            attempts * 10 <= others * 16,
+            "seed {seed}: {attempts} attempts for {others} starts"
+        );
+        assert!(others > HOSTS / 2);
+        farm.check();
+    }
+}
+
+#[test]
+fn one_copy_is_asked_for_by_one_printer_and_by_the_next_in_line_when_that_one_cannot() {
+    let mut farm = Farm::shared(&[1; 8]);
+    farm.machines = Machines::Print;
+    forget(&mut farm);
+    farm.submit(7, job("farm", "bracket"));
+    farm.pass(120_000);
+    assert_eq!(farm.starts.len(), 1);
+    assert!(attempts(&farm) <= 1, "{}", attempts(&farm));
+    // Whose line it is cannot keep the file; the others do not know that.
+    let first = farm.starts[0].host;
+    farm.ready(first);
+    farm.hosts[first].import_fails = true;
+    forget(&mut farm);
+    farm.submit(7, job("farm", "lid"));
+    farm.pass(300_000);
+    assert_eq!(farm.starts.len(), 2);
+    assert_ne!(farm.starts[1].host, first);
+    farm.check();
+}

@@ -1,0 +1,373 @@
+//! The queue's settings: one key each, every one with a default, none load-bearing for safety (CLAIMS.md 5).
+//!
+//! Values are words or whole numbers as a person types them, so that what is stored, shown and typed is one thing.
+
+use std::collections::BTreeMap;
+
+/// What a queue does when the voters cannot be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Printers go on, within the budget; what was printed twice is counted and credited.
+    Available,
+    /// Nothing starts without a majority of the voters.
+    Majority,
+}
+
+/// How much may be started without the voters, by each group of hosts that can reach one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// `all` up to two members, `one` above.
+    Auto,
+    /// One unreconciled start per job and group of hosts.
+    One,
+    /// Only copies that are this printer's own by rank.
+    Home,
+    /// Every open copy.
+    All,
+}
+
+/// How long a begun print may be silent before the voters write it off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Abandon {
+    /// The longer of 30 minutes, and what was left of the print and a quarter of it and 30 minutes.
+    Eta,
+    /// Only a person writes it off.
+    Never,
+    /// So many seconds.
+    After(u64),
+}
+
+/// Who decides about a copy of which nobody knows how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownWait {
+    /// A person (`job resolve`).
+    Person,
+    /// It is written off like a silent print.
+    Eta,
+}
+
+/// What becomes of a print that turns out to be one too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnSurplus {
+    /// It is finished; the part is a spare.
+    Finish,
+    /// It is paused, and a person decides.
+    Pause,
+    /// It is stopped.
+    Abort,
+}
+
+/// What the attempt after a failed one prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnPartial {
+    /// What is missing.
+    Rest,
+    /// The whole copy again.
+    Restart,
+}
+
+/// Whether a start asks the voters once more whether it was written off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirm {
+    /// Unless the voters' decision is younger than a minute.
+    Auto,
+    /// Always.
+    Always,
+}
+
+/// Who chooses the voters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VoterChoice {
+    /// The hosts themselves, among the members that are there.
+    Auto,
+    /// A person.
+    Fixed,
+}
+
+/// The settings of a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What happens when the voters cannot be reached.
+    pub claims: Level,
+    /// How much may be started without them.
+    pub budget: Budget,
+    /// A claim that has not started lapses when its holder is silent for so many seconds.
+    pub lease_s: u64,
+    /// Seconds between two beats of a holder.
+    pub beat_s: u64,
+    /// When a silent print is written off.
+    pub abandon: Abandon,
+    /// Seconds between making a claim known and starting it without the voters.
+    pub settle_s: u64,
+    /// Seconds without the voters before anything is started without them.
+    pub patience_s: u64,
+    /// Seconds before copies are started that belong to a printer that is away.
+    pub foreign_wait_s: u64,
+    /// Who decides about a copy of which nobody knows how it ended.
+    pub unknown: UnknownWait,
+    /// What becomes of a print that is one too many.
+    pub on_surplus: OnSurplus,
+    /// What the attempt after a failed one prints.
+    pub on_partial: OnPartial,
+    /// How often a failed copy is tried again.
+    pub retries: u32,
+    /// Whether a start asks the voters once more.
+    pub confirm: Confirm,
+    /// Who chooses the voters.
+    pub voters: VoterChoice,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            claims: Level::Available,
+            budget: Budget::Auto,
+            lease_s: 60,
+            beat_s: 15,
+            abandon: Abandon::Eta,
+            settle_s: 2,
+            patience_s: 30,
+            foreign_wait_s: 1800,
+            unknown: UnknownWait::Person,
+            on_surplus: OnSurplus::Finish,
+            on_partial: OnPartial::Rest,
+            retries: 3,
+            confirm: Confirm::Auto,
+            voters: VoterChoice::Auto,
+        }
+    }
+}
+
+/// The name of a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is the field of `Settings` with its name")]
+pub enum Setting {
+    Claims,
+    Budget,
+    Lease,
+    Beat,
+    Abandon,
+    Settle,
+    Patience,
+    ForeignWait,
+    Unknown,
+    OnSurplus,
+    OnPartial,
+    Retries,
+    Confirm,
+    Voters,
+}
+
+/// Longest time that a setting may name, in seconds: a month.
+const SECONDS_MAX: u64 = 31 * 24 * 3600;
+/// Most retries: more is a loop.
+const RETRIES_MAX: u32 = 100;
+
+const LEVELS: [(&str, Level); 2] = [
+    ("available", Level::Available),
+    ("majority", Level::Majority),
+];
+const BUDGETS: [(&str, Budget); 4] = [
+    ("auto", Budget::Auto),
+    ("one", Budget::One),
+    ("home", Budget::Home),
+    ("all", Budget::All),
+];
+const UNKNOWNS: [(&str, UnknownWait); 2] =
+    [("person", UnknownWait::Person), ("eta", UnknownWait::Eta)];
+const ON_SURPLUS: [(&str, OnSurplus); 3] = [
+    ("finish", OnSurplus::Finish),
+    ("pause", OnSurplus::Pause),
+    ("abort", OnSurplus::Abort),
+];
+const ON_PARTIAL: [(&str, OnPartial); 2] =
+    [("rest", OnPartial::Rest), ("restart", OnPartial::Restart)];
+const VOTERS: [(&str, VoterChoice); 2] =
+    [("auto", VoterChoice::Auto), ("fixed", VoterChoice::Fixed)];
+const CONFIRMS: [(&str, Confirm); 2] = [("auto", Confirm::Auto), ("always", Confirm::Always)];
+
+fn of<T: Copy>(table: &[(&str, T)], word: &str) -> Option<T> {
+    table
+        .iter()
+        .find(|(name, _)| *name == word)
+        .map(|(_, value)| *value)
+}
+
+fn word<T: Copy + PartialEq>(table: &[(&'static str, T)], value: T) -> String {
+    table
+        .iter()
+        .find(|(_, other)| *other == value)
+        .map_or_else(String::new, |(name, _)| (*name).to_owned())
+}
+
+fn words<T>(table: &[(&'static str, T)]) -> String {
+    table
+        .iter()
+        .map(|(name, _)| *name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn seconds(text: &str, least: u64) -> Option<u64> {
+    text.parse()
+        .ok()
+        .filter(|seconds| (least..=SECONDS_MAX).contains(seconds))
+}
+
+impl Setting {
+    /// Every setting, in the order in which they are shown.
+    pub const ALL: [Self; 14] = [
+        Self::Claims,
+        Self::Budget,
+        Self::Lease,
+        Self::Beat,
+        Self::Abandon,
+        Self::Settle,
+        Self::Patience,
+        Self::ForeignWait,
+        Self::Unknown,
+        Self::OnSurplus,
+        Self::OnPartial,
+        Self::Retries,
+        Self::Confirm,
+        Self::Voters,
+    ];
+
+    /// Returns its key.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Claims => "claims",
+            Self::Budget => "budget",
+            Self::Lease => "lease",
+            Self::Beat => "beat",
+            Self::Abandon => "abandon",
+            Self::Settle => "settle",
+            Self::Patience => "patience",
+            Self::ForeignWait => "foreign-wait",
+            Self::Unknown => "unknown",
+            Self::OnSurplus => "on-surplus",
+            Self::OnPartial => "on-partial",
+            Self::Retries => "retries",
+            Self::Confirm => "confirm",
+            Self::Voters => "voters",
+        }
+    }
+
+    /// Returns the setting with that key.
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|setting| setting.key() == key)
+    }
+
+    /// Returns what may be typed for it.
+    pub fn allowed(self) -> String {
+        match self {
+            Self::Claims => words(&LEVELS),
+            Self::Budget => words(&BUDGETS),
+            Self::Lease | Self::Beat | Self::Settle | Self::Patience | Self::ForeignWait => {
+                format!("seconds, at most {SECONDS_MAX}")
+            }
+            Self::Abandon => format!("eta, never, or seconds from 60 to {SECONDS_MAX}"),
+            Self::Unknown => words(&UNKNOWNS),
+            Self::OnSurplus => words(&ON_SURPLUS),
+            Self::OnPartial => words(&ON_PARTIAL),
+            Self::Retries => format!("a number from 0 to {RETRIES_MAX}"),
+            Self::Confirm => words(&CONFIRMS),
+            Self::Voters => words(&VOTERS),
+        }
+    }
+}
+
+impl Settings {
+    /// Sets one setting from what a person typed. Returns whether the value means something; if not, nothing changed.
+    pub fn set(&mut self, setting: Setting, text: &str) -> bool {
+        fn put<T>(place: &mut T, value: Option<T>) -> bool {
+            value.map(|value| *place = value).is_some()
+        }
+        match setting {
+            Setting::Claims => put(&mut self.claims, of(&LEVELS, text)),
+            Setting::Budget => put(&mut self.budget, of(&BUDGETS, text)),
+            Setting::Lease => put(&mut self.lease_s, seconds(text, 4)),
+            Setting::Beat => put(&mut self.beat_s, seconds(text, 1)),
+            Setting::Abandon => {
+                let abandon = match text {
+                    "eta" => Some(Abandon::Eta),
+                    "never" => Some(Abandon::Never),
+                    other => seconds(other, 60).map(Abandon::After),
+                };
+                put(&mut self.abandon, abandon)
+            }
+            Setting::Settle => put(&mut self.settle_s, seconds(text, 0)),
+            Setting::Patience => put(&mut self.patience_s, seconds(text, 0)),
+            Setting::ForeignWait => put(&mut self.foreign_wait_s, seconds(text, 0)),
+            Setting::Unknown => put(&mut self.unknown, of(&UNKNOWNS, text)),
+            Setting::OnSurplus => put(&mut self.on_surplus, of(&ON_SURPLUS, text)),
+            Setting::OnPartial => put(&mut self.on_partial, of(&ON_PARTIAL, text)),
+            Setting::Retries => {
+                let retries = text.parse().ok().filter(|retries| *retries <= RETRIES_MAX);
+                put(&mut self.retries, retries)
+            }
+            Setting::Confirm => put(&mut self.confirm, of(&CONFIRMS, text)),
+            Setting::Voters => put(&mut self.voters, of(&VOTERS, text)),
+        }
+    }
+
+    /// Returns a setting as a person would type it.
+    pub fn get(&self, setting: Setting) -> String {
+        match setting {
+            Setting::Claims => word(&LEVELS, self.claims),
+            Setting::Budget => word(&BUDGETS, self.budget),
+            Setting::Lease => self.lease_s.to_string(),
+            Setting::Beat => self.beat_s.to_string(),
+            Setting::Abandon => match self.abandon {
+                Abandon::Eta => "eta".to_owned(),
+                Abandon::Never => "never".to_owned(),
+                Abandon::After(seconds) => seconds.to_string(),
+            },
+            Setting::Settle => self.settle_s.to_string(),
+            Setting::Patience => self.patience_s.to_string(),
+            Setting::ForeignWait => self.foreign_wait_s.to_string(),
+            Setting::Unknown => word(&UNKNOWNS, self.unknown),
+            Setting::OnSurplus => word(&ON_SURPLUS, self.on_surplus),
+            Setting::OnPartial => word(&ON_PARTIAL, self.on_partial),
+            Setting::Retries => self.retries.to_string(),
+            Setting::Confirm => word(&CONFIRMS, self.confirm),
+            Setting::Voters => word(&VOTERS, self.voters),
+        }
+    }
+
+    /// Reads what the document says; what it does not say, or says in words of a later version, stays as it is by default.
+    pub(crate) fn read(values: &BTreeMap<Setting, String>) -> Self {
+        let mut settings = Self::default();
+        for (setting, text) in values {
+            settings.set(*setting, text);
+        }
+        settings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_setting_can_be_typed_again() {
+        let shown = Settings::default();
+        let mut typed = Settings::default();
+        for setting in Setting::ALL {
+            assert_eq!(Setting::from_key(setting.key()), Some(setting));
+            assert!(typed.set(setting, &shown.get(setting)), "{}", setting.key());
+        }
+        assert_eq!(typed, shown);
+    }
+
+    #[test]
+    fn a_value_that_means_nothing_changes_nothing() {
+        for setting in Setting::ALL {
+            let mut settings = Settings::default();
+            for bad in ["", "maybe", "-1", "1.5", "99999999999", "2 h"] {
+                assert!(!settings.set(setting, bad), "{} = {bad}", setting.key());
+            }
+            assert_eq!(settings, Settings::default());
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Who goes on when the voters cannot be reached, and with which copies: the budgets of level `available`.
+//!
+//! Everything here is a guess that hosts make alike from what they all can see. It keeps down how much is printed too
+//! much; it decides nothing: the voters do, afterwards.
+
+use std::collections::BTreeMap;
+
+use printmesh_queue::{
+    Budget, CopyId, HostId, Job, JobId, Level, PrinterId, PrinterRecord, QueueId, Role, Snapshot,
+};
+
+use crate::{
+    OpenCopy, Presence, Turn, Without,
+    choice::{deal, fits, free_printers, had_its_turn, is_for, open_copies},
+};
+
+/// Milliseconds, as seconds that are left.
+fn seconds(ms: u64) -> u64 {
+    ms.div_ceil(1000)
+}
+
+/// Returns the copy that a free printer starts without the voters, or why it does not.
+///
+/// `only` asks about one job.
+///
+/// # Errors
+/// Why the printer waits for the voters.
+pub fn choose_without(
+    snapshot: &Snapshot,
+    presence: &Presence,
+    printer: &PrinterId,
+    only: Option<JobId>,
+) -> Result<Turn, Without> {
+    let settings = &snapshot.settings;
+    if settings.claims == Level::Majority {
+        return Err(Without::Never);
+    }
+    let patience_ms = settings.patience_s * 1000;
+    let away_ms = presence.voters_away_ms.unwrap_or(0);
+    if away_ms < patience_ms || presence.voters_away_ms.is_none() {
+        let seconds = seconds(patience_ms - away_ms.min(patience_ms));
+        return Err(Without::After { seconds });
+    }
+    let asked = |job: &Job| only.is_none_or(|only| only == job.id);
+    match budget(snapshot) {
+        Budget::One => by_delegate(snapshot, presence, printer, asked),
+        Budget::Home => at_home(snapshot, presence, printer, asked),
+        Budget::All | Budget::Auto => with_patience(snapshot, presence, printer, asked),
+    }
+}
+
+/// Returns the budget that counts: what `auto` means depends on how many members there are.
+pub fn budget(snapshot: &Snapshot) -> Budget {
+    match snapshot.settings.budget {
+        Budget::Auto if snapshot.present_members().count() <= 2 => Budget::All,
+        Budget::Auto => Budget::One,
+        chosen @ (Budget::One | Budget::Home | Budget::All) => chosen,
+    }
+}
+
+/// Returns the standing of a printer among those that want to start something without the voters: the higher goes.
+///
+/// With budget `one` it is the same for all copies of a job, otherwise each copy has its own.
+pub fn standing(snapshot: &Snapshot, copy: CopyId, printer: &PrinterId) -> u64 {
+    match budget(snapshot) {
+        Budget::One => mix(
+            seed_of_job(snapshot.queue, copy.job),
+            seed_of_printer(snapshot.queue, printer),
+        ),
+        Budget::Home | Budget::All | Budget::Auto => mix(
+            seed_of_copy(snapshot.queue, copy),
+            seed_of_printer(snapshot.queue, printer),
+        ),
+    }
+}
+
+/// Returns whether something of a job was started, or is about to be, that the voters have not decided about.
+pub fn is_unreconciled(snapshot: &Snapshot, job: JobId) -> bool {
+    let first = CopyId { job, index: 0 };
+    let last = CopyId {
+        job,
+        index: u32::MAX,
+    };
+    let mut claims = snapshot
+        .claims
+        .range(first..=last)
+        .flat_map(|(_, claims)| claims.values());
+    claims.any(|claim| {
+        claim.record.speculative && claim.record.state != printmesh_queue::ClaimState::Dropped
+    })
+}
+
+/// Budget `one`: of each job one start, by the printer that stands highest among those that could.
+fn by_delegate(
+    snapshot: &Snapshot,
+    presence: &Presence,
+    printer: &PrinterId,
+    asked: impl Fn(&Job) -> bool,
+) -> Result<Turn, Without> {
+    let free = free_printers(snapshot, presence);
+    let mut why = Without::Nothing;
+    let mut passed: Option<JobId> = None;
+    for (job, open) in open_copies(snapshot, presence) {
+        if passed == Some(job.id) || !asked(job) || !may(snapshot, presence, job, &open, printer) {
+            continue;
+        }
+        if is_unreconciled(snapshot, job.id) {
+            (why, passed) = (Without::Spent, Some(job.id));
+            continue;
+        }
+        let delegate = free
+            .iter()
+            .map(|(_, id)| *id)
+            .filter(|id| fits(snapshot, presence, job, id).is_none())
+            .max_by_key(|id| (standing(snapshot, open.copy, id), *id));
+        match delegate {
+            Some(other) if other != printer => {
+                let printer = full_name(snapshot, other);
+                (why, passed) = (Without::Other { printer }, Some(job.id));
+            }
+            _ => return Ok(Turn { open, rank: 0 }),
+        }
+    }
+    Err(why)
+}
+
+/// Budget `home`: only the printer's own copies.
+fn at_home(
+    snapshot: &Snapshot,
+    presence: &Presence,
+    printer: &PrinterId,
+    asked: impl Fn(&Job) -> bool,
+) -> Result<Turn, Without> {
+    let homes = Homes::new(snapshot);
+    let mut why = Without::Nothing;
+    for (job, open) in open_copies(snapshot, presence) {
+        if !asked(job) || !may(snapshot, presence, job, &open, printer) {
+            continue;
+        }
+        match homes.of(job, open.copy) {
+            Some(home) if home != printer => {
+                let printer = full_name(snapshot, home);
+                why = Without::Other { printer };
+            }
+            _ => return Ok(Turn { open, rank: 0 }),
+        }
+    }
+    Err(why)
+}
+
+/// Budget `all`: any copy, but those of printers that are away only after a long time.
+fn with_patience(
+    snapshot: &Snapshot,
+    presence: &Presence,
+    printer: &PrinterId,
+    asked: impl Fn(&Job) -> bool,
+) -> Result<Turn, Without> {
+    let wait_ms = snapshot.settings.foreign_wait_s * 1000;
+    let homes = Homes::new(snapshot);
+    let left_ms = |job: &Job, open: &OpenCopy| {
+        let home = homes.of(job, open.copy)?;
+        let gone_ms = presence.gone_ms(home.host)?;
+        Some(wait_ms.saturating_sub(gone_ms)).filter(|left_ms| *left_ms > 0)
+    };
+    let mut foreign: Option<u64> = None;
+    let dealt = deal(snapshot, presence, printer, |job, open| {
+        if !asked(job) {
+            return false;
+        }
+        let left = left_ms(job, open);
+        if let Some(left_ms) = left
+            && may(snapshot, presence, job, open, printer)
+        {
+            foreign = Some(foreign.map_or(left_ms, |known| known.min(left_ms)));
+        }
+        left.is_none() && is_ours(presence, open, printer)
+    });
+    match (dealt.turn, foreign) {
+        (Some(turn), _) => Ok(turn),
+        (None, Some(left_ms)) => Err(Without::Foreign {
+            seconds: seconds(left_ms),
+        }),
+        (None, None) => Err(Without::Nothing),
+    }
+}
+
+fn may(
+    snapshot: &Snapshot,
+    presence: &Presence,
+    job: &Job,
+    open: &OpenCopy,
+    printer: &PrinterId,
+) -> bool {
+    fits(snapshot, presence, job, printer).is_none()
+        && !had_its_turn(snapshot, open, printer.host)
+        && is_ours(presence, open, printer)
+}
+
+/// A start of which the voters may have heard belongs to the very printer that asked for it.
+fn is_ours(presence: &Presence, open: &OpenCopy, printer: &PrinterId) -> bool {
+    presence
+        .set_aside
+        .get(&(open.copy, open.attempt))
+        .is_none_or(|name| *name == printer.name)
+}
+
+fn full_name(snapshot: &Snapshot, id: &PrinterId) -> String {
+    format!("{}/{}", snapshot.host_name(id.host), id.name)
+}
+
+/// Which printer a copy is at home at: rendezvous over the printers that may print it, alike on every host.
+pub(crate) struct Homes<'a> {
+    snapshot: &'a Snapshot,
+    printers: BTreeMap<&'a PrinterId, u64>,
+}
+
+impl<'a> Homes<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
+        // Nothing that changes by the minute: hosts that are cut apart must go on to agree.
+        let prints = |(id, record): &(&PrinterId, &PrinterRecord)| {
+            let member = snapshot.members.get(&id.host);
+            record.autoprint && member.is_some_and(|m| m.certificate.role >= Role::Printer)
+        };
+        let printers = snapshot
+            .present_printers()
+            .filter(prints)
+            .map(|(id, _)| (id, seed_of_printer(snapshot.queue, id)))
+            .collect();
+        Self { snapshot, printers }
+    }
+
+    pub(crate) fn of(&self, job: &Job, copy: CopyId) -> Option<&'a PrinterId> {
+        let seed = seed_of_copy(self.snapshot.queue, copy);
+        self.printers
+            .iter()
+            .filter(|(id, _)| is_for(self.snapshot, job, id))
+            .max_by_key(|(id, printer)| (mix(seed, **printer), **id))
+            .map(|(id, _)| *id)
+    }
+
+    /// Whether a printer of any of these hosts may be the home of a copy.
+    pub(crate) fn any_at(&self, is_there: impl Fn(HostId) -> bool) -> bool {
+        self.printers.keys().any(|id| is_there(id.host))
+    }
+}
+
+fn seed(queue: QueueId, words: &[&[u8]]) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"printmesh rank 1").update(&queue.0);
+    for word in words {
+        hasher.update(word);
+    }
+    let mut first = [0; 8];
+    first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    u64::from_le_bytes(first)
+}
+
+fn seed_of_printer(queue: QueueId, id: &PrinterId) -> u64 {
+    seed(queue, &[b"printer", &id.host.0, id.name.as_bytes()])
+}
+
+fn seed_of_job(queue: QueueId, job: JobId) -> u64 {
+    seed(queue, &[b"job", &job.0])
+}
+
+fn seed_of_copy(queue: QueueId, copy: CopyId) -> u64 {
+    seed(queue, &[b"copy", &copy.job.0, &copy.index.to_le_bytes()])
+}
+
+/// Joins two hashes into one that is as good: a thousand printers times a thousand copies must cost nothing.
+fn mix(a: u64, b: u64) -> u64 {
+    // The finalizer of SplitMix64.
+    let mut z = a ^ b.rotate_left(32);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

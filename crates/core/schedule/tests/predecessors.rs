@@ -1,0 +1,88 @@
+//! A defect that was proven in an earlier shared print queue: saying why a printer waits crashed. The number is the defect's;
+//! `tests/suite/predecessors.rs` in the workspace sees to it that none is missing.
+
+use printmesh_schedule::{Reason, Without};
+
+/// Every way to go on without voters, one after the other. A new one has to be put into the chain to compile.
+fn next_without(last: Option<&Without>) -> Option<Without> {
+    Some(match last {
+        None => Without::Never,
+        Some(Without::Never) => Without::Now,
+        Some(Without::Now) => Without::After { seconds: 0 },
+        Some(Without::After { .. }) => Without::Other {
+            printer: "attic/mk4 {}".to_owned(),
+        },
+        Some(Without::Other { .. }) => Without::Spent,
+        Some(Without::Spent) => Without::Foreign { seconds: u64::MAX },
+        Some(Without::Foreign { .. }) => Without::Nothing,
+        Some(Without::Nothing) => return None,
+    })
+}
+
+/// Every reason, one after the other, with words that nobody foresaw. A new one has to be put into the chain to compile.
+fn next(last: Option<&Reason>, text: &str) -> Option<Reason> {
+    let text = || text.to_owned();
+    Some(match last {
+        None => Reason::Draft,
+        Some(Reason::Draft) => Reason::Held,
+        Some(Reason::Held) => Reason::CancelRequested { by: text() },
+        Some(Reason::CancelRequested { .. }) => Reason::MoveRequested { by: text() },
+        Some(Reason::MoveRequested { .. }) => Reason::NotQueued,
+        Some(Reason::NotQueued) => Reason::NoCopyLeft,
+        Some(Reason::NoCopyLeft) => Reason::CopyFailed,
+        Some(Reason::CopyFailed) => Reason::RetriesExhausted {
+            tries: text().len(),
+            why: text(),
+        },
+        Some(Reason::RetriesExhausted { .. }) => Reason::FileFails { file: text() },
+        Some(Reason::FileFails { .. }) => Reason::FailedHere,
+        Some(Reason::FailedHere) => Reason::CopyUnknown,
+        Some(Reason::CopyUnknown) => Reason::PinnedElsewhere,
+        Some(Reason::PinnedElsewhere) => Reason::QueueOrder { ahead: usize::MAX },
+        Some(Reason::QueueOrder { .. }) => Reason::Busy,
+        Some(Reason::Busy) => Reason::PrinterPaused { reason: text() },
+        Some(Reason::PrinterPaused { .. }) => Reason::AutoprintOff,
+        Some(Reason::AutoprintOff) => Reason::BedNotClear,
+        Some(Reason::BedNotClear) => Reason::BedUnknown,
+        Some(Reason::BedUnknown) => Reason::PrinterOffline,
+        Some(Reason::PrinterOffline) => Reason::PrinterFault { fault: text() },
+        Some(Reason::PrinterFault { .. }) => Reason::HostAway,
+        Some(Reason::HostAway) => Reason::Role,
+        Some(Reason::Role) => Reason::VotersAway {
+            names: text(),
+            without: next_without(None)?,
+        },
+        Some(Reason::VotersAway { without, .. }) => match next_without(Some(without)) {
+            Some(without) => Reason::VotersAway {
+                names: text(),
+                without,
+            },
+            None => Reason::Contended,
+        },
+        Some(Reason::Contended) => Reason::FileMissing { file: text() },
+        Some(Reason::FileMissing { .. }) => Reason::NoPrinter,
+        Some(Reason::NoPrinter) => Reason::QueueEmpty,
+        Some(Reason::QueueEmpty) => Reason::NotSynced,
+        Some(Reason::NotSynced) => return None,
+    })
+}
+
+/// A printer whose material was still the wrong one crashed over the sentence that said so.
+#[test]
+fn d20_every_reason_to_wait_can_be_said_whatever_it_speaks_of() {
+    for text in ["", "{}", "ä\n\u{0}%s", &"x".repeat(10_000)] {
+        let (mut last, mut said) = (None, Vec::new());
+        while let Some(reason) = next(last.as_ref(), text) {
+            said.push((reason.code(), reason.text()));
+            last = Some(reason);
+        }
+        assert!(said.len() > 30);
+        for (n, (code, words)) in said.iter().enumerate() {
+            let is_code = |letter: char| letter.is_ascii_lowercase() || letter == '-';
+            assert!(!code.is_empty() && code.chars().all(is_code), "{code}");
+            assert!(words.split_whitespace().count() > 2, "{code}: {words:?}");
+            let same = |other: &&(&str, String)| other.0 != *code && other.1 == *words;
+            assert_eq!(said[..n].iter().find(same), None, "{code}");
+        }
+    }
+}

@@ -1,0 +1,551 @@
+//! The laws of CLAIMS.md, judged fact by fact: what no farm may ever do, whatever breaks.
+//!
+//! They know nothing of the simulator, so a history that was recorded from real processes is judged by the very same code. What
+//! a law assumes stands beside it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::history::{Attempt, Ballot, Config, Fact, History, Outcome, Owner, Printer, Unit};
+
+#[cfg(test)]
+mod tests;
+
+/// A start may rest on a decision, or on a gate, that is two minutes old (`confirm auto`), and a driver takes a while.
+const GATE_MS: u64 = 150_000;
+
+/// A law that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Its name.
+    pub law: &'static str,
+    /// What happened.
+    pub what: String,
+}
+
+/// All laws by name, with what each says.
+pub const LAWS: &[(&str, &str)] = &[
+    ("I1", "the voters give an attempt to one owner, for ever"),
+    (
+        "I2",
+        "nothing starts before a majority of the voters has given it to that very printer, or its start without them is on record",
+    ),
+    (
+        "I3",
+        "no print of an attempt begins twice, whatever crashed in between",
+    ),
+    (
+        "I4",
+        "no copy and no job is finished more often than wanted, written off or booked as surplus",
+    ),
+    (
+        "I5",
+        "no two printers make one copy at the same time, unless one was written off or started without the voters",
+    ),
+    ("I6", "what was taken out of the queue never starts"),
+    ("I7", "what was written off before its gate never starts"),
+    (
+        "I8",
+        "the next attempt starts only after the one before it was closed",
+    ),
+    (
+        "O1",
+        "starts beyond what was wanted are at most one per side without a quorum",
+    ),
+    (
+        "O3",
+        "with no partition no more copies start than are wanted",
+    ),
+    (
+        "S",
+        "no print begins on a decision that is older than a minute",
+    ),
+    (
+        "N",
+        "no host uses a ballot twice, whatever crashed in between",
+    ),
+    ("C", "hosts that have the same changes read the same"),
+    (
+        "A",
+        "a job that was answered with an id is never lost, not by any crash",
+    ),
+    (
+        "B",
+        "no print begins on a part, unless somebody said that the bed is clear",
+    ),
+    (
+        "D",
+        "a power cut never damages the state database, and what was committed is there",
+    ),
+    ("L", "after the last fault everything comes to its end"),
+    (
+        "Q",
+        "a host comes to rest: it does not work for ever on one input",
+    ),
+];
+
+/// Hosts that accepted, by configuration, ballot and owner.
+type Accepts = BTreeMap<(Config, Ballot, Owner), BTreeSet<String>>;
+
+/// Judges facts as they come.
+#[derive(Clone, Debug, Default)]
+pub struct Judge {
+    jobs: BTreeMap<String, Job>,
+    voters: BTreeMap<Config, BTreeSet<String>>,
+    /// Who accepted what, by attempt, configuration, ballot and owner.
+    accepted: BTreeMap<Attempt, Accepts>,
+    chosen: BTreeMap<Attempt, BTreeSet<Owner>>,
+    asked: BTreeMap<Ballot, Vec<Attempt>>,
+    lost: BTreeMap<Attempt, BTreeMap<Config, BTreeSet<String>>>,
+    speculated: BTreeSet<(Attempt, Printer)>,
+    begun: BTreeMap<Attempt, BTreeMap<Printer, BTreeSet<u32>>>,
+    printing: BTreeMap<Unit, BTreeSet<Printer>>,
+    outcomes: BTreeMap<Attempt, BTreeMap<Printer, Outcome>>,
+    resolved: BTreeSet<Attempt>,
+    /// When a majority had written an attempt off.
+    lost_at: BTreeMap<Attempt, u64>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Job {
+    copies: u32,
+    taken_out: bool,
+}
+
+impl Judge {
+    /// Judges a whole history.
+    ///
+    /// # Errors
+    /// The first law that it breaks.
+    pub fn history(facts: &History) -> Result<Self, Violation> {
+        let mut judge = Self::default();
+        for (at, fact) in facts {
+            judge.see(*at, fact)?;
+        }
+        Ok(judge)
+    }
+
+    /// Judges the next fact, with its time in milliseconds.
+    ///
+    /// # Errors
+    /// The law that it breaks.
+    pub fn see(&mut self, at_ms: u64, fact: &Fact) -> Result<(), Violation> {
+        match fact {
+            Fact::Submitted { job, copies, .. } | Fact::Copies { job, copies } => {
+                // The most that was ever wanted: a copy may have been begun before the number went down.
+                let entry = self.jobs.entry(job.clone()).or_default();
+                entry.copies = entry.copies.max(*copies);
+                Ok(())
+            }
+            Fact::TakenOut { job } => {
+                self.jobs.entry(job.clone()).or_default().taken_out = true;
+                Ok(())
+            }
+            Fact::Voters { cfg, hosts } => {
+                let hosts: BTreeSet<String> = hosts.iter().cloned().collect();
+                match self.voters.insert(cfg.clone(), hosts.clone()) {
+                    Some(other) if other != hosts => Err(Violation {
+                        law: "I1",
+                        what: format!(
+                            "two lists of voters are number {}: {other:?}, {hosts:?}",
+                            cfg.number
+                        ),
+                    }),
+                    _ => Ok(()),
+                }
+            }
+            Fact::Asked { ballot, attempts } => match self.asked.get(ballot) {
+                Some(other) if other != attempts => Err(Violation {
+                    law: "N",
+                    what: format!(
+                        "ballot {} of {} asks for {} and asked for {}",
+                        ballot.0,
+                        ballot.1,
+                        words(attempts),
+                        words(other)
+                    ),
+                }),
+                Some(_) => Ok(()),
+                None => {
+                    self.asked.insert(ballot.clone(), attempts.clone());
+                    Ok(())
+                }
+            },
+            Fact::Accepted {
+                voter,
+                cfg,
+                attempt,
+                ballot,
+                owner,
+            } => {
+                let key = (cfg.clone(), ballot.clone(), owner.clone());
+                let votes = self.accepted.entry(attempt.clone()).or_default();
+                votes.entry(key).or_default().insert(voter.clone());
+                self.decide(attempt, cfg, ballot, owner)
+            }
+            Fact::Speculated { attempt, printer } => {
+                self.speculated.insert((attempt.clone(), printer.clone()));
+                Ok(())
+            }
+            Fact::Lost {
+                voter,
+                cfg,
+                attempt,
+            } => {
+                let signed = self.lost.entry(attempt.clone()).or_default();
+                signed.entry(cfg.clone()).or_default().insert(voter.clone());
+                if self.is_lost(attempt) {
+                    self.lost_at.entry(attempt.clone()).or_insert(at_ms);
+                }
+                Ok(())
+            }
+            Fact::Recorded {
+                attempt,
+                printer,
+                outcome,
+            } => self.recorded(attempt, printer, *outcome),
+            Fact::Resolved { attempt } => {
+                self.resolved.insert(attempt.clone());
+                Ok(())
+            }
+            Fact::Began {
+                attempt,
+                printer,
+                run,
+            } => self.began(at_ms, attempt, printer, *run),
+            Fact::Ended {
+                attempt, printer, ..
+            } => {
+                if let Some(printing) = self.printing.get_mut(&attempt.unit) {
+                    printing.remove(printer);
+                }
+                Ok(())
+            }
+            Fact::OntoPart {
+                printer,
+                told_clear,
+            } => match told_clear {
+                true => Ok(()),
+                false => Err(Violation {
+                    law: "B",
+                    what: format!("{printer} began on top of a part"),
+                }),
+            },
+        }
+    }
+
+    fn decide(
+        &mut self,
+        attempt: &Attempt,
+        cfg: &Config,
+        ballot: &Ballot,
+        owner: &Owner,
+    ) -> Result<(), Violation> {
+        let key = (cfg.clone(), ballot.clone(), owner.clone());
+        let yes = &self.accepted[attempt][&key];
+        let Some(voters) = self.voters.get(cfg) else {
+            return Ok(());
+        };
+        if yes.intersection(voters).count() <= voters.len() / 2 {
+            return Ok(());
+        }
+        let chosen = self.chosen.entry(attempt.clone()).or_default();
+        chosen.insert(owner.clone());
+        if chosen.len() > 1 {
+            let owners: Vec<String> = chosen.iter().map(ToString::to_string).collect();
+            return Err(Violation {
+                law: "I1",
+                what: format!("{attempt} was given to {}", owners.join(" and to ")),
+            });
+        }
+        let begun = self.begun.range(first(&attempt.unit, attempt.number)..);
+        let late = begun
+            .take_while(|(other, _)| other.unit == attempt.unit)
+            .find(|(other, printers)| {
+                printers.keys().any(|printer| {
+                    !self
+                        .speculated
+                        .contains(&((*other).clone(), printer.clone()))
+                })
+            });
+        match (owner, late) {
+            (Owner::Withdraw(by), Some((other, _)))
+                if self.is_reopened(attempt, by) && other.number > attempt.number =>
+            {
+                Ok(())
+            }
+            (Owner::Withdraw(by), Some((other, _))) if !self.is_lost(attempt) => Err(Violation {
+                law: "I6",
+                what: format!("{by} took {attempt} out, and {other} had begun"),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns whether a printer started an attempt without the voters.
+    pub fn is_without(&self, attempt: &Attempt, printer: &Printer) -> bool {
+        self.speculated
+            .contains(&(attempt.clone(), printer.clone()))
+    }
+
+    /// Returns whether a majority wrote an attempt off.
+    pub fn is_lost(&self, attempt: &Attempt) -> bool {
+        self.lost.get(attempt).is_some_and(|by_cfg| {
+            by_cfg.iter().any(|(cfg, signed)| {
+                self.voters
+                    .get(cfg)
+                    .is_some_and(|voters| signed.intersection(voters).count() > voters.len() / 2)
+            })
+        })
+    }
+
+    /// Attempts of a copy that a majority wrote off.
+    fn lost_of(&self, unit: &Unit) -> usize {
+        self.lost
+            .keys()
+            .filter(|attempt| attempt.unit == *unit && self.is_lost(attempt))
+            .count()
+    }
+
+    fn speculated_of(&self, unit: &Unit) -> usize {
+        self.speculated
+            .iter()
+            .filter(|(attempt, _)| attempt.unit == *unit)
+            .count()
+    }
+
+    fn recorded(
+        &mut self,
+        attempt: &Attempt,
+        printer: &Printer,
+        outcome: Outcome,
+    ) -> Result<(), Violation> {
+        let records = self.outcomes.entry(attempt.clone()).or_default();
+        records.insert(printer.clone(), outcome);
+        if outcome != Outcome::Finished {
+            return Ok(());
+        }
+        let finished = |unit: Option<&Unit>| {
+            let records = self.outcomes.iter();
+            records
+                .filter(|(other, _)| other.unit.job == attempt.unit.job)
+                .filter(|(other, _)| unit.is_none_or(|unit| other.unit == *unit))
+                .flat_map(|(_, records)| records.values())
+                .filter(|outcome| **outcome == Outcome::Finished)
+                .count()
+        };
+        let copies = finished(Some(&attempt.unit));
+        let allowed = 1 + self.lost_of(&attempt.unit) + self.speculated_of(&attempt.unit);
+        if copies > allowed {
+            return Err(Violation {
+                law: "I4",
+                what: format!("{attempt} makes {copies} finished of one copy"),
+            });
+        }
+        let Some(job) = self.jobs.get(&attempt.unit.job) else {
+            return Ok(());
+        };
+        let lost = self
+            .lost
+            .keys()
+            .filter(|other| other.unit.job == attempt.unit.job && self.is_lost(other))
+            .count();
+        let speculated = self.speculated.iter();
+        let speculated = speculated
+            .filter(|(other, _)| other.unit.job == attempt.unit.job)
+            .count();
+        let all = finished(None);
+        if all > job.copies as usize + lost + speculated {
+            return Err(Violation {
+                law: "I4",
+                what: format!(
+                    "{all} copies of {} are finished, {} were wanted",
+                    attempt.unit.job, job.copies
+                ),
+            });
+        }
+        Ok(())
+    }
+
+    fn began(
+        &mut self,
+        at_ms: u64,
+        attempt: &Attempt,
+        printer: &Printer,
+        run: u32,
+    ) -> Result<(), Violation> {
+        let broken = |law, what| Err(Violation { law, what });
+        let alone = self
+            .speculated
+            .contains(&(attempt.clone(), printer.clone()));
+        let chosen = self.chosen.get(attempt);
+        let mine = Owner::Print(printer.clone());
+        if !alone && !chosen.is_some_and(|chosen| chosen.contains(&mine)) {
+            let by = chosen.and_then(|chosen| chosen.first());
+            let given = by.map_or("nobody".to_owned(), ToString::to_string);
+            return broken(
+                "I2",
+                format!("{printer} began {attempt}, which was given to {given}"),
+            );
+        }
+        if self
+            .jobs
+            .get(&attempt.unit.job)
+            .is_some_and(|job| job.taken_out)
+            && !alone
+        {
+            return broken(
+                "I6",
+                format!("{printer} began {attempt} of a job that was taken out"),
+            );
+        }
+        let taken = self.chosen.range(..=attempt.clone()).rev();
+        let taken = taken.take_while(|(other, _)| other.unit == attempt.unit);
+        for (other, owners) in taken {
+            let out = owners.iter().any(|owner| match owner {
+                Owner::Withdraw(by) => !self.is_reopened(other, by),
+                Owner::Print(_) => false,
+            });
+            if out && !alone && !self.is_lost(other) {
+                return broken(
+                    "I6",
+                    format!("{printer} began {attempt} after {other} was taken out"),
+                );
+            }
+        }
+        let gate = self.lost_at.get(attempt).map(|lost| lost + GATE_MS);
+        let first = !self.begun.contains_key(attempt);
+        if first && !alone && gate.is_some_and(|gate| at_ms > gate) {
+            return broken(
+                "I7",
+                format!("{printer} began {attempt}, which had been written off"),
+            );
+        }
+        if let Some(previous) = attempt.number.checked_sub(1) {
+            let previous = Attempt {
+                unit: attempt.unit.clone(),
+                number: previous,
+            };
+            if !self.is_closed(&previous) && !alone {
+                return broken(
+                    "I8",
+                    format!("{printer} began {attempt}, and {previous} is open"),
+                );
+            }
+        }
+        let printers = self.begun.entry(attempt.clone()).or_default();
+        if !printers.entry(printer.clone()).or_default().insert(run) {
+            return broken(
+                "I3",
+                format!("{printer} began print {run} of {attempt} twice"),
+            );
+        }
+        let (lost, alone) = (
+            self.lost_of(&attempt.unit),
+            self.speculated_of(&attempt.unit),
+        );
+        let printing = self.printing.entry(attempt.unit.clone()).or_default();
+        printing.insert(printer.clone());
+        if printing.len() > 1 + lost + alone {
+            let who: Vec<String> = printing.iter().map(ToString::to_string).collect();
+            return broken(
+                "I5",
+                format!("{} print {attempt} at once", who.join(" and ")),
+            );
+        }
+        Ok(())
+    }
+
+    /// Whoever took a copy out gave it back: the next attempt may be made.
+    fn is_reopened(&self, attempt: &Attempt, by: &str) -> bool {
+        let nobody = Printer {
+            host: by.to_owned(),
+            name: String::new(),
+        };
+        let records = self.outcomes.get(attempt);
+        records.and_then(|records| records.get(&nobody)) == Some(&Outcome::Released)
+    }
+
+    /// Closed: its owner gave it back or failed, a majority wrote it off, or a person resolved it.
+    fn is_closed(&self, attempt: &Attempt) -> bool {
+        let reopened = self.chosen.get(attempt).is_some_and(|owners| {
+            owners.iter().any(|owner| match owner {
+                Owner::Withdraw(by) => self.is_reopened(attempt, by),
+                Owner::Print(_) => false,
+            })
+        });
+        let given_back = self.outcomes.get(attempt).is_some_and(|records| {
+            records.iter().any(|(printer, outcome)| {
+                let mine = Owner::Print(printer.clone());
+                matches!(outcome, Outcome::Failed | Outcome::Released)
+                    && self
+                        .chosen
+                        .get(attempt)
+                        .is_some_and(|chosen| chosen.contains(&mine))
+            })
+        });
+        given_back || reopened || self.is_lost(attempt) || self.resolved.contains(attempt)
+    }
+
+    /// Returns how many copies of a job began in excess of what was wanted: attempts whose one before was not closed as failed.
+    pub fn overshoot(&self, job: &str) -> usize {
+        let begun = self
+            .begun
+            .iter()
+            .filter(|(attempt, _)| attempt.unit.job == job);
+        let mut starts = 0;
+        let mut closed = 0;
+        for (attempt, printers) in begun {
+            starts += printers.len();
+            closed += usize::from(self.is_closed(attempt));
+        }
+        let wanted = self.jobs.get(job).map_or(0, |job| job.copies as usize);
+        starts.saturating_sub(wanted + closed)
+    }
+
+    /// Judges a farm at rest: what was started without the voters is reconciled by then.
+    ///
+    /// # Errors
+    /// The law that is broken.
+    pub fn at_rest(&self) -> Result<(), Violation> {
+        for (job, entry) in &self.jobs {
+            let of_job = |attempt: &Attempt| attempt.unit.job == *job;
+            let records = self.outcomes.iter().filter(|(attempt, _)| of_job(attempt));
+            let records = records.flat_map(|(_, records)| records.values());
+            let finished = records
+                .filter(|outcome| **outcome == Outcome::Finished)
+                .count();
+            let lost = self
+                .lost
+                .keys()
+                .filter(|attempt| of_job(attempt) && self.is_lost(attempt));
+            let allowed = entry.copies as usize + lost.count();
+            if finished > allowed {
+                return Err(Violation {
+                    law: "I4",
+                    what: format!(
+                        "at rest {finished} copies of {job} count as finished, {} were wanted",
+                        entry.copies
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns every job that was answered with an id.
+    pub fn jobs(&self) -> impl Iterator<Item = &str> {
+        self.jobs.keys().map(String::as_str)
+    }
+}
+
+fn words(attempts: &[Attempt]) -> String {
+    let words: Vec<String> = attempts.iter().map(ToString::to_string).collect();
+    words.join(", ")
+}
+
+fn first(unit: &Unit, number: u32) -> Attempt {
+    Attempt {
+        unit: unit.clone(),
+        number,
+    }
+}

@@ -1,0 +1,263 @@
+//! What a seed means: how big the farm is, what goes wrong when, and what people do. A plan can be cut shorter.
+
+use crate::{
+    draw::Draw,
+    nemesis::{Fault, FaultKind},
+    people::{Act, Shape},
+    sabotage::Bug,
+};
+
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
+
+/// A plan.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The seed of everything that is not in the plan.
+    pub seed: u64,
+    /// Printers of each host.
+    pub printers: Vec<usize>,
+    /// Faults in the order of their times.
+    pub(crate) faults: Vec<Fault>,
+    /// What people do, in the order of time.
+    pub(crate) acts: Vec<(u64, Act)>,
+    /// How long things go wrong.
+    pub until: u64,
+    /// Delay of a message in milliseconds.
+    pub delay_ms: u64,
+    /// Clocks: drift in parts per million and wrong wall time, per host.
+    pub(crate) clocks: Vec<(i64, i64)>,
+    /// Settings of the queue, as typed.
+    pub(crate) settings: Vec<(&'static str, &'static str)>,
+    /// A deliberate bug.
+    pub(crate) bug: Option<Bug>,
+}
+
+/// What can be said about a plan beside its seed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Size {
+    /// Hosts, or drawn.
+    pub hosts: Option<usize>,
+    /// Printers in all, or drawn.
+    pub printers: Option<usize>,
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub fn new(seed: u64, size: Size) -> Self {
+        let mut draw = Draw::new(seed, "plan");
+        let hosts = size
+            .hosts
+            .unwrap_or_else(|| draw.pick(&[2, 2, 3, 3, 3, 4, 5]));
+        let mut printers = vec![0; hosts];
+        match size.printers {
+            Some(wanted) => (0..wanted).for_each(|n| printers[n % hosts] += 1),
+            None => printers
+                .iter_mut()
+                .for_each(|n| *n = draw.pick(&[0, 1, 1, 1, 2])),
+        }
+        if printers.iter().all(|n| *n == 0) {
+            printers[hosts - 1] = 1;
+        }
+        let until = draw.between(4, 16) * HOUR;
+        let acts = acts(&mut draw, hosts, until);
+        // Some farms live in peace: there no start may be in vain.
+        let count = match draw.below(10) {
+            0 => 0,
+            1..5 => draw.between(1, 4),
+            _ => draw.between(3, 14),
+        };
+        let mut faults: Vec<Fault> = (0..count).map(|_| fault(&mut draw, hosts, until)).collect();
+        for fault in &mut faults {
+            // Most trouble is where something happens.
+            if draw.chance(500) {
+                let (at, _) = acts[draw.index(acts.len())];
+                fault.at = (at + draw.below(20 * MINUTE)).saturating_sub(MINUTE);
+            }
+        }
+        faults.sort_by_key(|fault| fault.at);
+        faults
+            .iter_mut()
+            .enumerate()
+            .for_each(|(index, fault)| fault.index = index);
+        let clocks = (0..hosts)
+            .map(|_| {
+                let drift = draw.pick(&[0, 20, -50, 200]);
+                let years = i64::from(draw.pick(&[0, 0, 0, 1, -10, 40]));
+                (drift, years * 365 * 24 * HOUR as i64)
+            })
+            .collect();
+        Self {
+            seed,
+            printers,
+            faults,
+            acts,
+            until,
+            delay_ms: draw.pick(&[1, 2, 10, 80]),
+            clocks,
+            settings: settings(&mut draw),
+            bug: None,
+        }
+    }
+
+    /// Hosts with so many printers each, at level `majority`; nothing goes wrong and nobody does anything.
+    pub fn quiet(seed: u64, printers: Vec<usize>) -> Self {
+        Self {
+            seed,
+            clocks: vec![(0, 0); printers.len()],
+            printers,
+            faults: Vec::new(),
+            acts: Vec::new(),
+            until: 0,
+            delay_ms: 2,
+            settings: vec![("claims", "majority")],
+            bug: None,
+        }
+    }
+
+    /// The same with a deliberate bug.
+    #[must_use]
+    pub fn with_bug(mut self, bug: Bug) -> Self {
+        self.bug = Some(bug);
+        self
+    }
+
+    /// Whether the queue starts nothing without its voters.
+    pub(crate) fn is_majority(&self) -> bool {
+        self.settings.contains(&("claims", "majority"))
+    }
+
+    /// Returns how many faults it has.
+    pub fn faults(&self) -> usize {
+        self.faults.len()
+    }
+
+    /// The same plan with nothing but its first faults.
+    pub fn first_faults(&self, count: usize) -> Self {
+        let mut plan = self.clone();
+        plan.faults.truncate(count);
+        plan
+    }
+
+    /// The same plan with nothing but these of its faults, by their places.
+    #[must_use]
+    pub fn with_faults(&self, kept: &[usize]) -> Self {
+        let mut plan = self.clone();
+        plan.faults.retain(|fault| kept.contains(&fault.index));
+        plan
+    }
+
+    /// The places of its faults, as `--faults` takes them.
+    pub fn fault_places(&self) -> String {
+        let places: Vec<String> = self
+            .faults
+            .iter()
+            .map(|fault| fault.index.to_string())
+            .collect();
+        places.join(",")
+    }
+
+    /// The same plan without one of its faults.
+    pub fn without_fault(&self, index: usize) -> Self {
+        let mut plan = self.clone();
+        plan.faults.remove(index);
+        plan
+    }
+
+    /// Faults as words, for whoever looks at a seed that failed.
+    pub fn fault_lines(&self) -> Vec<String> {
+        self.faults.iter().map(Fault::line).collect()
+    }
+}
+
+fn settings(draw: &mut Draw) -> Vec<(&'static str, &'static str)> {
+    let mut settings = vec![("claims", draw.pick(&["majority", "available"]))];
+    let mut maybe = |name, values: &[&'static str]| {
+        if draw.chance(300) {
+            settings.push((name, draw.pick(values)));
+        }
+    };
+    maybe("budget", &["one", "one", "home", "all"]);
+    maybe("abandon", &["never", "600", "3600"]);
+    maybe("patience", &["5", "300"]);
+    maybe("unknown", &["eta"]);
+    maybe("on-surplus", &["pause", "abort"]);
+    maybe("on-partial", &["restart"]);
+    maybe("retries", &["0", "1"]);
+    maybe("confirm", &["always"]);
+    settings
+}
+
+fn acts(draw: &mut Draw, hosts: usize, until: u64) -> Vec<(u64, Act)> {
+    let mut acts = Vec::new();
+    for _ in 0..draw.between(2, 7) {
+        let sets = draw.pick(&[1, 1, 1, 2]);
+        let shape = Shape {
+            copies: draw.pick(&[1, 1, 2, 3, 5]),
+            sets,
+            per_run: draw.pick(&[1, 1, 2]),
+            together: draw.chance(150),
+            minutes: draw.pick(&[6, 20, 45, 90, 240]),
+            bad: draw.chance(40),
+        };
+        let host = draw.index(hosts);
+        acts.push((draw.below(until * 3 / 4), Act::Submit { host, shape }));
+    }
+    for _ in 0..draw.between(0, 6) {
+        let (host, which) = (draw.index(hosts), draw.next());
+        let act = match draw.below(13) {
+            0 | 1 => Act::Cancel { host, which },
+            2 => Act::Hold {
+                host,
+                which,
+                held: true,
+            },
+            3 => Act::Hold {
+                host,
+                which,
+                held: false,
+            },
+            4 | 5 => Act::Move { host, which },
+            6 => Act::Edit {
+                host,
+                which,
+                copies: draw.pick(&[1, 2, 4]),
+            },
+            7 => Act::Pause {
+                host,
+                which,
+                paused: true,
+            },
+            8 | 9 => Act::Stop { host, which },
+            10 => Act::Start { host, which },
+            11 => Act::Resolve { host, which },
+            _ => Act::Pause {
+                host,
+                which,
+                paused: false,
+            },
+        };
+        acts.push((draw.below(until), act));
+    }
+    acts.sort_by_key(|(at, _)| *at);
+    acts
+}
+
+fn fault(draw: &mut Draw, hosts: usize, until: u64) -> Fault {
+    let for_ms = match draw.below(4) {
+        0 => draw.between(1_000, MINUTE),
+        1 | 2 => draw.between(MINUTE, 30 * MINUTE),
+        _ => draw.between(30 * MINUTE, 4 * HOUR),
+    };
+    let host = draw.index(hosts);
+    let other = (host + 1 + draw.index(hosts - 1)) % hosts;
+    Fault {
+        index: 0,
+        kind: draw.pick(FaultKind::ALL),
+        at: draw.below(until),
+        for_ms,
+        host,
+        other,
+        number: draw.next(),
+    }
+}

@@ -1,0 +1,495 @@
+//! One seed: the farm is set up in peace, things go wrong for hours, everything heals, and all that was asked for must come to an end.
+
+use std::collections::BTreeSet;
+
+use ed25519_dalek::SigningKey;
+use printmesh_node::{Command, Node};
+use printmesh_queue::{Abandon, ClaimState, CopyState, HostId, JobId, JobState, Role, Signer as _};
+use printmesh_schedule::{JobStatus, Reason};
+use printmesh_store::Database;
+
+use crate::{
+    coverage::Coverage,
+    disk::Disk,
+    draw::Draw,
+    history::History,
+    host::{Asked, Clock, Device, Host, Memory},
+    laws::Violation,
+    machine::machine,
+    plan::Plan,
+    sabotage::Bug,
+    world::{Event, World},
+};
+
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
+
+/// Longest time that a farm gets to come to rest after the last fault: more than any write-off and a print takes.
+const REST_MS: u64 = 20 * 24 * HOUR;
+
+/// What came of a seed.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// Hash over all that was written and sent.
+    pub hash: String,
+    /// The law that was broken.
+    pub violation: Option<Violation>,
+    /// Virtual time that passed, in milliseconds.
+    pub passed_ms: u64,
+    /// Events that happened.
+    pub events: u64,
+    /// Jobs that were submitted.
+    pub jobs: usize,
+    /// What was met on the way.
+    pub coverage: Coverage,
+    /// Facts, when the run was told.
+    pub history: Option<History>,
+    /// The last lines of each host, when the run was told.
+    pub lines: Vec<String>,
+}
+
+/// How much of a run is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// Nothing.
+    Nothing,
+    /// The last lines of each host, and the facts.
+    Last,
+    /// Everything, as it happens.
+    All,
+}
+
+/// Runs a plan.
+pub fn run(plan: Plan, telling: Telling) -> Outcome {
+    let mut world = World::empty(plan);
+    if telling != Telling::Nothing {
+        world.tell_lines(telling == Telling::All);
+    }
+    world.found();
+    world.go_wrong();
+    world.come_to_rest();
+    world.outcome()
+}
+
+impl World {
+    pub(crate) fn outcome(mut self) -> Outcome {
+        Outcome {
+            seed: self.plan.seed,
+            hash: self.hash(),
+            violation: self.violation.take(),
+            passed_ms: self.now,
+            events: self.happened,
+            jobs: self.jobs.len(),
+            lines: self.last_lines(),
+            history: self.history.take(),
+            coverage: self.coverage,
+        }
+    }
+
+    /// Sets up a farm: one host founds a queue, the others join it.
+    pub(crate) fn found(&mut self) {
+        self.wire.delay_ms = self.plan.delay_ms;
+        let mut draw = Draw::new(self.plan.seed, "farm");
+        for number in 0..self.plan.printers.len() {
+            let host = self.new_host(number, &mut draw);
+            self.hosts.push(host);
+            self.schedule(self.now, Event::Boot { host: number });
+        }
+        self.pass(5_000);
+        let name = "farm".to_owned();
+        self.command(0, Command::QueueCreate { name }, Asked::Other);
+        self.pass(1_000);
+        for host in 1..self.hosts.len() {
+            let share = Command::QueueShare {
+                queue: "farm".to_owned(),
+                role: Role::Admin,
+                expires_ms: None,
+                uses: 1,
+                with_key: false,
+            };
+            self.command(0, share, Asked::Share);
+            self.pass(500);
+            let Some(ticket) = self.ticket.take() else {
+                self.broken("L", "the founder gave no ticket");
+                return;
+            };
+            let join = Command::QueueJoin {
+                ticket,
+                as_name: None,
+            };
+            self.command(host, join, Asked::Other);
+            self.pass(5_000);
+        }
+        self.pass(MINUTE);
+        let values = self.plan.settings.iter();
+        let values = values
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let queue = "farm".to_owned();
+        self.command(0, Command::QueueSet { queue, values }, Asked::Settings);
+        self.pass(MINUTE);
+        for host in 0..self.hosts.len() {
+            if self.farm_view(host).is_none() {
+                self.broken("L", format!("host {host} did not get into the queue"));
+                return;
+            }
+        }
+        {
+            for (number, (drift, skew)) in self.plan.clocks.clone().into_iter().enumerate() {
+                let now = self.now;
+                self.hosts[number].clock.set_drift(now, drift);
+                self.hosts[number].clock.skew_ms = skew;
+            }
+        }
+        for machine in 0..self.machines.len() {
+            let act = crate::people::Act::Clear { machine };
+            self.schedule(self.now + 1_000, Event::Person(act));
+        }
+    }
+
+    fn new_host(&mut self, number: usize, draw: &mut Draw) -> Host {
+        let key = draw.bytes();
+        let device = Device(SigningKey::from_bytes(&key));
+        let name = format!("h{number}");
+        let mut clock = Clock::default();
+        clock.restart(self.now);
+        let disk = Disk::default();
+        let mut writes = Node::set_up(&device, draw.bytes(), clock.now(self.now), &name);
+        for n in 0..self.plan.printers[number] {
+            let name = format!("p{n}");
+            writes.push(Node::simulated_printer(&name, "usb:sim"));
+            let machine = machine(draw, number, name);
+            self.machines.push(machine);
+        }
+        let mut memory = Memory::default();
+        memory.apply(&writes);
+        let handle = disk.handle();
+        let database = Database::open_on(move || handle.clone()).expect("an empty disk works");
+        let writes: Vec<_> = writes.iter().map(crate::mind::to_store).collect();
+        database.commit(&writes).expect("an empty disk works");
+        drop(database);
+        if self.plan.bug == Some(Bug::NoSync) {
+            disk.lie_about_sync();
+        }
+        Host {
+            name,
+            id: device.host(),
+            key,
+            disk,
+            clock,
+            powered: true,
+            frozen: 0,
+            missed: Vec::new(),
+            suspended_at: None,
+            slept_ms: None,
+            destroyed: false,
+            process: None,
+            life: 0,
+            crash: None,
+            crash_in: None,
+            commits: 0,
+            trap: None,
+            files: BTreeSet::new(),
+            originals: BTreeSet::new(),
+            peers: BTreeSet::new(),
+            accepts_joins: false,
+            commands: 0,
+            asked: std::collections::BTreeMap::new(),
+            acknowledged: BTreeSet::new(),
+            memory,
+        }
+    }
+
+    /// The shared queue as a host sees it.
+    pub(crate) fn farm_view(&self, host: usize) -> Option<printmesh_node::QueueView<'_>> {
+        let node = self.hosts[host].node()?;
+        let mut queues = node.queues().into_iter();
+        queues.find(|(_, view)| !view.local).map(|(_, view)| view)
+    }
+
+    /// The time in which things go wrong.
+    pub(crate) fn go_wrong(&mut self) {
+        let start = self.now;
+        for (at, act) in self.plan.acts.clone() {
+            self.schedule(start + at, Event::Person(act));
+        }
+        for (index, fault) in self
+            .plan
+            .faults
+            .iter()
+            .enumerate()
+            .map(|(i, f)| (i, f.at))
+            .collect::<Vec<_>>()
+        {
+            self.schedule(start + fault, Event::Strike(index));
+        }
+        self.pass(self.plan.until);
+    }
+
+    /// L: everything heals, people do their part, and then nothing may be left open without a reason.
+    pub(crate) fn come_to_rest(&mut self) {
+        if self.violation.is_some() {
+            return;
+        }
+        self.heal();
+        let end = self.now + REST_MS;
+        self.pass(10 * MINUTE);
+        for host in 0..self.hosts.len() {
+            // What a link swallowed before it healed is asked for again.
+            self.hiccup(host);
+        }
+        while self.violation.is_none() && self.now < end {
+            self.pass(30 * MINUTE);
+            self.people_do_their_part();
+            if self.unrest().is_none() {
+                self.pass(5 * MINUTE);
+                break;
+            }
+        }
+        if let Some(what) = self.unrest() {
+            self.broken("L", what);
+        }
+        for host in 0..self.hosts.len() {
+            self.check_acknowledged(host);
+        }
+        if self.violation.is_none() {
+            self.check_at_rest();
+        }
+    }
+
+    /// People resume what was paused, release what was held, say what they see, and put a queue right whose voters are gone.
+    fn people_do_their_part(&mut self) {
+        for machine in 0..self.machines.len() {
+            let (host, printer) = (
+                self.machines[machine].host,
+                self.machines[machine].name.clone(),
+            );
+            self.command(host, Command::PrinterResume { printer }, Asked::Other);
+            if self.machines[machine].print.is_none() && !self.hosts[host].destroyed {
+                let act = crate::people::Act::Clear { machine };
+                self.schedule(self.now, Event::Person(act));
+            }
+        }
+        for (host, job) in self.open_jobs() {
+            let held = self.hosts[host].node().is_some_and(|node| {
+                let mut views = node.queues().into_iter().map(|(_, view)| view);
+                views.any(|view| view.snapshot.jobs.get(&job).is_some_and(|job| job.held))
+            });
+            if held {
+                let job = job.to_string();
+                self.command(host, Command::JobRelease { job }, Asked::Other);
+            }
+        }
+        let mood = self.mood.below(3);
+        for host in 0..self.hosts.len() {
+            self.resolve(host, mood);
+        }
+        let first = self.first_alive();
+        let voters = self
+            .farm_view(first)
+            .map(|view| view.snapshot.voters.clone());
+        if let Some(voters) = voters {
+            let gone = self
+                .hosts
+                .iter()
+                .filter(|host| host.destroyed && voters.hosts.contains(&host.id));
+            if voters.hosts.len() - gone.count() < voters.majority() {
+                let (queue, confirm) = ("farm".to_owned(), "farm".to_owned());
+                self.command(
+                    first,
+                    Command::QueueRecover { queue, confirm },
+                    Asked::Other,
+                );
+            }
+        }
+    }
+
+    fn open_jobs(&self) -> Vec<(usize, JobId)> {
+        let mut found = Vec::new();
+        for (host, entry) in self.hosts.iter().enumerate() {
+            let Some(node) = entry.node().filter(|_| !entry.destroyed) else {
+                continue;
+            };
+            for (_, view) in node.queues() {
+                let open = view.snapshot.jobs.values().filter(|job| {
+                    job.state == JobState::Open
+                        && !printmesh_schedule::job_status(view.snapshot, job).is_over()
+                        && (job.submitter == node.me() || !view.local && host == self.first_alive())
+                });
+                found.extend(open.map(|job| (host, job.id)));
+            }
+        }
+        found
+    }
+
+    /// What has not come to its end, and has no reason that a person can see.
+    fn unrest(&self) -> Option<String> {
+        let mut alive = self.hosts.iter().filter(|host| !host.destroyed);
+        if let Some(host) = alive.find(|host| !host.runs()) {
+            return Some(format!("{} does not run", host.name));
+        }
+        if let Some(machine) = self.machines.iter().find(|machine| machine.print.is_some()) {
+            return Some(format!("{} prints", machine.name));
+        }
+        let mut logs = BTreeSet::new();
+        for host in self.alive() {
+            let Some(view) = self.farm_view(host) else {
+                return Some("a host is not in the queue any more".to_owned());
+            };
+            logs.insert(self.hosts[host].memory.logs.get(&view.id.0).copied());
+        }
+        if logs.len() > 1 {
+            return Some("hosts that are connected have different changes".to_owned());
+        }
+        for (host, job) in self.open_jobs() {
+            let Some(node) = self.hosts[host].node() else {
+                continue;
+            };
+            let mut views = node.queues().into_iter().map(|(_, view)| view);
+            let Some(view) = views.find(|view| view.snapshot.jobs.contains_key(&job)) else {
+                continue;
+            };
+            let queue = view.id;
+            let entry = &view.snapshot.jobs[&job];
+            let status = printmesh_schedule::job_status(view.snapshot, entry);
+            let near = |machine: &crate::machine::Machine| match view.local {
+                true => machine.host == host,
+                false => !self.hosts[machine.host].destroyed,
+            };
+            if status == JobStatus::Draft || !self.machines.iter().any(near) {
+                continue;
+            }
+            // What nobody can know waits for a person who can only look at a host that is there.
+            let held_by_dead = view
+                .snapshot
+                .copies_of(entry)
+                .all(|(_, state)| match state {
+                    CopyState::Begun(claim) => self.is_destroyed(claim.host),
+                    CopyState::Done(_) | CopyState::Failed(_) => true,
+                    CopyState::Open(_) | CopyState::Claimed(_) => false,
+                });
+            let never = view.snapshot.settings.abandon == Abandon::Never;
+            if held_by_dead && never {
+                continue;
+            }
+            let copies: Vec<String> = view
+                .snapshot
+                .copies_of(entry)
+                .map(|(copy, state)| format!("{}: {state:?}", copy.index))
+                .collect();
+            let why = printmesh_schedule::why(view.snapshot, &node.presence_in(queue), entry);
+            // Its file went down with the only host that had it.
+            let kept = |hash| {
+                self.alive()
+                    .into_iter()
+                    .any(|host| self.hosts[host].files.contains(hash))
+            };
+            let mut files = entry.sets.iter().flat_map(|set| &set.spec.files);
+            if files.any(|file| !kept(&file.hash)) {
+                continue;
+            }
+            // A file that fails on every printer is set aside, and says so.
+            let fails = why
+                .iter()
+                .filter(|(id, _)| !self.is_destroyed(id.host))
+                .all(|(_, reason)| {
+                    reason
+                        .as_ref()
+                        .is_some_and(|reason| matches!(reason, Reason::FileFails { .. }))
+                });
+            if fails && !why.is_empty() {
+                continue;
+            }
+            return Some(format!(
+                "{} on h{host} is {}: {copies:?}, {why:?}",
+                entry.name,
+                status.word()
+            ));
+        }
+        None
+    }
+
+    pub(crate) fn alive(&self) -> Vec<usize> {
+        (0..self.hosts.len())
+            .filter(|host| !self.hosts[*host].destroyed)
+            .collect()
+    }
+
+    fn first_alive(&self) -> usize {
+        self.alive().first().copied().unwrap_or(0)
+    }
+
+    fn is_destroyed(&self, id: HostId) -> bool {
+        self.hosts
+            .iter()
+            .any(|host| host.id == id && host.destroyed)
+    }
+
+    /// Everybody sees the same jobs in the same states; in peace nothing was started in vain.
+    fn check_at_rest(&mut self) {
+        let states = |world: &Self, host: usize| -> Vec<(JobId, &'static str)> {
+            let Some(view) = world.farm_view(host) else {
+                return Vec::new();
+            };
+            let jobs = view.snapshot.jobs.values();
+            jobs.map(|job| {
+                (
+                    job.id,
+                    printmesh_schedule::job_status(view.snapshot, job).word(),
+                )
+            })
+            .collect()
+        };
+        let first = states(self, self.first_alive());
+        let different = |host: &usize| states(self, *host) != first;
+        if let Some(host) = self.alive().into_iter().find(different) {
+            self.broken("C", format!("h{host} sees other jobs than the rest"));
+        }
+        if let Some(loose) = self.unreconciled() {
+            self.broken("L", loose);
+        }
+        for (_, status) in first {
+            if status == "unknown" {
+                self.coverage.hit("protocol: unknown at rest");
+            }
+        }
+        if let Err(violation) = self.judge.at_rest() {
+            self.violation = Some(violation);
+        }
+        if self.plan.faults.is_empty() {
+            let jobs: Vec<String> = self.judge.jobs().map(str::to_owned).collect();
+            for job in jobs {
+                let over = self.judge.overshoot(&job);
+                if over > 0 {
+                    self.broken(
+                        "O3",
+                        format!("{over} copies of {job} began in vain, in peace"),
+                    );
+                }
+            }
+        }
+    }
+
+    /// What was started without the voters and not reconciled by them.
+    fn unreconciled(&self) -> Option<String> {
+        let view = self.farm_view(self.first_alive())?;
+        for (copy, claims) in &view.snapshot.claims {
+            for claim in claims.values() {
+                let open = matches!(
+                    claim.record.state,
+                    ClaimState::Started | ClaimState::Printing | ClaimState::Finished
+                );
+                if claim.record.speculative && open && !self.is_destroyed(claim.host) {
+                    let job = copy.job;
+                    return Some(format!(
+                        "{job}/{} was started without the voters and never reconciled",
+                        copy.index
+                    ));
+                }
+            }
+        }
+        None
+    }
+}
