@@ -113,6 +113,8 @@ struct World {
     hosts: Vec<Host>,
     submitted: Vec<Submitted>,
     files: usize,
+    /// How often each host was killed.
+    kills: [usize; NAMES.len()],
 }
 
 impl World {
@@ -154,6 +156,7 @@ impl World {
             hosts,
             submitted: Vec::new(),
             files: 0,
+            kills: [0; NAMES.len()],
         };
         world.until_whole();
         Ok(world)
@@ -186,6 +189,7 @@ impl World {
 
     /// Kills a host in the middle of whatever it does, and starts it again; a person looks at its printer.
     fn kill(&mut self, n: usize) {
+        self.kills[n] += 1;
         self.hosts[n].kill();
         self.hosts[n].start();
     }
@@ -228,6 +232,7 @@ impl World {
             }
             Fault::Kill => self.kill(victim),
             Fault::KillTwo => {
+                self.kills[other] += 1;
                 self.hosts[other].kill();
                 self.kill(victim);
                 self.hosts[other].start();
@@ -316,7 +321,9 @@ fn run(level: &str) {
         .zip(&disks)
         .flat_map(|(host, disk)| recorded::began(host, disk.me))
         .collect();
-    let history = recorded::history(&disks, &world.submitted, &began);
+    let ids = disks.iter().map(|disk| disk.me.to_string());
+    let kills = ids.zip(world.kills).collect();
+    let history = recorded::history(&disks, &world.submitted, &began, &kills);
     let judge = Judge::history(&history);
     let judge = judge.unwrap_or_else(|broken| panic!("{broken:?}"));
     if level == "majority" {

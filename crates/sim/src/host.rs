@@ -7,7 +7,11 @@ use printmesh_node::{Effect, Input, NewJob, Node, Now, Write};
 use printmesh_queue::{FileHash, HostId, JobId, QueueId, Signer, Timestamp, Voters};
 use printmesh_store::Database;
 
-use crate::{disk::Disk, history::Outcome, world::Event};
+use crate::{
+    disk::Disk,
+    history::{Config, Outcome},
+    world::Event,
+};
 
 /// 2026-01-01, where the world begins.
 const BEGINNING_MS: u64 = 1_767_225_600_000;
@@ -148,6 +152,8 @@ pub(crate) struct Host {
     pub(crate) commits: u64,
     /// What happens when it has asked the voters to let it start.
     pub(crate) trap: Option<Trap>,
+    /// Configurations that it has voted in.
+    pub(crate) served: BTreeSet<Config>,
     pub(crate) files: BTreeSet<FileHash>,
     /// Files that were submitted here.
     pub(crate) originals: BTreeSet<FileHash>,

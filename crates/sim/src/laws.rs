@@ -25,6 +25,7 @@ pub struct Violation {
 /// All laws by name, with what each says.
 pub const LAWS: &[(&str, &str)] = &[
     ("I1", "the voters give an attempt to one owner, for ever"),
+    ("T", "voters that follow others know what those gave away"),
     (
         "I2",
         "nothing starts before a majority of the voters has given it to that very printer, or its start without them is on record",
@@ -94,6 +95,8 @@ pub struct Judge {
     /// Who accepted what, by attempt, configuration, ballot and owner.
     accepted: BTreeMap<Attempt, Accepts>,
     chosen: BTreeMap<Attempt, BTreeSet<Owner>>,
+    /// The voters who gave an attempt away first.
+    chosen_by: BTreeMap<Attempt, Config>,
     asked: BTreeMap<Ballot, Vec<Attempt>>,
     lost: BTreeMap<Attempt, BTreeMap<Config, BTreeSet<String>>>,
     speculated: BTreeSet<(Attempt, Printer)>,
@@ -248,6 +251,9 @@ impl Judge {
         if yes.intersection(voters).count() <= voters.len() / 2 {
             return Ok(());
         }
+        self.chosen_by
+            .entry(attempt.clone())
+            .or_insert_with(|| cfg.clone());
         let chosen = self.chosen.entry(attempt.clone()).or_default();
         chosen.insert(owner.clone());
         if chosen.len() > 1 {
@@ -279,6 +285,17 @@ impl Judge {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// Returns what older voters of a queue gave away and what has not ended since: whoever follows them must know of it.
+    pub fn given_before<'a>(&'a self, cfg: &'a Config) -> impl Iterator<Item = &'a Attempt> {
+        let older = self
+            .chosen_by
+            .iter()
+            .filter(move |(_, by)| by.queue == cfg.queue && by.number < cfg.number);
+        older
+            .map(|(attempt, _)| attempt)
+            .filter(|attempt| !self.outcomes.contains_key(*attempt) && !self.is_lost(attempt))
     }
 
     /// Returns whether a printer started an attempt without the voters.

@@ -191,6 +191,7 @@ impl World {
             crash_in: None,
             commits: 0,
             trap: None,
+            served: BTreeSet::new(),
             files: BTreeSet::new(),
             originals: BTreeSet::new(),
             peers: BTreeSet::new(),

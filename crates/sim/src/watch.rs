@@ -40,6 +40,10 @@ fn effect_line(effect: &Effect) -> String {
     }
 }
 
+fn hosts_of(hosts: &[String], name: &str) -> bool {
+    hosts.iter().any(|host| host == name)
+}
+
 fn attempt(copy: CopyId, number: u32) -> Attempt {
     let unit = Unit {
         job: copy.job.to_string(),
@@ -166,15 +170,22 @@ impl World {
 
     /// The configurations that a host serves, by its own disk.
     fn scan_served(&mut self, host: usize) {
-        let mut found = Vec::new();
-        for (key, value) in &self.hosts[host].memory.values {
+        let (mut found, mut new) = (Vec::new(), Vec::new());
+        let values: Vec<(Vec<u8>, Vec<u8>)> = self.hosts[host]
+            .memory
+            .values
+            .iter()
+            .filter(|(key, _)| key.starts_with(b"config/"))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        for (key, value) in &values {
             let Some(queue) = key.strip_prefix(b"config/") else {
                 continue;
             };
             let Ok(record) = serde_json::from_slice::<Served>(value) else {
                 continue;
             };
-            let hosts = record
+            let hosts: Vec<String> = record
                 .voters
                 .hosts
                 .iter()
@@ -184,10 +195,38 @@ impl World {
                 queue: String::from_utf8_lossy(queue).into_owned(),
                 number: record.voters.cfg,
             };
+            let era = record.voters.is_recovered();
+            let serves = hosts_of(&hosts, &self.hosts[host].name);
+            if serves && !era && self.hosts[host].served.insert(cfg.clone()) {
+                new.push(cfg.clone());
+            }
             found.push(Fact::Voters { cfg, hosts });
         }
         for fact in found {
             self.fact(fact);
+        }
+        for cfg in new {
+            self.check_handed_over(host, &cfg);
+        }
+    }
+
+    /// T: who votes from now on has on its disk what the voters before it gave away.
+    fn check_handed_over(&mut self, host: usize, cfg: &Config) {
+        let values = &self.hosts[host].memory.values;
+        let unknown = self.judge.given_before(cfg).find(|attempt| {
+            let (unit, number) = (&attempt.unit, attempt.number);
+            let key = format!("vote/{}/{}/{}/{number}", cfg.queue, unit.job, unit.copy);
+            let vote = values.get(key.as_bytes());
+            let vote = vote.and_then(|vote| serde_json::from_slice::<Vote>(vote).ok());
+            vote.is_none_or(|vote| vote.accepted.is_none())
+        });
+        if let Some(attempt) = unknown {
+            let name = &self.hosts[host].name;
+            let what = format!(
+                "{name} votes in {} and does not know who has {attempt}",
+                cfg.number
+            );
+            self.broken("T", what);
         }
     }
 

@@ -7,6 +7,7 @@ use crate::{
     limits::{FAILED_START_MS, PROGRESS_MS},
     node::{Node, Progress},
     records::{Stage, Work},
+    sabotage::Sabotage,
     work::print_token,
 };
 
@@ -40,12 +41,15 @@ impl Node {
                 }
             }
             PrinterReport::Began { print } => {
+                let bed_stays = self.sabotaged(Sabotage::BedStaysClear);
                 if let Some((_, k)) = self.running(name, &print)
                     && let Some(printer) = self.printers.get_mut(name)
                 {
                     printer.began = true;
                     // Whatever a sensor said in between.
-                    printer.entry.bed = Bed::Occupied;
+                    if !bed_stays {
+                        printer.entry.bed = Bed::Occupied;
+                    }
                     // After a crash this tells a print that was under way from one that was only meant to be.
                     self.set_stage(name, Stage::Running { k, began: true });
                 }
