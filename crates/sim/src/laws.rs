@@ -289,10 +289,11 @@ impl Judge {
 
     /// Returns what older voters of a queue gave away and what has not ended since: whoever follows them must know of it.
     pub fn given_before<'a>(&'a self, cfg: &'a Config) -> impl Iterator<Item = &'a Attempt> {
-        let older = self
-            .chosen_by
-            .iter()
-            .filter(move |(_, by)| by.queue == cfg.queue && by.number < cfg.number);
+        let older = self.chosen_by.iter().filter(move |(_, by)| {
+            // A recovery begins anew: what the lost voters knew is lost (numbers of one era: `printmesh_queue::ERA`).
+            let same_era = by.number >> 20 == cfg.number >> 20;
+            by.queue == cfg.queue && by.number < cfg.number && same_era
+        });
         older
             .map(|(attempt, _)| attempt)
             .filter(|attempt| !self.outcomes.contains_key(*attempt) && !self.is_lost(attempt))

@@ -788,12 +788,18 @@ fn what_was_decided_and_does_not_print_at_once_is_said_in_the_document() {
 }
 
 #[test]
-fn a_job_that_is_to_be_stopped_on_a_host_that_never_comes_back_leaves_the_queue_when_its_print_is_given_up() {
+fn a_job_that_is_to_be_stopped_on_a_host_that_never_comes_back_leaves_the_queue_when_its_print_is_given_up()
+ {
     let mut farm = Farm::shared(&[0, 1, 1]);
     let (id, holder) = printing(&mut farm);
     farm.kill(holder);
     farm.settle();
-    farm.ok(0, Command::JobStop { job: id.to_string() });
+    farm.ok(
+        0,
+        Command::JobStop {
+            job: id.to_string(),
+        },
+    );
     farm.pass(ABANDON - MINUTE);
     assert_ne!(farm.status(0, id), "cancelled");
     farm.pass(2 * MINUTE);
