@@ -159,6 +159,7 @@ impl World {
             kills: [0; NAMES.len()],
         };
         world.until_whole();
+        world.until_all_vote();
         Ok(world)
     }
 
@@ -168,6 +169,16 @@ impl World {
             for other in NAMES.iter().enumerate().filter(|(other, _)| *other != n) {
                 host.until_link("farm", other.1, "connected");
             }
+        }
+    }
+
+    /// All three are the voters, as each of them knows. From then on nobody else decides.
+    fn until_all_vote(&self) {
+        for host in &self.hosts {
+            host.until("three voters", |host| {
+                let shown = host.json(&["queue", "voters", "farm"]);
+                (shown["voters"].as_array()?.len() == NAMES.len()).then_some(())
+            });
         }
     }
 

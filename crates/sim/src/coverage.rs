@@ -89,6 +89,7 @@ pub const WANTED: &[&str] = &[
     "fault: power cut at a start",
     "fault: unplugged at a start",
     "fault: host lost for good",
+    "fault: old backup restored",
     "machine: start refused because late",
     "person: stop",
     "person: start",
@@ -106,5 +107,6 @@ pub const WANTED: &[&str] = &[
     "protocol: print stopped on request",
     "protocol: resolved by a person",
     "protocol: sleep noticed",
+    "protocol: restored host noticed it",
     "protocol: refused because given away",
 ];

@@ -118,6 +118,18 @@ impl Disk {
         self.lock().failed
     }
 
+    /// All bytes, as somebody copies them for a backup.
+    pub(crate) fn backup(&self) -> Vec<u8> {
+        self.lock().bytes.clone()
+    }
+
+    /// Somebody puts a backup back, while no process runs.
+    pub(crate) fn restore(&self, bytes: Vec<u8>) {
+        let mut state = self.lock();
+        state.unsynced.clear();
+        state.bytes = bytes;
+    }
+
     /// The power goes: of what was not synced, chance decides what is left, down to the byte.
     pub(crate) fn lose_power(&self, draw: &mut Draw) -> Remains {
         let mut state = self.lock();

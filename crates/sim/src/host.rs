@@ -164,10 +164,19 @@ pub(crate) struct Host {
     /// Every job that somebody at this host was answered with.
     pub(crate) acknowledged: BTreeSet<JobId>,
     pub(crate) memory: Memory,
+    /// What somebody keeps of its disk.
+    pub(crate) backup: Option<Backup>,
+}
+
+/// A copy of a host's disk, with what the world knew of it then.
+pub(crate) struct Backup {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) memory: Memory,
+    pub(crate) acknowledged: BTreeSet<JobId>,
 }
 
 /// What the world remembers of a host's disk: to find what is new on it, and what is missing.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Memory {
     pub(crate) values: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Entries of each log, and a sum over them that does not depend on their order.

@@ -1,7 +1,7 @@
 //! What goes wrong, each kind by its name: it strikes at a time, and most relent after a while.
 
 use crate::{
-    host::{CrashPoint, Trap},
+    host::{Backup, CrashPoint, Trap},
     machine::Kind,
     people::Act,
     wire::Dirt,
@@ -52,6 +52,8 @@ pub(crate) enum FaultKind {
     FrozenAtStart,
     OffAtStart,
     UnpluggedAtStart,
+    /// Not drawn like the others: see `Plan::new`.
+    Restored,
 }
 
 impl FaultKind {
@@ -118,6 +120,7 @@ impl FaultKind {
             Self::OffAtStart => "armed: power cut at a start",
             Self::UnpluggedAtStart => "armed: unplugged at a start",
             Self::Destroyed => "fault: host lost for good",
+            Self::Restored => "fault: old backup restored",
         }
     }
 }
@@ -273,7 +276,11 @@ impl World {
                 }
             }
             FaultKind::FrozenAtStart => {
-                let for_ms = 20_000 + number % 5_400_000;
+                // Half of them outlive `abandon`.
+                let for_ms = match number % 2 {
+                    0 => 20_000 + number % 600_000,
+                    _ => 1_500_000 + number % 5_400_000,
+                };
                 self.hosts[host].trap = Some(Trap::Freeze { for_ms });
                 true
             }
@@ -286,6 +293,15 @@ impl World {
                 let for_ms = 5_000 + number % 600_000;
                 self.hosts[host].trap = Some(Trap::Unplug { for_ms });
                 true
+            }
+            FaultKind::Restored => {
+                let entry = &mut self.hosts[host];
+                entry.backup = entry.process.is_some().then(|| Backup {
+                    bytes: entry.disk.backup(),
+                    memory: entry.memory.clone(),
+                    acknowledged: entry.acknowledged.clone(),
+                });
+                entry.backup.is_some()
             }
             FaultKind::Destroyed => {
                 let both = number.is_multiple_of(2);
@@ -402,6 +418,7 @@ impl World {
                 self.hosts[host].trap = None
             }
             FaultKind::CutInCommit | FaultKind::DiskError => {}
+            FaultKind::Restored => self.put_back(host),
             FaultKind::Kill
             | FaultKind::WallClock
             | FaultKind::Flap
@@ -409,6 +426,19 @@ impl World {
             | FaultKind::Destroyed
             | FaultKind::FileVanished => {}
         }
+    }
+
+    /// Somebody puts the backup of a host back.
+    fn put_back(&mut self, host: usize) {
+        let Some(backup) = self.hosts[host].backup.take() else {
+            return;
+        };
+        self.power_off(host);
+        let entry = &mut self.hosts[host];
+        entry.disk.restore(backup.bytes);
+        entry.memory = backup.memory;
+        entry.acknowledged = backup.acknowledged;
+        self.power_on(host);
     }
 
     pub(crate) fn flap(&mut self, a: usize, b: usize, left: u32, cut: bool) {

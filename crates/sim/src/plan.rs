@@ -3,7 +3,7 @@
 use crate::{
     draw::Draw,
     nemesis::{Fault, FaultKind},
-    people::{Act, Shape},
+    people::{Act, LATEST, Shape},
     sabotage::Bug,
 };
 
@@ -60,7 +60,8 @@ impl Plan {
             printers[hosts - 1] = 1;
         }
         let until = draw.between(4, 16) * HOUR;
-        let acts = acts(&mut draw, hosts, until);
+        let delay_ms = draw.pick(&[1, 2, 10, 80]);
+        let acts = acts(&mut draw, hosts, until, delay_ms);
         // Some farms live in peace: there no start may be in vain.
         let count = match draw.below(10) {
             0 => 0,
@@ -75,6 +76,14 @@ impl Plan {
                 fault.at = (at + draw.below(20 * MINUTE)).saturating_sub(MINUTE);
             }
         }
+        if hosts > 2 && draw.chance(50) {
+            // Whoever meets all others learns at once that it was restored. Cut off from those who know, nobody can.
+            let restored = Fault {
+                kind: FaultKind::Restored,
+                ..fault(&mut draw, hosts, until)
+            };
+            faults = vec![restored];
+        }
         faults.sort_by_key(|fault| fault.at);
         faults
             .iter_mut()
@@ -87,15 +96,22 @@ impl Plan {
                 (drift, years * 365 * 24 * HOUR as i64)
             })
             .collect();
+        let mut settings = settings(&mut draw);
+        // A holder that is frozen at a start must find now and then that it was given up meanwhile.
+        let freezes = |fault: &Fault| fault.kind == FaultKind::FrozenAtStart;
+        if faults.iter().any(freezes) && draw.chance(700) {
+            settings.retain(|(name, _)| *name != "abandon");
+            settings.push(("abandon", "600"));
+        }
         Self {
             seed,
             printers,
             faults,
             acts,
             until,
-            delay_ms: draw.pick(&[1, 2, 10, 80]),
+            delay_ms,
             clocks,
-            settings: settings(&mut draw),
+            settings,
             bug: None,
         }
     }
@@ -188,7 +204,7 @@ fn settings(draw: &mut Draw) -> Vec<(&'static str, &'static str)> {
     settings
 }
 
-fn acts(draw: &mut Draw, hosts: usize, until: u64) -> Vec<(u64, Act)> {
+fn acts(draw: &mut Draw, hosts: usize, until: u64, delay_ms: u64) -> Vec<(u64, Act)> {
     let mut acts = Vec::new();
     for _ in 0..draw.between(2, 7) {
         let sets = draw.pick(&[1, 1, 1, 2]);
@@ -200,8 +216,17 @@ fn acts(draw: &mut Draw, hosts: usize, until: u64) -> Vec<(u64, Act)> {
             minutes: draw.pick(&[6, 20, 45, 90, 240]),
             bad: draw.chance(40),
         };
-        let host = draw.index(hosts);
-        acts.push((draw.below(until * 3 / 4), Act::Submit { host, shape }));
+        let (host, at) = (draw.index(hosts), draw.below(until * 3 / 4));
+        acts.push((at, Act::Submit { host, shape }));
+        if draw.chance(150) {
+            // Somebody thinks better of it at once, while printers are about to claim and to start it.
+            let (host, which) = (draw.index(hosts), LATEST + draw.below(3));
+            let act = match draw.chance(700) {
+                true => Act::Cancel { host, which },
+                false => Act::Move { host, which },
+            };
+            acts.push((at + 1 + draw.below(12 * delay_ms), act));
+        }
     }
     for _ in 0..draw.between(0, 6) {
         let (host, which) = (draw.index(hosts), draw.next());

@@ -185,6 +185,7 @@ impl World {
             suspended_at: None,
             slept_ms: None,
             destroyed: false,
+            backup: None,
             process: None,
             life: 0,
             crash: None,

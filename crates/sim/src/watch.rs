@@ -487,8 +487,10 @@ impl World {
             }
             Effect::Tell(event) => {
                 self.note(host, OTHER, event.kind.as_bytes());
-                if event.kind == "host.slept" {
-                    self.coverage.hit("protocol: sleep noticed");
+                match event.kind {
+                    "host.slept" => self.coverage.hit("protocol: sleep noticed"),
+                    "host.problem" => self.coverage.hit("protocol: restored host noticed it"),
+                    _ => {}
                 }
             }
             Effect::StopPrint { .. } => self.coverage.hit("protocol: print stopped on request"),
@@ -525,6 +527,7 @@ impl World {
                     Nack::StaleConfig { .. } => self.coverage.hit("protocol: older voters asked"),
                     Nack::Lost => self.coverage.hit("protocol: refused because given up"),
                     Nack::Accepted(_) => self.coverage.hit("protocol: refused because given away"),
+                    Nack::Waking => self.coverage.hit("protocol: voter still asks what it said"),
                     Nack::Leased { .. } | Nack::Closed | Nack::NotAllowed | Nack::Unknown => {}
                 }
             }

@@ -25,8 +25,8 @@ use crate::{
 /// Lines of each host that a failing seed shows.
 const LAST_LINES: usize = 30;
 
-/// Events after which a farm is said to work for ever: a hundred times what most need.
-const EVENTS_MAX: u64 = 5_000_000;
+/// Events after which a farm is said to work for ever: some thirty times what most need.
+const EVENTS_MAX: u64 = 1_000_000;
 
 /// Something that happens at a time.
 #[derive(Debug)]

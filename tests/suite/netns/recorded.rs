@@ -98,14 +98,20 @@ pub(super) fn history(
         ));
     }
     // A voter's word is final, so it may stand before what follows from it. Of several ballots of one owner the last is
-    // kept, so all of them count as one here; a voter's word counts in each configuration that it belonged to.
+    // kept, so all of them count as one here. Jobs were submitted once all hosts voted: a word counts in each configuration
+    // since then, and in none before: one that the others overruled would count as that of the founder, who was alone.
+    let first = snapshot
+        .configs
+        .iter()
+        .find(|(_, voters)| voters.len() == hosts.len())
+        .map_or(0, |(cfg, _)| *cfg);
     for disk in hosts {
         let voter = &disk.me;
         for (copy, attempt, value) in &disk.votes {
             for (cfg, _) in snapshot
                 .configs
                 .iter()
-                .filter(|(_, hosts)| hosts.contains(voter))
+                .filter(|(cfg, hosts)| **cfg >= first && hosts.contains(voter))
             {
                 history.push((
                     0,

@@ -190,7 +190,7 @@ impl Impostor {
         &self,
         queue: QueueId,
         log: &[Vec<u8>],
-        boot: u32,
+        boot: u64,
         edit: impl FnOnce(&mut Edit<'_>),
     ) -> Vec<u8> {
         let author = Author {

@@ -10,6 +10,7 @@ use crate::{
     entropy::Entropy,
     input::Now,
     join::JoinState,
+    memory::Memory,
     node::{Node, Peer, Printer, Queue},
     records::{self, HostRecord, PrinterEntry, QueueKind, QueueRecord, Stage, Work, key},
     register::Vote,
@@ -57,6 +58,7 @@ impl Node {
             boots: 0,
             clean: true,
             ballot: 0,
+            memory: 0,
         };
         let mut entropy = Entropy::new(seed);
         let mut writes = vec![records::put(key::HOST.to_owned(), &host)];
@@ -91,6 +93,7 @@ impl Node {
                 boots: 0,
                 clean: false,
                 ballot: 0,
+                memory: 0,
             },
             queues: BTreeMap::new(),
             printers: BTreeMap::new(),
@@ -112,6 +115,8 @@ impl Node {
             asking: BTreeMap::new(),
             heard: BTreeMap::new(),
             progress: BTreeMap::new(),
+            instance: 0,
+            memory: Memory::default(),
             awake_ms: boot.now.mono_ms,
             beats: 0,
             stopping: false,
@@ -189,12 +194,15 @@ impl Node {
         let clean = node.host.clean;
         node.host.boots += 1;
         node.host.clean = false;
+        node.begin_memory();
+        let random: [u8; 4] = node.entropy.bytes();
+        node.instance = u64::from(node.host.boots) << 32 | u64::from(u32::from_be_bytes(random));
         node.save_host();
         let mut logs = boot.logs;
         for (id, record) in queue_records {
             let author = Author {
                 host: me,
-                boot: node.host.boots,
+                boot: node.instance,
             };
             let log = logs.remove(&id.0).unwrap_or_default();
             let doc = QueueDocument::load(id, author, log)

@@ -73,12 +73,17 @@ impl Node {
     }
 
     pub(crate) fn ask_voters(&mut self, queue: QueueId, round: &Round) {
+        // The ballot, and this host's own vote in this round, count as said to whoever is asked.
+        self.remember();
+        let alone = round.voters.hosts == [self.me];
+        let told = (!alone).then(|| self.told());
         let ask = Ask {
             queue,
             cfg: round.cfg,
             units: round.units.clone(),
             ballot: round.ballot.clone(),
             value: round.value.clone(),
+            told,
         };
         for voter in &round.voters.hosts {
             let message = match round.phase {
@@ -237,7 +242,9 @@ impl Node {
             return;
         }
         // A voter that has sealed, or is behind, decides nothing: the voters that follow are asked (`follow.rs`).
-        if !self.is_asked(reply) || matches!(nack, Nack::StaleConfig { .. }) {
+        // One that has just started says when it may be asked again (`memory.rs`).
+        let undecided = matches!(nack, Nack::StaleConfig { .. } | Nack::Waking);
+        if !self.is_asked(reply) || undecided {
             return;
         }
         let (now, me) = (self.now.mono_ms, self.me);
@@ -285,7 +292,7 @@ impl Node {
                 }
                 Nack::Accepted(_) => self.lease_ms(queue),
                 Nack::Closed | Nack::NotAllowed | Nack::Lost => REFUSED_MS,
-                Nack::StaleConfig { .. } | Nack::Unknown => BEHIND_MS,
+                Nack::StaleConfig { .. } | Nack::Unknown | Nack::Waking => BEHIND_MS,
             };
             let until = now + wait_ms + self.entropy.below(wait_ms.min(DUEL_MS));
             if let Some(entry) = self.queues.get_mut(&queue) {
@@ -453,6 +460,7 @@ pub(crate) fn words(nack: &Nack) -> &'static str {
         Nack::StaleConfig { .. } => "the voters have changed",
         Nack::NotAllowed => "this host's role does not allow it",
         Nack::Unknown => "the job has not arrived there yet",
+        Nack::Waking => "a voter has just started and asks what it had said before",
         Nack::Lost => "it was given up: its printer was not heard of for too long",
     }
 }

@@ -48,7 +48,7 @@ impl Node {
                 self.lan_join(id, false, as_name);
                 return Ok(None);
             }
-            Command::QueueLeave { queue } => self.queue_leave(&queue)?,
+            Command::QueueLeave { queue } => return self.queue_leave(id, &queue),
             Command::QueueRename { queue, name } => self.queue_rename(&queue, &name)?,
             Command::QueueSet { queue, values } => self.queue_set(&queue, &values)?,
             Command::QueueOrder { queues } => self.queue_order(&queues)?,

@@ -16,6 +16,9 @@ pub(crate) struct ConfigRecord {
     pub(crate) seals: Vec<Seal>,
     /// Sealed: it promises and accepts nothing in this configuration for ever. These follow; none after a recovery.
     pub(crate) sealed: Option<Vec<HostId>>,
+    /// The disk knows less of it than this host told others: it decides nothing in this configuration, and hands nothing on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) forgot: bool,
     /// Highest ballot promised about the voters that follow.
     pub(crate) promised: Option<Ballot>,
     /// The list accepted last, with its ballot.
@@ -43,6 +46,7 @@ impl ConfigRecord {
             voters,
             seals,
             sealed: None,
+            forgot: false,
             promised: None,
             accepted: None,
         }
@@ -50,7 +54,8 @@ impl ConfigRecord {
 
     /// Whether this host answers claims of a configuration.
     pub(crate) fn serves(&self, me: HostId, cfg: u32) -> bool {
-        self.voters.cfg == cfg && self.sealed.is_none() && self.voters.hosts.contains(&me)
+        let whole = self.sealed.is_none() && !self.forgot;
+        self.voters.cfg == cfg && whole && self.voters.hosts.contains(&me)
     }
 
     fn about(&self, cfg: u32) -> Result<(), ConfigNack> {

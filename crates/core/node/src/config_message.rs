@@ -153,4 +153,11 @@ pub enum ConfigMessage {
         /// The configuration.
         cfg: u32,
     },
+    /// This voter knows less of the configuration than it told: it does not count in it any more.
+    Forgot {
+        /// The queue.
+        queue: QueueId,
+        /// The configuration.
+        cfg: u32,
+    },
 }

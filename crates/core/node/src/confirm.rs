@@ -220,6 +220,9 @@ impl Node {
             let cfg = entry.config_number();
             return Err(Nack::StaleConfig { cfg });
         }
+        if !self.knows_its_votes(queue) {
+            return Err(Nack::Waking);
+        }
         let vote = entry.votes.get(&(copy, attempt));
         if vote.is_some_and(|vote| vote.lost) || snapshot.is_lost(copy, attempt) {
             return Err(Nack::Lost);

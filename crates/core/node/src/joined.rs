@@ -137,7 +137,7 @@ impl Node {
             None => {
                 let author = Author {
                     host: self.me,
-                    boot: self.host.boots,
+                    boot: self.instance,
                 };
                 self.queues
                     .insert(id, Queue::new(record, QueueDocument::new(id, author)));

@@ -35,7 +35,9 @@ mod jobs;
 mod join;
 mod joined;
 /// Every bound of the node.
+mod leave;
 pub mod limits;
+mod memory;
 mod message;
 mod names;
 mod node;

@@ -53,6 +53,12 @@ pub const MISSING_MS: u64 = 30_000;
 /// Then the time doubles up to this.
 pub const MISSING_MS_MAX: u64 = 3_600_000;
 
+/// A host that has forgotten what it said goes on counting so far above it: no host votes so often between two backups.
+pub const FORGOTTEN_COUNT: u64 = 1 << 32;
+
+/// And uses ballots so far above those that it may have used.
+pub const FORGOTTEN_BALLOTS: u64 = 1 << 24;
+
 /// No honest host ever counts so far; one that says so cannot run the others out of numbers.
 pub const BALLOT_MAX: u64 = 1 << 40;
 

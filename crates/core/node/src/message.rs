@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config_message::ConfigMessage,
     limits::MESSAGE_BYTES_MAX,
+    memory::Told,
     register::{Nack, Value},
 };
 
@@ -87,6 +88,15 @@ pub enum Message {
     },
     /// About the voters of a queue.
     Config(ConfigMessage),
+    /// On connecting, and when something is wrong: what the sender says of itself, and what the receiver told it.
+    Memory {
+        /// How much the sender has said.
+        mine: Told,
+        /// How much the receiver has said, by its own signature.
+        yours: Option<Told>,
+        /// This is all that the sender remembers of the receiver.
+        vouches: bool,
+    },
 }
 
 /// What is asked of a voter.
@@ -102,6 +112,8 @@ pub struct Ask {
     pub ballot: Ballot,
     /// What is to be decided.
     pub value: Value,
+    /// How much the proposer has said, this included.
+    pub told: Option<Told>,
 }
 
 /// Which question a voter answers.
@@ -113,6 +125,8 @@ pub struct Reply {
     pub ballot: Ballot,
     /// The configuration in which it was asked: an answer counts in no other.
     pub cfg: u32,
+    /// How much the voter has said, with a yes.
+    pub told: Option<Told>,
 }
 
 /// A sign of life from the holder of a claim.

@@ -25,6 +25,7 @@ use crate::{
     input::{Input, Now},
     join::{Asking, JoinState},
     limits::BALLOT_MAX,
+    memory::Memory,
     message::Message,
     problem::{Code, Problem},
     records::{self, HostRecord, PeerRecord, PrinterEntry, QueueKind, QueueRecord, Work, key},
@@ -75,6 +76,10 @@ pub struct Node {
     pub(crate) heard: BTreeMap<(QueueId, CopyId, u32), Heard>,
     /// Last progress of every printer that this host can see.
     pub(crate) progress: BTreeMap<PrinterId, Progress>,
+    /// This start of the daemon, told apart from every other one: no two write under one name.
+    pub(crate) instance: u64,
+    /// What it said before it can be held against it.
+    pub(crate) memory: Memory,
     /// Since when this host has been awake: its start, or its last sleep.
     pub(crate) awake_ms: u64,
     /// Beats since the start.
@@ -115,6 +120,8 @@ pub(crate) struct Queue {
     pub(crate) readmitted: BTreeSet<HostId>,
     /// Left just now: until when its members are told so.
     pub(crate) leaving_ms: Option<u64>,
+    /// The command to leave that waits until the others have this host's vote.
+    pub(crate) handing_over: Option<u64>,
     /// Job states as last told to listeners.
     pub(crate) told_jobs: BTreeMap<JobId, JobStatus>,
     pub(crate) told_printers: BTreeMap<PrinterId, PrinterRecord>,
@@ -124,6 +131,8 @@ pub(crate) struct Queue {
     pub(crate) here_ms: Option<u64>,
     /// Listeners were told that printers go on without the voters.
     pub(crate) goes_on: bool,
+    /// Voters of the configuration with this number that have forgotten what they decided.
+    pub(crate) forgetful: (u32, BTreeSet<HostId>),
     /// Claims of this host that need the voters' word.
     pub(crate) loose: BTreeSet<(CopyId, u32)>,
 }
@@ -156,6 +165,8 @@ pub(crate) struct ClaimRound {
 
 #[derive(Default)]
 pub(crate) struct Peer {
+    /// It has said, since this host started, what it remembers of it.
+    pub(crate) vouched: bool,
     pub(crate) record: PeerRecord,
     pub(crate) connected: bool,
     pub(crate) note: Option<String>,
@@ -195,6 +206,7 @@ impl Node {
     pub fn handle(&mut self, now: Now, input: Input) -> Step {
         let overslept = self.overslept(now.mono_ms);
         self.now = now;
+        self.memory.begin_step();
         if let Some(ms) = overslept {
             self.slept(ms);
         }
@@ -294,6 +306,8 @@ impl Node {
         self.beat();
         self.tell_changes();
         self.tell_network();
+        self.tell_memories();
+        self.save_memories();
     }
 
     /// Returns when `Input::Wake` is wanted at the latest, by the monotonic clock.
@@ -335,7 +349,11 @@ impl Node {
     }
 
     pub(crate) fn write(&mut self, write: Write) {
+        let votes = matches!(&write, Write::Put { key, .. } if key::is_vote(key));
         self.out.writes.push(write);
+        if votes {
+            self.remember();
+        }
     }
 
     pub(crate) fn reply(&mut self, id: u64, result: Result<Answer, Problem>) {
@@ -434,6 +452,10 @@ impl Node {
             .extend(working.map(|(name, _)| self.printer_id(name)));
         if let Some(entry) = self.queues.get(&queue) {
             presence.refused.extend(entry.refused.keys());
+            presence.forgetful.extend(entry.forgetful(self.me));
+            // Nobody claims before the voters had their say about what this host has claimed before.
+            let silent = self.peers.iter().filter(|(_, peer)| !peer.vouched);
+            presence.forgetful.extend(silent.map(|(host, _)| *host));
             let alone_ms = entry.alone_ms;
             presence.voters_away_ms = alone_ms.map(|at| now_ms.saturating_sub(at));
         }
@@ -523,11 +545,13 @@ impl Queue {
             touched: Touched::default(),
             readmitted: BTreeSet::new(),
             leaving_ms: None,
+            handing_over: None,
             told_jobs: BTreeMap::new(),
             told_printers: BTreeMap::new(),
             alone_ms: None,
             here_ms: None,
             goes_on: false,
+            forgetful: Default::default(),
             loose: BTreeSet::new(),
         }
     }

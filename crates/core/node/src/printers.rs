@@ -203,6 +203,17 @@ impl Node {
         Ok(Answer::Done { already, text })
     }
 
+    /// Every printer of this host takes no new copies until a person has looked.
+    pub(crate) fn pause_printers(&mut self, reason: &str) {
+        let names: Vec<String> = self.printers.keys().cloned().collect();
+        for name in names {
+            if self.printers[&name].entry.paused.is_none() {
+                // It is a printer of this host.
+                let _ = self.printer_pause(&name, Some(reason.to_owned()));
+            }
+        }
+    }
+
     pub(crate) fn printer_remove(&mut self, name: &str) -> Result<Answer, Problem> {
         let name = self.own_printer(name)?;
         self.give_back(&name, "the printer was removed");

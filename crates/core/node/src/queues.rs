@@ -8,7 +8,7 @@ use crate::{
     effect::{Answer, Write},
     entropy::Entropy,
     input::Now,
-    limits::{LEAVING_MS, NAME_BYTES_MAX},
+    limits::NAME_BYTES_MAX,
     node::{Node, Queue},
     problem::{Code, Problem},
     records::{self, QueueKind, QueueRecord, Then, key},
@@ -23,7 +23,7 @@ pub(crate) fn found(
     signer: &dyn Signer,
     entropy: &mut Entropy,
     now: Now,
-    boot: u32,
+    boot: u64,
     kind: QueueKind,
     name: &str,
     host_name: &str,
@@ -155,7 +155,7 @@ impl Node {
 
     pub(crate) fn queue_create(&mut self, name: &str, lan: bool) -> Result<QueueId, Problem> {
         self.check_queue_name(name)?;
-        let boot = self.host.boots;
+        let boot = self.instance;
         let (id, mut record, entry) = found(
             &*self.signer,
             &mut self.entropy,
@@ -248,60 +248,6 @@ impl Node {
             already: before == after,
             text: format!("order: {}", text.join(", ")),
         })
-    }
-
-    pub(crate) fn queue_leave(&mut self, queue: &str) -> Result<Answer, Problem> {
-        let id = self.network_queue(queue)?;
-        let snapshot = self.queues[&id].doc.snapshot();
-        let others = snapshot.present_members().any(|(host, _)| *host != self.me);
-        if others && snapshot.voters.hosts.contains(&self.me) {
-            return Err(Problem::new(Code::QueueVoter, format!("this host cannot leave {queue}"))
-                .because("it decides which printer gets a copy; without it the others could start nothing")
-                .fix(format!("printmesh queue peers {queue}"), "see who else is in it"));
-        }
-        if self.is_busy_with(id) {
-            return Err(Problem::new(
-                Code::JobLeased,
-                format!("this host cannot leave {queue} now"),
-            )
-            .because("a job is on its way in or out of it, or the voters still owe an answer about a copy")
-            .fix(format!("printmesh queue peers {queue}"), "see whether a voter is away"));
-        }
-        if let Some(printer) = self.printer_working_on(id) {
-            return Err(Problem::new(
-                Code::PrinterBusy,
-                format!("this host cannot leave {queue} now"),
-            )
-            .because(format!("{printer} works on one of its jobs"))
-            .fix(
-                format!("printmesh printer pause {printer}"),
-                "take no more, then leave",
-            ));
-        }
-        // What nobody has heard yet is taken back, and said to who waits for it.
-        let about = |queue: QueueId, then: &Then| touches(id, queue, then);
-        self.abandon_withdrawals(|w| about(w.queue, &w.then))?;
-        self.abandon_moves(id);
-        self.drop_requests(id);
-        self.record(id, |edit| edit.leave());
-        if let Some(entry) = self.queues.get_mut(&id) {
-            entry.record.left = true;
-            entry.leaving_ms = others.then_some(self.now.mono_ms + LEAVING_MS);
-        }
-        self.save_queue(id);
-        Ok(Answer::Done {
-            already: false,
-            text: format!("left {queue}; its jobs stay with the others"),
-        })
-    }
-
-    /// Whether something about a queue is under way that only this host can finish.
-    fn is_busy_with(&self, id: QueueId) -> bool {
-        self.aside.values().any(|work| work.queue == id)
-            || self
-                .withdrawals
-                .values()
-                .any(|w| touches(id, w.queue, &w.then) && w.is_heard())
     }
 
     /// Publishes what this host says about itself, wherever it differs from what a queue's document has.

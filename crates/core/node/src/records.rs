@@ -19,6 +19,9 @@ pub(crate) struct HostRecord {
     pub(crate) clean: bool,
     /// Highest ballot number ever used.
     pub(crate) ballot: u64,
+    /// Counts the steps in which this host voted: what it tells others never rests on less than it told before.
+    #[serde(default)]
+    pub(crate) memory: u64,
 }
 
 /// A queue of this host.
@@ -184,6 +187,9 @@ pub(crate) struct PeerRecord {
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) software: Option<String>,
     pub(crate) last_seen: Option<Timestamp>,
+    /// How much it has said, as far as it told this host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) told: Option<crate::memory::Told>,
 }
 
 /// Keys; each starts with a word and `/`, which is what the boot reads them back by.
@@ -204,6 +210,11 @@ pub(crate) mod key {
     pub(crate) const PEER: &str = "peer/";
     pub(crate) const FILE: &str = "file/";
     pub(crate) const IMPORT: &str = "import/";
+
+    /// Whether a value is part of what this host decides by as a voter.
+    pub(crate) fn is_vote(key: &[u8]) -> bool {
+        key.starts_with(VOTE.as_bytes()) || key.starts_with(CONFIG.as_bytes())
+    }
 
     pub(crate) fn queue(id: QueueId) -> String {
         format!("{QUEUE}{id}")

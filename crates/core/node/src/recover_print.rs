@@ -3,6 +3,8 @@
 //!
 //! Nothing is started here, and nothing is guessed: what neither the printer nor a person knows stays unknown.
 
+use std::collections::BTreeSet;
+
 use printmesh_queue::{Bed, ClaimState, CopyId, CopyState, QueueId, RunResult};
 
 use crate::{
@@ -122,6 +124,49 @@ impl Node {
             Doing::Printing { .. } | Doing::Idle { .. } => self.lose_sight(name, &work, k, began),
         }
         true
+    }
+
+    /// Claims of this very host came back from another one: its disk is older than they are, and knows nothing of them.
+    pub(crate) fn adopt_claims(&mut self, queue: QueueId, copies: &BTreeSet<CopyId>) {
+        let printers = self.printers.values().filter_map(|p| p.work.as_ref());
+        let unsure = self.unsure.values().map(|unsure| &unsure.work);
+        let works = printers.chain(self.aside.values()).chain(unsure);
+        let known: BTreeSet<u64> = works.map(|work| work.ballot.n).collect();
+        let snapshot = self.queues[&queue].doc.snapshot();
+        let orphans = copies.iter().flat_map(|copy| {
+            let own = snapshot.claims_of(*copy).filter(|claim| {
+                let record = &claim.record;
+                claim.host == self.me
+                    && record.state.is_active()
+                    && !known.contains(&record.ballot.n)
+            });
+            own.map(|claim| {
+                let unit = (*copy, claim.attempt);
+                let (ballot, spec) = (claim.record.ballot.clone(), claim.record.spec_hash);
+                let mut work = Work::new(queue, unit, ballot, spec, Stage::Between);
+                work.speculative = claim.record.speculative;
+                let last = claim.runs.iter().next_back();
+                let last = last.map(|(k, run)| (*k, run.clone()));
+                (work, claim.record.state.is_pending(), last)
+            })
+        });
+        let orphans: Vec<_> = orphans.collect();
+        for (work, pending, last) in orphans {
+            let note = "its host was restored from a backup".to_owned();
+            match last {
+                Some((k, mut run)) if !pending && run.result == RunResult::Started => {
+                    run.result = RunResult::Unknown;
+                    run.ended = Some(self.now.wall);
+                    run.note = Some(note.clone());
+                    self.put_end(&work, k, &run, Some(ClaimState::Unknown));
+                    let name = work.ballot.printer.clone();
+                    self.tell_unknown(&name, &work, &note);
+                }
+                // Nothing is under way: whoever is free may make it, or what is left of it.
+                Some(_) | None if pending => self.put_claim(&work, ClaimState::Dropped, Some(note)),
+                Some(_) | None => self.put_claim(&work, ClaimState::Released, Some(note)),
+            }
+        }
     }
 
     fn is_unknown(&self, work: &Work) -> bool {

@@ -65,6 +65,8 @@ pub enum Nack {
     Unknown,
     /// The voter gave the attempt up: its holder was silent for too long.
     Lost,
+    /// The voter has just started and asks what it had said before.
+    Waking,
 }
 
 impl Vote {

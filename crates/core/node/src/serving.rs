@@ -64,6 +64,25 @@ impl Node {
     }
 
     pub(crate) fn say_config(&mut self, to: HostId, message: ConfigMessage) {
+        let rests_on_votes = matches!(
+            message,
+            ConfigMessage::Promised { .. }
+                | ConfigMessage::Accepted(_)
+                | ConfigMessage::Sealed { .. }
+                | ConfigMessage::Installed { .. }
+        );
+        if rests_on_votes && to != self.me {
+            let mine = self.told();
+            let (yours, vouches) = (None, false);
+            self.send(
+                to,
+                Message::Memory {
+                    mine,
+                    yours,
+                    vouches,
+                },
+            );
+        }
         self.send(to, Message::Config(message));
     }
 
@@ -104,6 +123,7 @@ impl Node {
                 last,
             } => self.sealed(from, queue, &next, seal, page, last),
             ConfigMessage::Installed { queue, cfg } => self.installed(from, queue, cfg),
+            ConfigMessage::Forgot { queue, cfg } => self.heard_forgot(from, queue, cfg),
         }
     }
 
@@ -127,6 +147,9 @@ impl Node {
         let Some(config) = &self.queues[&queue].config else {
             return Err(ConfigNack::Other { cfg: 0 });
         };
+        if config.forgot || !self.knows_its_votes(queue) {
+            return Err(ConfigNack::Other { cfg: 0 });
+        }
         if !self.may_set_voters(queue, from, &config.voters.hosts) {
             return Err(ConfigNack::NotAllowed);
         }
@@ -277,7 +300,8 @@ impl Node {
 
     /// Another voter of this configuration was away when it was made, or takes in what a change of this host gathered.
     fn wanted(&mut self, from: HostId, queue: QueueId, cfg: u32, after: Option<(CopyId, u32)>) {
-        let installed = self.queues[&queue].config_number() == cfg;
+        let own = self.queues[&queue].config.as_ref();
+        let installed = own.is_some_and(|own| own.voters.cfg == cfg && !own.forgot);
         if !self.change_wanted(from, queue, cfg, after) && installed {
             self.offer_installed(from, queue, after);
         }
@@ -341,7 +365,8 @@ impl ConfigMessage {
             | Self::Sealed { queue, .. }
             | Self::Install { queue, .. }
             | Self::Want { queue, .. }
-            | Self::Installed { queue, .. } => *queue,
+            | Self::Installed { queue, .. }
+            | Self::Forgot { queue, .. } => *queue,
         }
     }
 }

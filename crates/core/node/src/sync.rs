@@ -36,6 +36,8 @@ impl Node {
             peer.record.addresses.truncate(ADDRESSES_MAX);
         }
         self.save_peer(host);
+        // First, so that nobody decides before it knows what it had decided.
+        self.say_memory(host);
         self.ask_again_for_missing();
         for id in self.queues_shared_with(host) {
             let vector = self.queues[&id].doc.vector();
@@ -155,15 +157,27 @@ impl Node {
         match message {
             Message::Have { queue, vector } => self.have(from, queue, vector),
             Message::Changes { queue, changes } => self.changes(from, queue, &changes),
-            Message::Prepare(ask) => self.asked_to_prepare(from, ask),
-            Message::Accept(ask) => self.asked_to_accept(from, ask),
+            Message::Prepare(mut ask) => {
+                self.heard_ask(from, &mut ask);
+                self.asked_to_prepare(from, ask);
+            }
+            Message::Accept(mut ask) => {
+                self.heard_ask(from, &mut ask);
+                self.asked_to_accept(from, ask);
+            }
             Message::Abort {
                 queue,
                 units,
                 ballot,
             } => self.asked_to_abort(from, queue, &units, &ballot),
-            Message::Promise(reply) => self.promised(from, &reply),
-            Message::Accepted(reply) => self.accepted(from, &reply),
+            Message::Promise(mut reply) => {
+                self.heard_yes(from, &mut reply);
+                self.promised(from, &reply);
+            }
+            Message::Accepted(mut reply) => {
+                self.heard_yes(from, &mut reply);
+                self.accepted(from, &reply);
+            }
             Message::Refused {
                 reply,
                 starting,
@@ -178,6 +192,11 @@ impl Node {
                 self.refused(from, &reply, phase, unit, nack);
             }
             Message::Config(message) => self.config_message(from, message),
+            Message::Memory {
+                mine,
+                yours,
+                vouches,
+            } => self.heard_memory(from, mine, yours, vouches),
             Message::Beat(beat) => self.heard_beat(from, beat),
             Message::Confirm {
                 queue,
@@ -290,7 +309,9 @@ impl Node {
                 let same = |copy: &CopyId| !copies.contains(copy) && !jobs.contains(&copy.job);
                 entry.refused.retain(|(copy, _), _| same(copy));
             }
+            let copies = copies.clone();
             self.note_touched(queue, admitted.touched);
+            self.adopt_claims(queue, &copies);
             self.push(queue, &admitted.applied, Some(from));
             // Who just became a member may be connected since before, and has been told nothing so far.
             for member in members.into_iter().filter(|member| *member != from) {

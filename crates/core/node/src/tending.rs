@@ -51,6 +51,7 @@ impl Node {
             self.pull_config(queue);
             self.choose_voters(queue);
             self.park(queue);
+            self.drive_leaving(queue);
         }
     }
 
@@ -87,13 +88,7 @@ impl Node {
         before.iter().take_while(|host| ***host != self.me).count() as u64
     }
 
-    /// Whether enough voters can be reached to decide anything.
-    pub(crate) fn reaches(&self, voters: &Voters) -> bool {
-        let here = voters.hosts.iter().filter(|host| self.is_here(**host));
-        !voters.hosts.is_empty() && here.count() >= voters.majority()
-    }
-
-    fn candidates(&self, queue: QueueId) -> Vec<Candidate> {
+    pub(crate) fn candidates(&self, queue: QueueId) -> Vec<Candidate> {
         let snapshot = self.queues[&queue].doc.snapshot();
         let members = snapshot.present_members().map(|(host, member)| Candidate {
             host: *host,
@@ -105,14 +100,17 @@ impl Node {
         members.collect()
     }
 
-    /// The voters as they are, if this host is one of them, nothing is under way, and they are chosen automatically.
+    /// The voters as they are, if this host is one of them and nothing is under way.
     fn chooses(&self, queue: QueueId) -> Option<Voters> {
         let entry = &self.queues[&queue];
         let snapshot = entry.doc.snapshot();
-        let auto = snapshot.settings.voters == VoterChoice::Auto;
         let serves = entry.serves(self.me, snapshot.voters.cfg);
         let idle = entry.change.is_none();
-        (auto && serves && idle).then(|| snapshot.voters.clone())
+        (serves && idle).then(|| snapshot.voters.clone())
+    }
+
+    pub(crate) fn is_auto(&self, queue: QueueId) -> bool {
+        self.queues[&queue].doc.snapshot().settings.voters == VoterChoice::Auto
     }
 
     fn choose_voters(&mut self, queue: QueueId) {
@@ -123,13 +121,20 @@ impl Node {
             (tending.choice_ms, tending.look_ms) = (None, None);
             return;
         };
+        let auto = self.is_auto(queue);
         let candidates = self.candidates(queue);
         let away = voters.hosts.iter().filter(|host| !self.is_here(**host));
         let look = away.map(|host| self.since_ms(*host) + AWAY_MS);
-        let look_ms = look.filter(|at| *at > now).min();
+        let look_ms = look.filter(|at| auto && *at > now).min();
         self.tending(queue).look_ms = look_ms;
-        let hosts = wanted(&voters.hosts, candidates.len(), &candidates);
-        if hosts == sorted(&voters.hosts) || !self.reaches(&voters) {
+        let hosts = match auto {
+            true => wanted(&voters.hosts, candidates.len(), &candidates),
+            false => sorted(&voters.hosts),
+        };
+        // The same voters anew: each takes in what the others know.
+        let forgetful = self.queues[&queue].forgetful(self.me).next().is_some();
+        let fine = hosts == sorted(&voters.hosts) && !forgetful;
+        if fine || !self.presence(queue).has_quorum(&voters) {
             self.tending(queue).choice_ms = None;
             return;
         }
@@ -153,7 +158,7 @@ impl Node {
         let entry = &self.queues[&queue];
         let published = entry.doc.snapshot().voters.cfg;
         let config = entry.config.as_ref().filter(|_| entry.change.is_none());
-        let half_done = config.filter(|config| {
+        let half_done = config.filter(|config| !config.forgot).filter(|config| {
             let known = config.voters.cfg;
             let open = config.accepted.is_some() && known == published;
             known > published || open && !config.voters.hosts.is_empty()
@@ -214,14 +219,14 @@ impl Node {
         let Some(until) = self.parking_ms.filter(|at| *at > self.now.mono_ms) else {
             return;
         };
-        let Some(voters) = self.chooses(queue) else {
+        let Some(voters) = self.chooses(queue).filter(|_| self.is_auto(queue)) else {
             return;
         };
         let mut candidates = self.candidates(queue);
         let members = candidates.len();
         candidates.retain(|one| one.host != self.me);
         let hosts = wanted(&voters.hosts, members, &candidates);
-        if !hosts.contains(&self.me) && self.reaches(&voters) {
+        if !hosts.contains(&self.me) && self.presence(queue).has_quorum(&voters) {
             self.begin_change(queue, voters, hosts, None, until);
         }
     }

@@ -33,6 +33,7 @@ impl Node {
             queue: ask.queue,
             ballot: ask.ballot.clone(),
             cfg: ask.cfg,
+            told: None,
         };
         match self.consider(from, &ask, question) {
             Ok(votes) => {
@@ -52,6 +53,11 @@ impl Node {
                 for copy in copies {
                     self.watch_copy(ask.queue, copy);
                 }
+                if from == self.me {
+                    self.voted_for_itself(ask.queue);
+                }
+                let told = (from != self.me).then(|| self.told());
+                let reply = Reply { told, ..reply };
                 let yes = match question {
                     Question::Prepare => Message::Promise(reply),
                     Question::Accept => Message::Accepted(reply),
@@ -113,6 +119,9 @@ impl Node {
         if !entry.serves(self.me, ask.cfg) {
             let cfg = entry.config_number();
             return no(first, Nack::StaleConfig { cfg });
+        }
+        if !self.knows_its_votes(ask.queue) {
+            return no(first, Nack::Waking);
         }
         let mut votes = Vec::with_capacity(ask.units.len());
         for unit in &ask.units {

@@ -27,7 +27,7 @@ pub struct VotersView {
     pub answer: bool,
     /// Each voter, and whether it can be reached.
     pub hosts: Vec<(HostId, bool)>,
-    /// What this host is: `serves`, `sealed`, `waits` for what the others hold, `parked` after its last clean stop, or `none`.
+    /// What this host is: `serves`, `sealed`, `forgot` what it decided, `waits` for what the others hold, `parked` after its last clean stop, or `none`.
     pub me: &'static str,
     /// A change is under way, as far as this host knows.
     pub changing: bool,
@@ -47,6 +47,7 @@ impl Node {
         let me = match &entry.config {
             _ if entry.serves(self.me, voters.cfg) => "serves",
             _ if listed && entry.config_number() < voters.cfg => "waits",
+            Some(config) if config.voters.cfg == voters.cfg && config.forgot => "forgot",
             Some(config) if config.voters.cfg == voters.cfg && listed => "sealed",
             Some(_) => "parked",
             None => "none",
@@ -159,12 +160,12 @@ impl Node {
         Ok(())
     }
 
-    fn voters_away(&self, id: QueueId) -> Problem {
+    pub(crate) fn voters_away(&self, id: QueueId) -> Problem {
         let entry = &self.queues[&id];
         let (name, snapshot) = (entry.name(), entry.doc.snapshot());
         let presence = self.presence(id);
         let away = snapshot.voters.hosts.iter();
-        let away = away.filter(|host| !presence.reachable.contains(host));
+        let away = away.filter(|host| !presence.votes(**host));
         let names: Vec<String> = away.map(|host| snapshot.host_name(*host)).collect();
         Problem::new(
             Code::NoQuorum,
@@ -221,7 +222,7 @@ impl Node {
         self.require(id, Role::Admin)?;
         let entry = &self.queues[&id];
         let snapshot = entry.doc.snapshot();
-        if self.reaches(&snapshot.voters) {
+        if self.presence(id).has_quorum(&snapshot.voters) {
             return Err(
                 Problem::new(Code::VotersAnswer, format!("{queue} needs no recovery"))
                     .because("a majority of its voters can be reached")

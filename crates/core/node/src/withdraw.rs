@@ -314,7 +314,7 @@ impl Node {
             .voters
             .hosts
             .iter()
-            .filter(|host| !presence.reachable.contains(host));
+            .filter(|host| !presence.votes(**host));
         let names: Vec<String> = away.map(|host| snapshot.host_name(*host)).collect();
         Problem::new(
             Code::NoQuorum,

@@ -79,17 +79,24 @@ pub(crate) enum Found {
 }
 
 fn actor_id(author: Author) -> ActorId {
-    let mut bytes = [0; 36];
-    bytes[..32].copy_from_slice(&author.host.0);
-    bytes[32..].copy_from_slice(&author.boot.to_be_bytes());
-    ActorId::from(bytes.as_slice())
+    let mut bytes = author.host.0.to_vec();
+    // The first boot numbers were short ones; their changes keep their hashes.
+    match u32::try_from(author.boot) {
+        Ok(short) => bytes.extend(short.to_be_bytes()),
+        Err(_) => bytes.extend(author.boot.to_be_bytes()),
+    }
+    ActorId::from(bytes)
 }
 
 fn author_of(actor: &ActorId) -> Option<Author> {
     let (host, boot) = actor.to_bytes().split_first_chunk::<32>()?;
+    let boot = match boot.len() {
+        4 => u32::from_be_bytes(boot.try_into().ok()?).into(),
+        _ => u64::from_be_bytes(boot.try_into().ok()?),
+    };
     Some(Author {
         host: HostId(*host),
-        boot: u32::from_be_bytes(boot.try_into().ok()?),
+        boot,
     })
 }
 

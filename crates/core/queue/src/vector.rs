@@ -10,13 +10,14 @@ use crate::HostId;
 
 /// One run of one host's daemon: the only writer of its chain of changes.
 ///
-/// A fresh boot number per start keeps a restored backup from writing another change under a number already used.
+/// A fresh number per start keeps a restored backup, and a second machine with the same key, from writing another change
+/// under a number already used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Author {
     /// The host; its device key signs.
     pub host: HostId,
-    /// Counted up at each start of the daemon.
-    pub boot: u32,
+    /// One for each start of the daemon: counted up in the upper half, random in the lower one.
+    pub boot: u64,
 }
 
 /// Most authors that a vector from another host may name.
@@ -84,7 +85,7 @@ mod tests {
     fn author(n: u8) -> Author {
         Author {
             host: HostId([n; 32]),
-            boot: u32::from(n),
+            boot: u64::from(n),
         }
     }
 

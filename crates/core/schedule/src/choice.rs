@@ -436,7 +436,7 @@ pub(crate) fn voters_away(
         .voters
         .hosts
         .iter()
-        .filter(|host| !presence.reachable.contains(host));
+        .filter(|host| !presence.votes(**host));
     let names: Vec<String> = away.map(|host| snapshot.host_name(*host)).collect();
     let without = choose_without(snapshot, presence, printer, only);
     Reason::VotersAway {

@@ -23,6 +23,8 @@ pub struct Presence {
     pub voters_away_ms: Option<u64>,
     /// For how many milliseconds each host that cannot be reached has been away.
     pub gone_ms: BTreeMap<HostId, u64>,
+    /// Voters that have forgotten what they decided: they can be reached and do not count.
+    pub forgetful: BTreeSet<HostId>,
     /// Starts of own printers that the voters may have heard of and have not answered, with the printer's name.
     pub set_aside: BTreeMap<(CopyId, u32), String>,
 }
@@ -39,6 +41,7 @@ impl Presence {
             missing: BTreeSet::new(),
             voters_away_ms: None,
             gone_ms: BTreeMap::new(),
+            forgetful: BTreeSet::new(),
             set_aside: BTreeMap::new(),
         }
     }
@@ -61,14 +64,15 @@ impl Presence {
             .map(|file| file.name.as_str())
     }
 
+    /// Returns whether a voter can be reached and knows what it decided.
+    pub fn votes(&self, host: HostId) -> bool {
+        self.reachable.contains(&host) && !self.forgetful.contains(&host)
+    }
+
     /// Returns whether enough voters can be reached to decide a claim.
     pub fn has_quorum(&self, voters: &Voters) -> bool {
-        let reachable = voters
-            .hosts
-            .iter()
-            .filter(|host| self.reachable.contains(host))
-            .count();
-        !voters.hosts.is_empty() && reachable >= voters.majority()
+        let here = voters.hosts.iter().filter(|host| self.votes(**host));
+        !voters.hosts.is_empty() && here.count() >= voters.majority()
     }
 
     /// Returns whether a printer works on something, as far as this host can see.

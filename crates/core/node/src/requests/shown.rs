@@ -50,7 +50,7 @@ impl Node {
             Wanted::Start { host, .. } => vec![*host],
         };
         let mut away = wanted_hosts;
-        away.retain(|host| !presence.reachable.contains(host));
+        away.retain(|host| !presence.votes(*host));
         away
     }
 

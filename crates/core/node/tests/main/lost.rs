@@ -228,6 +228,7 @@ fn asked(
             printer: "p0".into(),
             spec_hash: [0; 32],
         },
+        told: None,
     };
     farm.hosts[voter].effects.clear();
     let bytes = Message::Prepare(ask).encode();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use printmesh_node::{Ask, Command, Effect, Input, Message, Nack, NewJob, Problem, Value};
+use printmesh_node::{Ask, Code, Command, Effect, Input, Message, Nack, NewJob, Problem, Value};
 use printmesh_queue::{Ballot, CopyId, HostId, JobId, Role};
 
 use crate::farm::{Crash, Farm, Machines, job};
@@ -58,6 +58,7 @@ fn asks(farm: &mut Farm, voter: usize, from: usize, job: JobId, cfg: u32) -> Opt
             printer: "p0".into(),
             spec_hash: [0; 32],
         },
+        told: None,
     };
     farm.hosts[voter].effects.clear();
     let bytes = Message::Prepare(ask).encode();
@@ -120,6 +121,50 @@ fn of_two_hosts_the_one_that_is_stopped_gives_its_vote_away_and_the_other_prints
     let third = farm.submit(0, copies("third", 1));
     assert_eq!(farm.status(0, third), "done", "{}", farm.dump(third));
     assert_eq!(farm.starts.len(), 4);
+    farm.check();
+}
+
+#[test]
+fn a_voter_that_leaves_hands_its_vote_over_and_the_others_print_on() {
+    for voters_of_it in ["a", "ab"] {
+        let mut farm = Farm::choosing(&vec![1; voters_of_it.len() + 1]);
+        farm.pass(60_000);
+        let leave = || Command::QueueLeave {
+            queue: "farm".into(),
+        };
+        farm.ok(0, leave());
+        farm.pass(60_000);
+        assert!(!voters(&farm, 1).contains('a'), "{}", voters(&farm, 1));
+        let id = farm.submit(1, copies("bracket", 2));
+        farm.pass(1_000);
+        assert_eq!(farm.status(1, id), "done", "{}", farm.dump(id));
+        farm.check();
+    }
+}
+
+#[test]
+fn a_voter_that_nobody_can_follow_stays_and_says_why() {
+    let mut farm = Farm::choosing(&[1, 1]);
+    let leave = || Command::QueueLeave {
+        queue: "farm".into(),
+    };
+    farm.kill(1);
+    farm.settle();
+    assert_eq!(farm.refused(0, leave()).code, Code::QueueVoter);
+    // The other one seems to be there, and dies in the middle.
+    farm.boot(1);
+    farm.pass(1_000);
+    let asked = farm.give(0, leave());
+    farm.kill(1);
+    farm.pass(60_000);
+    let answer = farm.hosts[0].replies.remove(&asked).expect("answered");
+    assert_eq!(answer.expect_err("it is still there").code, Code::NoQuorum);
+    assert_eq!((voters(&farm, 0).as_str(), me(&farm, 0)), ("a", "serves"));
+    farm.boot(1);
+    farm.pass(1_000);
+    farm.ok(0, leave());
+    farm.pass(1_000);
+    assert_eq!(voters(&farm, 1), "b");
     farm.check();
 }
 

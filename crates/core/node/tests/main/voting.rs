@@ -209,6 +209,7 @@ fn asked(farm: &mut Farm, job: JobId, attempt: u32, starting: bool, n: u64) -> R
             printer: "p0".into(),
             spec_hash: [0; 32],
         },
+        told: None,
     };
     let message = if starting {
         Message::Accept(ask)

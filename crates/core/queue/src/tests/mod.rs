@@ -61,7 +61,7 @@ impl Host {
         Self::boot(n, 1)
     }
 
-    fn boot(n: u8, boot: u32) -> Self {
+    fn boot(n: u8, boot: u64) -> Self {
         let device = Device::new(n);
         let author = Author {
             host: device.id(),
