@@ -1,6 +1,7 @@
 //! Many printers become free at the same time: how often each must ask before it starts, when some hosts see an older state.
 
 use crate::{
+    coverage::Coverage,
     draw::Draw, history::Fact, laws::Violation, people::Shape, plan::Plan, wire::Dirt, world::World,
 };
 
@@ -19,6 +20,8 @@ pub struct Herd {
     pub took_ms: u64,
     /// The law that was broken.
     pub violation: Option<Violation>,
+    /// What was met on the way.
+    pub coverage: Coverage,
 }
 
 /// Lets so many printers become free at once, with as many copies to print; so many links of a hundred are half a minute behind.
@@ -78,5 +81,6 @@ pub fn herd(seed: u64, hosts: usize, printers: usize, stale_percent: u64) -> Her
         starts: starts(&world),
         took_ms: world.now - began,
         violation: world.violation,
+        coverage: world.coverage,
     }
 }

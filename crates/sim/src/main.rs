@@ -75,7 +75,7 @@ fn main() -> ExitCode {
         };
     }
     if arguments.herd {
-        let fine = herds(size);
+        let fine = herds(size, arguments.figures);
         return if fine {
             ExitCode::SUCCESS
         } else {
@@ -191,7 +191,7 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn herds(size: Size) -> bool {
+fn herds(size: Size, with_figures: bool) -> bool {
     let began = Instant::now();
     let (hosts, printers) = (size.hosts.unwrap_or(50), size.printers.unwrap_or(1_000));
     let herd = herd::herd(1, hosts, printers, 5);
@@ -203,6 +203,11 @@ fn herds(size: Size) -> bool {
         herd.violation,
         began.elapsed().as_secs_f64(),
     ));
+    if with_figures {
+        for (name, count) in herd.coverage.all() {
+            print(&format!("  {count:>9}  {name}"));
+        }
+    }
     herd.violation.is_none() && herd.starts == printers && ratio <= HERD_ATTEMPTS_MAX
 }
 

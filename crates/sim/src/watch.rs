@@ -528,7 +528,10 @@ impl World {
                     Nack::Lost => self.coverage.hit("protocol: refused because given up"),
                     Nack::Accepted(_) => self.coverage.hit("protocol: refused because given away"),
                     Nack::Waking => self.coverage.hit("protocol: voter still asks what it said"),
-                    Nack::Leased { .. } | Nack::Closed | Nack::NotAllowed | Nack::Unknown => {}
+                    Nack::Leased { .. } => self.coverage.hit("protocol: refused because claimed"),
+                    Nack::Closed => self.coverage.hit("protocol: refused because closed"),
+                    Nack::Unknown => self.coverage.hit("protocol: refused because not heard of yet"),
+                    Nack::NotAllowed => {}
                 }
             }
             Some(Message::Confirm { .. }) => self.coverage.hit("protocol: gate asked"),

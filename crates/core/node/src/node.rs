@@ -28,7 +28,7 @@ use crate::{
     memory::Memory,
     message::Message,
     problem::{Code, Problem},
-    records::{self, HostRecord, PeerRecord, PrinterEntry, QueueKind, QueueRecord, Work, key},
+    records::{self, HostRecord, PeerRecord, PrinterEntry, QueueKind, QueueRecord, Stage, Work, key},
     register::{Round, Vote},
     requests::OwnRequest,
     sabotage::Sabotage,
@@ -450,6 +450,12 @@ impl Node {
         presence
             .busy
             .extend(working.map(|(name, _)| self.printer_id(name)));
+        // Their records are not visible before the voters have promised.
+        let works = self.printers.values().filter_map(|p| p.work.as_ref());
+        let here = works.filter(|work| work.queue == queue && work.stage == Stage::Claiming);
+        presence
+            .claiming
+            .extend(here.map(|work| (work.copy, work.attempt)));
         if let Some(entry) = self.queues.get(&queue) {
             presence.refused.extend(entry.refused.keys());
             presence.forgetful.extend(entry.forgetful(self.me));

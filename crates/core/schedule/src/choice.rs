@@ -94,7 +94,9 @@ pub(crate) fn had_its_turn(snapshot: &Snapshot, open: &OpenCopy, host: HostId) -
 
 fn claimable(copy: CopyId, state: CopyState<'_>, presence: &Presence) -> Option<u32> {
     match state {
-        CopyState::Open(attempt) => Some(attempt),
+        CopyState::Open(attempt) => {
+            (!presence.claiming.contains(&(copy, attempt))).then_some(attempt)
+        }
         CopyState::Claimed(claim) => {
             let unit = (copy, claim.attempt);
             let lapsed = presence.lapsed.contains(&unit);

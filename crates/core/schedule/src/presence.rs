@@ -17,6 +17,8 @@ pub struct Presence {
     pub refused: BTreeSet<(CopyId, u32)>,
     /// Printers of the own host that work on something, in whatever queue.
     pub busy: BTreeSet<PrinterId>,
+    /// Copies, by attempt, that own printers ask the voters for right now: no other printer of this host does.
+    pub claiming: BTreeSet<(CopyId, u32)>,
     /// Files that this host wants and that no reachable host has.
     pub missing: BTreeSet<FileHash>,
     /// For how many milliseconds too few voters could be reached to decide anything; `None` = enough can be.
@@ -38,6 +40,7 @@ impl Presence {
             lapsed: BTreeSet::new(),
             refused: BTreeSet::new(),
             busy: BTreeSet::new(),
+            claiming: BTreeSet::new(),
             missing: BTreeSet::new(),
             voters_away_ms: None,
             gone_ms: BTreeMap::new(),

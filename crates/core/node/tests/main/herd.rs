@@ -69,6 +69,31 @@ fn printers_that_wake_at_once_hardly_ever_ask_for_the_same_copy() {
 }
 
 #[test]
+fn ten_printers_of_each_host_that_wake_at_once_keep_out_of_each_others_way() {
+    const EACH: usize = 10;
+    let mut farm = Farm::shared(&[EACH; 5]);
+    farm.machines = Machines::Print;
+    for n in 0..5 {
+        farm.ready(n);
+    }
+    let new = NewJob {
+        copies: 5 * EACH as u32,
+        ..job("farm", "bracket")
+    };
+    forget(&mut farm);
+    farm.submit(0, new);
+    farm.pass(120_000);
+    assert_eq!(farm.starts.len(), 5 * EACH);
+    let others = farm.starts.iter().filter(|start| start.host != 0).count();
+    assert!(
+        attempts(&farm) * 10 <= others * 16,
+        "{} attempts for {others} starts",
+        attempts(&farm)
+    );
+    farm.check();
+}
+
+#[test]
 fn one_copy_is_asked_for_by_one_printer_and_by_the_next_in_line_when_that_one_cannot() {
     let mut farm = Farm::shared(&[1; 8]);
     farm.machines = Machines::Print;
