@@ -1,8 +1,8 @@
 //! Many printers become free at the same time: how often each must ask before it starts, when some hosts see an older state.
 
 use crate::{
-    coverage::Coverage,
-    draw::Draw, history::Fact, laws::Violation, people::Shape, plan::Plan, wire::Dirt, world::World,
+    coverage::Coverage, draw::Draw, history::Fact, laws::Violation, people::Shape, plan::Plan,
+    wire::Dirt, world::World,
 };
 
 /// What came of a herd.

@@ -530,7 +530,9 @@ impl World {
                     Nack::Waking => self.coverage.hit("protocol: voter still asks what it said"),
                     Nack::Leased { .. } => self.coverage.hit("protocol: refused because claimed"),
                     Nack::Closed => self.coverage.hit("protocol: refused because closed"),
-                    Nack::Unknown => self.coverage.hit("protocol: refused because not heard of yet"),
+                    Nack::Unknown => self
+                        .coverage
+                        .hit("protocol: refused because not heard of yet"),
                     Nack::NotAllowed => {}
                 }
             }

@@ -28,7 +28,9 @@ use crate::{
     memory::Memory,
     message::Message,
     problem::{Code, Problem},
-    records::{self, HostRecord, PeerRecord, PrinterEntry, QueueKind, QueueRecord, Stage, Work, key},
+    records::{
+        self, HostRecord, PeerRecord, PrinterEntry, QueueKind, QueueRecord, Stage, Work, key,
+    },
     register::{Round, Vote},
     requests::OwnRequest,
     sabotage::Sabotage,

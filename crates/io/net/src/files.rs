@@ -33,7 +33,7 @@ use iroh_blobs::{
         },
     },
 };
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, Semaphore};
 use tracing::debug;
 
 pub(crate) use self::serve::{FILES_ALPN, Provider};
@@ -41,7 +41,7 @@ pub use self::{
     error::{Asked, FetchError, FileError},
     fetch::FetchProgress,
 };
-use crate::{config::StartError, endpoint::Port, limits, peers::Peers};
+use crate::{config::StartError, endpoint::Port, limits, peer_key::PeerKey, peers::Peers};
 
 /// The BLAKE3 hash of a whole file: its name on the network.
 pub type FileHash = [u8; 32];
@@ -80,6 +80,8 @@ struct Inner {
     /// Tags on disk survive a restart, but setting one races with a collection that is under way; a tag in memory does
     /// not. So both are held for each file that is kept.
     held: Mutex<HashMap<FileHash, TempTag>>,
+    /// Turns of the fetches from each provider.
+    turns: Mutex<HashMap<PeerKey, Arc<Semaphore>>>,
     /// Held for reading by each import. Whoever gets it for writing may clear away what failed imports have left.
     importing: RwLock<()>,
     /// Released at shutdown, when clones of this may still be about.
@@ -162,10 +164,20 @@ impl OpenStore {
                 port,
                 peers,
                 held: Mutex::default(),
+                turns: Mutex::default(),
                 importing: RwLock::default(),
                 lock: Mutex::new(Some(lock)),
             }),
         }
+    }
+}
+
+impl Inner {
+    /// The places that a provider has for this host.
+    fn places(&self, provider: PeerKey) -> Arc<Semaphore> {
+        let mut turns = self.turns.lock().expect("no holder of this lock panics");
+        let places = || Arc::new(Semaphore::new(limits::FILE_CONNECTIONS_MAX));
+        Arc::clone(turns.entry(provider).or_insert_with(places))
     }
 }
 
@@ -289,7 +301,7 @@ impl Files {
     }
 
     /// Where to dial a peer, for fetches.
-    fn addresses(&self, peer: crate::PeerKey) -> Vec<SocketAddr> {
+    fn addresses(&self, peer: PeerKey) -> Vec<SocketAddr> {
         self.inner.peers.addresses(peer)
     }
 }

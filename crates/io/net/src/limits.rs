@@ -67,6 +67,19 @@ pub(crate) const JOIN_QUEUE_MAX: usize = 64;
 /// File connections of one member at one time.
 pub(crate) const FILE_CONNECTIONS_MAX: usize = 4;
 
+/// A provider that has no place for this host is asked again after these pauses: a place is given back when the end of a
+/// connection has arrived there.
+pub(crate) const BUSY_PAUSES: [Duration; 8] = [
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1_600),
+    Duration::from_millis(3_200),
+    Duration::from_millis(6_400),
+];
+
 /// A provider that sends no byte for this long is given up for the next one.
 pub(crate) const FETCH_STALL_MAX: Duration = Duration::from_secs(10);
 

@@ -35,6 +35,8 @@ pub struct FetchProgress {
 enum Outcome {
     Complete,
     Refused(String),
+    /// It serves this host as much as it serves one at a time: asked again after a pause.
+    Busy,
     TooLarge(u64),
     Here(FileError),
 }
@@ -71,7 +73,7 @@ impl Files {
             if asked.iter().any(|before| before.peer == peer) {
                 continue;
             }
-            match self.fetch_from(hash, size, peer, &mut progress).await {
+            match self.fetch_in_turn(hash, size, peer, &mut progress).await {
                 Outcome::Complete => {
                     self.settle(hash).await?;
                     let total = self.size(hash).await?.ok_or(FileError::Missing { hash })?;
@@ -80,6 +82,10 @@ impl Files {
                 }
                 Outcome::Refused(answer) => {
                     debug!(%peer, answer, "a provider did not give the file");
+                    asked.push(Asked { peer, answer });
+                }
+                Outcome::Busy => {
+                    let answer = "it is busy".to_owned();
                     asked.push(Asked { peer, answer });
                 }
                 Outcome::TooLarge(actual) => {
@@ -112,8 +118,35 @@ impl Files {
             Err(reason) => return Outcome::Refused(reason),
         };
         let outcome = self.transfer(hash, size_max, &connection, progress).await;
+        let refused = connection
+            .close_reason()
+            .and_then(|error| CloseCode::of_peer(&error));
         CloseCode::Done.close(&connection);
-        outcome
+        match outcome {
+            Outcome::Refused(_) if refused == Some(CloseCode::Limit) => Outcome::Busy,
+            outcome => outcome,
+        }
+    }
+
+    /// Asks one provider, when it is this fetch's turn there: others may be at it.
+    async fn fetch_in_turn(
+        &self,
+        hash: FileHash,
+        size_max: u64,
+        peer: PeerKey,
+        progress: &mut (impl FnMut(FetchProgress) + Send),
+    ) -> Outcome {
+        let places = self.inner.places(peer);
+        let _place = places.acquire().await;
+        let mut pauses = limits::BUSY_PAUSES.iter();
+        loop {
+            // The provider may still hold a place of a fetch that has just ended.
+            let outcome = self.fetch_from(hash, size_max, peer, progress).await;
+            match (outcome, pauses.next()) {
+                (Outcome::Busy, Some(pause)) => tokio::time::sleep(*pause).await,
+                (outcome, _) => return outcome,
+            }
+        }
     }
 
     async fn transfer(

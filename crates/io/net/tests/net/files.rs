@@ -218,6 +218,23 @@ async fn a_fetch_reports_progress_and_delivers() {
         .unwrap();
 }
 
+#[tokio::test]
+async fn a_job_of_many_files_is_fetched_although_a_host_serves_only_a_few_at_a_time() {
+    let (a, b) = (host(1).await, host(2).await);
+    introduce(&[&a, &b]);
+    let mut files = Vec::new();
+    for seed in 0..24 {
+        files.push(add(&a, &bytes(seed, 40_000)).await);
+    }
+    let fetches = files.iter().map(|file| {
+        let (store, from) = (b.net.files(), vec![a.key()]);
+        async move { store.fetch(file.hash, file.size, from, |_| {}).await }
+    });
+    for result in futures_util::future::join_all(fetches).await {
+        result.unwrap();
+    }
+}
+
 /// Fetches until some of the file has come, then stops; returns how much had come by then.
 async fn fetch_some(host: &Host, file: FileInfo, from: &Host) -> u64 {
     let (some_came, came) = oneshot::channel();
