@@ -95,6 +95,8 @@ pub struct Judge {
     /// Who accepted what, by attempt, configuration, ballot and owner.
     accepted: BTreeMap<Attempt, Accepts>,
     chosen: BTreeMap<Attempt, BTreeSet<Owner>>,
+    /// The same by era: within one, an attempt has one owner.
+    chosen_in: BTreeMap<(Attempt, u32), Owner>,
     /// The voters who gave an attempt away first.
     chosen_by: BTreeMap<Attempt, Config>,
     asked: BTreeMap<Ballot, Vec<Attempt>>,
@@ -256,11 +258,12 @@ impl Judge {
             .or_insert_with(|| cfg.clone());
         let chosen = self.chosen.entry(attempt.clone()).or_default();
         chosen.insert(owner.clone());
-        if chosen.len() > 1 {
-            let owners: Vec<String> = chosen.iter().map(ToString::to_string).collect();
+        let in_era = self.chosen_in.entry((attempt.clone(), era(cfg)));
+        let given = in_era.or_insert_with(|| owner.clone());
+        if given != owner {
             return Err(Violation {
                 law: "I1",
-                what: format!("{attempt} was given to {}", owners.join(" and to ")),
+                what: format!("{attempt} was given to {given} and to {owner}"),
             });
         }
         let begun = self.begun.range(first(&attempt.unit, attempt.number)..);
@@ -290,9 +293,7 @@ impl Judge {
     /// Returns what older voters of a queue gave away and what has not ended since: whoever follows them must know of it.
     pub fn given_before<'a>(&'a self, cfg: &'a Config) -> impl Iterator<Item = &'a Attempt> {
         let older = self.chosen_by.iter().filter(move |(_, by)| {
-            // A recovery begins anew: what the lost voters knew is lost (numbers of one era: `printmesh_queue::ERA`).
-            let same_era = by.number >> 20 == cfg.number >> 20;
-            by.queue == cfg.queue && by.number < cfg.number && same_era
+            by.queue == cfg.queue && by.number < cfg.number && era(by) == era(cfg)
         });
         older
             .map(|(attempt, _)| attempt)
@@ -316,12 +317,20 @@ impl Judge {
         })
     }
 
-    /// Attempts of a copy that a majority wrote off.
+    /// Attempts of a copy that a majority wrote off, or that a recovery gave away once more.
     fn lost_of(&self, unit: &Unit) -> usize {
-        self.lost
+        let lost = self
+            .lost
             .keys()
             .filter(|attempt| attempt.unit == *unit && self.is_lost(attempt))
-            .count()
+            .count();
+        lost + self.again(|attempt| attempt.unit == *unit)
+    }
+
+    /// How often a recovery gave attempts away that voters had given away whom nobody could ask any more.
+    fn again(&self, of: impl Fn(&Attempt) -> bool) -> usize {
+        let chosen = self.chosen.iter().filter(|(attempt, _)| of(attempt));
+        chosen.map(|(_, owners)| owners.len() - 1).sum()
     }
 
     fn speculated_of(&self, unit: &Unit) -> usize {
@@ -371,8 +380,9 @@ impl Judge {
         let speculated = speculated
             .filter(|(other, _)| other.unit.job == attempt.unit.job)
             .count();
+        let again = self.again(|other| other.unit.job == attempt.unit.job);
         let all = finished(None);
-        if all > job.copies as usize + lost + speculated {
+        if all > job.copies as usize + lost + speculated + again {
             return Err(Violation {
                 law: "I4",
                 what: format!(
@@ -536,7 +546,7 @@ impl Judge {
                 .lost
                 .keys()
                 .filter(|attempt| of_job(attempt) && self.is_lost(attempt));
-            let allowed = entry.copies as usize + lost.count();
+            let allowed = entry.copies as usize + lost.count() + self.again(of_job);
             if finished > allowed {
                 return Err(Violation {
                     law: "I4",
@@ -554,6 +564,11 @@ impl Judge {
     pub fn jobs(&self) -> impl Iterator<Item = &str> {
         self.jobs.keys().map(String::as_str)
     }
+}
+
+/// A recovery begins anew: what the lost voters knew is lost (`printmesh_queue::ERA`).
+fn era(cfg: &Config) -> u32 {
+    cfg.number >> 20
 }
 
 fn words(attempts: &[Attempt]) -> String {

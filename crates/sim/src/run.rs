@@ -246,8 +246,11 @@ impl World {
             self.pass(30 * MINUTE);
             self.people_do_their_part();
             if self.unrest().is_none() {
+                // Somebody may be about to do something: put a file back, take a part off.
                 self.pass(5 * MINUTE);
-                break;
+                if self.unrest().is_none() {
+                    break;
+                }
             }
         }
         if let Some(what) = self.unrest() {
