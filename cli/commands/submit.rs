@@ -73,7 +73,7 @@ pub(super) async fn run(cx: &Context, args: Submit) -> Result<u8, Problem> {
     let sets = upload(cx, &parts).await?;
     let job = NewJob {
         queue: args.queue,
-        name: args.name,
+        name: args.name.or_else(|| name_of_plates(&parts, &sets)),
         sets,
         copies: args.copies,
         together: args.together,
@@ -120,6 +120,19 @@ fn part(argument: &str, exists: impl Fn(&str) -> bool) -> Result<Part, Problem> 
         Ok(0) | Err(_) => Err(usage(format!("{argument} cannot be printed {count} times"))
             .because("the number after the colon says how often per copy, from 1 to 4294967295")),
     }
+}
+
+/// The file's name when it became several sets: then the first set's name would be that of a plate.
+fn name_of_plates(parts: &[Part], sets: &[NewSet]) -> Option<String> {
+    let first = &parts.first()?.path;
+    if sets.len() <= parts.len() {
+        return None;
+    }
+    let name = first.file_name()?.to_str()?;
+    let stem = [".gcode.3mf", ".3mf"]
+        .into_iter()
+        .find_map(|ending| name.strip_suffix(ending));
+    Some(stem.unwrap_or(name).to_owned())
 }
 
 /// Finds out what is wrong with a file before anything is sent.
@@ -182,11 +195,22 @@ async fn upload(cx: &Context, parts: &[Part]) -> Result<Vec<NewSet>, Problem> {
             bar.finish_and_clear();
             known.insert(path, sent.map_err(|error| cx.explain(error))?);
         }
-        sets.push(NewSet {
-            hash: known[path].hash.clone(),
-            file_name,
-            per_run: *per_run,
-        });
+        let uploaded = &known[path];
+        // A sliced project has a print on each of its plates.
+        for plate in &uploaded.plates {
+            sets.push(NewSet {
+                hash: plate.hash.clone(),
+                file_name: plate.file_name.clone(),
+                per_run: *per_run,
+            });
+        }
+        if uploaded.plates.is_empty() {
+            sets.push(NewSet {
+                hash: uploaded.hash.clone(),
+                file_name,
+                per_run: *per_run,
+            });
+        }
     }
     Ok(sets)
 }

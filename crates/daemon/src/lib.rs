@@ -15,6 +15,8 @@ mod printers;
 mod problems;
 mod serve;
 mod set_up;
+mod sliced;
+mod stored;
 
 use std::{
     collections::BTreeMap,
