@@ -117,3 +117,19 @@ fn what_is_damaged_or_not_sliced_is_refused_and_leaves_nothing_behind() {
     let left: Vec<_> = fs::read_dir(a.home.join("incoming")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[test]
+fn an_own_profile_that_cannot_be_understood_stops_a_submit_and_says_where_it_is() {
+    let farm = Farm::new();
+    let a = farm.printing_host("a", FAST);
+    let own = a.home.join("profiles/own.toml");
+    fs::create_dir(own.parent().unwrap()).unwrap();
+    fs::write(&own, "[[profile]]\nname = 5\n").unwrap();
+    let problem = a.problem("profile.bad", &["submit", &sliced("clip.gcode")]);
+    assert!(problem["title"].as_str().unwrap().contains("own.toml"));
+    assert_eq!(a.json(&["jobs"])["items"].as_array().unwrap().len(), 0);
+    // No restart is needed.
+    fs::write(&own, "[[profile]]\nname = \"mine\"\n").unwrap();
+    a.submit(&[&sliced("clip.gcode")]);
+    assert_eq!(a.json(&["profile", "show", "mine"])["name"], "mine");
+}

@@ -17,6 +17,7 @@ use tokio::{io::AsyncWriteExt as _, runtime::Handle};
 
 use crate::{
     problems,
+    profiles::Profiles,
     serve::Door,
     sliced::{self, Unpacked},
     stored::Stored,
@@ -146,22 +147,14 @@ impl Door {
             .next()
             .ok_or_else(unknown)?
             .metadata;
+        // A person may have added a profile since the last file came in.
+        let (profile, _) = Profiles::load(&self.home)?.detect(&metadata);
         let name = PathBuf::from(&set.file_name);
         let name = name
             .file_name()
             .and_then(|name| name.to_str())
             .unwrap_or("file.gcode");
-        Ok(FileSpec {
-            hash,
-            size,
-            name: name.to_owned(),
-            estimate_s: metadata.time_s,
-            material: metadata.materials(),
-            slicer: metadata.slicer.as_ref().map(sliced::slicer),
-            model: metadata.printer_model.clone(),
-            nozzle_um: metadata.nozzle_mm().and_then(sliced::micrometres),
-            needs: sliced::needs(&metadata),
-        })
+        Ok(sliced::file_spec(hash, size, name, &metadata, profile))
     }
 }
 

@@ -6,7 +6,7 @@ use std::{fs::File, io, path::Path};
 
 use printmesh_api::problem::Problem;
 use printmesh_gcode::{Container, Inspected, Metadata, Rejected, Slicer, UnpackError};
-use printmesh_queue::{Needs, ToolNeed};
+use printmesh_queue::{FileHash, FileSpec, Needs, ToolNeed};
 
 use crate::problems;
 
@@ -128,8 +128,31 @@ pub(crate) fn slicer(slicer: &Slicer) -> String {
     }
 }
 
+/// What the queue keeps of a file that lies in the store.
+pub(crate) fn file_spec(
+    hash: FileHash,
+    size: u64,
+    name: &str,
+    metadata: &Metadata,
+    profile: Option<String>,
+) -> FileSpec {
+    FileSpec {
+        hash,
+        size,
+        name: name.to_owned(),
+        estimate_s: metadata.time_s,
+        material: metadata.materials(),
+        slicer: metadata.slicer.as_ref().map(slicer),
+        model: metadata.printer_model.clone(),
+        nozzle_um: metadata.nozzle_mm().and_then(micrometres),
+        needs: needs(metadata, profile),
+    }
+}
+
 /// What a print needs of a printer. What the file does not say is not asked for.
-pub(crate) fn needs(metadata: &Metadata) -> Needs {
+///
+/// The printer that it was sliced for goes by the name of its profile, when there is one: the slicers have many names for each.
+fn needs(metadata: &Metadata, profile: Option<String>) -> Needs {
     let tools = metadata.tools.iter().map(|tool| ToolNeed {
         tool: tool.number,
         material: tool.material.clone(),
@@ -148,7 +171,7 @@ pub(crate) fn needs(metadata: &Metadata) -> Needs {
         Some(_) | None => [None; 3],
     };
     Needs {
-        model: metadata.printer_model.clone(),
+        model: profile.or_else(|| metadata.printer_model.clone()),
         nozzle_um: metadata.nozzle_mm().and_then(micrometres),
         hardened: metadata.tools.iter().any(|tool| tool.abrasive),
         volume_mm: match volume_mm {
@@ -162,7 +185,7 @@ pub(crate) fn needs(metadata: &Metadata) -> Needs {
 }
 
 /// Millimetres in micrometres.
-pub(crate) fn micrometres(mm: f64) -> Option<u32> {
+fn micrometres(mm: f64) -> Option<u32> {
     u32::try_from(whole((mm * 1000.0).round())?).ok()
 }
 
@@ -232,8 +255,54 @@ mod tests {
                 },
             ],
         };
-        assert_eq!(needs(&metadata), expected);
-        assert!(needs(&Metadata::default()).is_empty());
+        assert_eq!(needs(&metadata, None), expected);
+        assert!(needs(&Metadata::default(), None).is_empty());
+        let named = needs(&metadata, Some("mine".to_owned()));
+        assert_eq!(named.model.as_deref(), Some("mine"));
+    }
+
+    #[test]
+    fn a_real_file_becomes_what_the_queue_keeps_of_it() {
+        let fixture = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../core/gcode/fixtures/prusaslicer-2.5.0-mmu2s.gcode"
+        );
+        let mut file = File::open(fixture).unwrap();
+        let found = printmesh_gcode::inspect(&mut file).unwrap();
+        let metadata = &found.plates[0].metadata;
+        let home = tempfile::tempdir().unwrap();
+        let (profile, _) = crate::profiles::Profiles::load(home.path())
+            .unwrap()
+            .detect(metadata);
+        let spec = file_spec(FileHash([7; 32]), 14_529, "part.gcode", metadata, profile);
+        let tool = |tool, material: &str, color: &str, mg| ToolNeed {
+            tool,
+            material: Some(material.to_owned()),
+            color: Some(color.to_owned()),
+            mg: Some(mg),
+        };
+        let expected = FileSpec {
+            hash: FileHash([7; 32]),
+            size: 14_529,
+            name: "part.gcode".to_owned(),
+            estimate_s: Some(3521),
+            material: Some("PLA;PETG".to_owned()),
+            slicer: Some("PrusaSlicer 2.5.0".to_owned()),
+            model: Some("MK3SMMU2S".to_owned()),
+            nozzle_um: Some(400),
+            needs: Needs {
+                model: Some("MK3S-MMU2S".to_owned()),
+                nozzle_um: Some(400),
+                nozzle_c: Some(215),
+                bed_c: Some(60),
+                tools: vec![
+                    tool(1, "PLA", "ffffff", 4140),
+                    tool(3, "PETG", "0000ff", 3580),
+                ],
+                ..Needs::default()
+            },
+        };
+        assert_eq!(spec, expected);
     }
 
     #[test]
@@ -250,7 +319,7 @@ mod tests {
             }),
             ..Metadata::default()
         };
-        let needs = needs(&metadata);
+        let needs = needs(&metadata, None);
         assert_eq!((needs.nozzle_um, needs.volume_mm), (None, None));
         assert_eq!(needs.tools[0].mg, None);
     }

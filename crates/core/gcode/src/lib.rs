@@ -23,6 +23,7 @@ mod kind;
 mod limits;
 mod metadata;
 mod plates;
+pub mod profile;
 #[cfg(test)]
 mod tests;
 mod thumbnail;

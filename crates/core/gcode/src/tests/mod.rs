@@ -3,6 +3,7 @@
 mod binary;
 mod build;
 mod hostile;
+mod profiles;
 mod projects;
 mod text;
 
