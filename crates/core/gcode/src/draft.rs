@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Extent, Metadata, Tool, value, value::Range};
+use crate::{Extent, Metadata, Tool, limits::MATERIAL_CHARS_MAX, value, value::Range};
 
 /// Collects values while comments are read. Lists are kept as lists: which tools a print uses may be stated after what is in them.
 #[derive(Debug, Default)]
@@ -135,7 +135,7 @@ impl Draft {
             .filter(|&number| is_used(number))
             .map(|number| Tool {
                 number: u32::try_from(number).expect("lists are short"),
-                material: of_tool(&self.materials, number),
+                material: of_tool(&self.materials, number).map(material),
                 colour: of_list(&self.colours_chosen, number)
                     .or_else(|| of_tool(&self.colours, number)),
                 profile: of_tool(&self.profiles, number),
@@ -192,6 +192,10 @@ impl Draft {
         let is_box = (0..3).all(|axis| max_mm[axis] - min_mm[axis] > LEAST_MM);
         is_box.then_some(Extent { min_mm, max_mm })
     }
+}
+
+fn material(name: String) -> String {
+    name.chars().take(MATERIAL_CHARS_MAX).collect()
 }
 
 /// The value for one tool; a list of one is for all of them.

@@ -18,6 +18,9 @@ pub(crate) const COMMENT_BYTES_MAX: usize = 16 * 1024;
 /// Longest name kept, in characters: names are shown in tables and travel with every job.
 pub(crate) const TEXT_CHARS_MAX: usize = 120;
 
+/// Longest name of a material kept, in characters: the names of all tools together must fit into the record of a set.
+pub(crate) const MATERIAL_CHARS_MAX: usize = 32;
+
 /// Most elements of a list that are looked at: more tools than any printer has.
 pub(crate) const LIST_LEN_MAX: usize = 64;
 
@@ -27,11 +30,14 @@ pub(crate) const CORNERS_MAX: usize = 1024;
 /// Most pictures kept of one print; slicers write two to seven.
 pub(crate) const THUMBNAILS_MAX: usize = 16;
 
-/// Largest picture kept, in bytes; slicers write at most some hundred KiB.
-pub(crate) const THUMBNAIL_BYTES_MAX: usize = 1024 * 1024;
+/// Largest picture kept, in bytes; slicers write some ten to some hundred KiB. All pictures of a file are in memory at once.
+pub(crate) const THUMBNAIL_BYTES_MAX: usize = 512 * 1024;
 
 /// Most blocks of a binary G-code file: with the slicer's 64 KiB each this is more than [`UNPACKED_BYTES_MAX`] holds.
 pub(crate) const BLOCKS_MAX: usize = 64 * 1024;
+
+/// Most blocks of a binary G-code file that are no G-code: each is unpacked to be read. Slicers write four and some pictures.
+pub(crate) const META_BLOCKS_MAX: usize = 64;
 
 /// Largest block of metadata in a binary G-code file, packed and unpacked, in bytes; slicers write some 10 KiB.
 pub(crate) const META_BLOCK_BYTES_MAX: u32 = 4 * 1024 * 1024;

@@ -27,7 +27,11 @@ type Pairs = Vec<(String, String)>;
 pub(crate) fn inspect(file: &mut (impl Read + Seek)) -> Result<Vec<Plate>, Rejected> {
     let archive = Archive::open(file)?;
     let settings = settings(&archive)?;
-    numbers(&archive)?
+    let numbers = numbers(&archive)?;
+    // Members may share what they are unpacked from: together they could fill any disk.
+    let sizes = numbers.iter().map(|&number| size(&archive, number));
+    fits(sizes.fold(0, u64::saturating_add))?;
+    numbers
         .into_iter()
         .map(|number| plate(&archive, number, &settings))
         .collect()
@@ -64,6 +68,11 @@ pub(crate) fn unpack(
 
 fn gcode_name(number: u32) -> String {
     format!("Metadata/plate_{number}.gcode")
+}
+
+/// Bytes of a plate's G-code, as the archive says; unpacking stops at more.
+fn size<R: Read + Seek>(archive: &Archive<'_, R>, number: u32) -> u64 {
+    archive.size(&gcode_name(number)).unwrap_or_default()
 }
 
 /// The plates that were sliced, in order.
@@ -104,8 +113,7 @@ fn plate<R: Read + Seek>(
     settings: &Pairs,
 ) -> Result<Plate, Rejected> {
     let name = gcode_name(number);
-    let gcode_bytes = archive.size(&name).unwrap_or_default();
-    fits(gcode_bytes)?;
+    let gcode_bytes = size(archive, number);
     let mut head = Vec::new();
     let gcode = archive.open_member(&name)?.ok_or(Rejected::NotSliced)?;
     gcode

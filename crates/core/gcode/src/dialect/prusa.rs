@@ -4,6 +4,7 @@
 
 use crate::{
     draft::{Draft, Order},
+    limits::LIST_LEN_MAX,
     value,
     value::Range,
 };
@@ -85,9 +86,10 @@ fn slic3r_used(value: &str, draft: &mut Draft) {
         "g" => (&mut draft.used_g, &mut draft.metadata.filament_g),
         _ => return,
     };
-    // A file without end cannot make it grow: it is as long as head and tail have lines.
-    list.push(Some(number));
-    *total = Some(total.unwrap_or_default() + number);
+    if list.len() < LIST_LEN_MAX {
+        list.push(Some(number));
+        *total = Some(total.unwrap_or_default() + number);
+    }
 }
 
 /// The box around the outlines of all objects: `{"objects":[{"name":…,"polygon":[[131.2,111.2],…]},…]}`.

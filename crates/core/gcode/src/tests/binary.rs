@@ -180,6 +180,47 @@ fn a_block_that_unpacks_to_more_than_it_says_is_refused() {
 }
 
 #[test]
+fn no_more_metadata_is_unpacked_than_a_print_can_have() {
+    let block = vec![b'\n'; 1000];
+    let mut file = Binary::new(false);
+    for _ in 0..65 {
+        file = file.block(4, Packing::Deflate, &[0], &block);
+    }
+    let too_much = Rejected::TooMuch {
+        what: "blocks of metadata",
+        max: 64,
+    };
+    assert_eq!(whole(&file.bytes), Err(too_much));
+}
+
+#[test]
+fn a_file_that_does_not_say_who_made_it_has_no_slicer() {
+    let file = Binary::new(true)
+        .block(0, Packing::None, &[0], b"Produced on=some day\n")
+        .block(1, Packing::None, &[0], b"G28\nG1 X1\n")
+        .bytes;
+    assert_eq!(whole(&file).unwrap().slicer, None);
+    assert_eq!(whole(&unpacked(&file, 1).unwrap()).unwrap().slicer, None);
+}
+
+#[test]
+fn a_name_in_the_metadata_cannot_end_its_comment() {
+    let file = Binary::new(true)
+        .block(
+            0,
+            Packing::None,
+            &[0],
+            b"Producer=PrusaSlicer 2.8\rM104 S999\n",
+        )
+        .block(3, Packing::None, &[0], b"printer_model=MK4S\rM104 S999\n")
+        .block(1, Packing::None, &[0], b"G28\nG1 X1\n")
+        .bytes;
+    let text = String::from_utf8(unpacked(&file, 1).unwrap()).unwrap();
+    let lines: Vec<_> = text.split(['\n', '\r']).collect();
+    assert!(lines.iter().all(|line| !line.starts_with("M104")), "{text}");
+}
+
+#[test]
 fn no_more_blocks_are_walked_over_than_a_print_can_have() {
     let mut file = Binary::new(false);
     for _ in 0..70_000 {

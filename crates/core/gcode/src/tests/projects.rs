@@ -217,6 +217,24 @@ fn a_member_that_claims_more_gcode_than_a_disk_takes_is_refused() {
 }
 
 #[test]
+fn plates_that_are_small_one_by_one_and_too_large_together_are_refused() {
+    let members = [1, 2, 3].map(|n| (format!("Metadata/plate_{n}.gcode"), GCODE));
+    let mut file = archive(&members.each_ref().map(|(name, it)| (&**name, *it)), false);
+    let claim = 0x3000_0000_u32.to_le_bytes();
+    let entries: Vec<_> = (0..file.len() - 4)
+        .filter(|&at| file[at..].starts_with(b"PK\x01\x02"))
+        .collect();
+    let claims = |file: &mut Vec<u8>, at: usize| file[at + 24..at + 28].copy_from_slice(&claim);
+    claims(&mut file, entries[0]);
+    claims(&mut file, entries[1]);
+    let found = read(&file);
+    assert!(!matches!(found, Err(Rejected::TooMuch { .. })), "{found:?}");
+    claims(&mut file, entries[2]);
+    let found = read(&file);
+    assert!(matches!(found, Err(Rejected::TooMuch { .. })), "{found:?}");
+}
+
+#[test]
 fn too_many_members_or_plates_are_refused() {
     let names: Vec<_> = (1..=5000).map(|n| format!("Metadata/x{n}")).collect();
     let members: Vec<(&str, &[u8])> = names.iter().map(|it| (&**it, &b""[..])).collect();
