@@ -137,41 +137,49 @@ impl Statements {
 fn detect(head: &[u8]) -> Option<(Dialect, Slicer)> {
     let mut unknown = None;
     let mut is_griffin = false;
+    let mut has_header = false;
     for comment in comments(head) {
         is_griffin |= comment == "START_OF_HEADER";
+        has_header |= comment == "HEADER_BLOCK_START";
         let Some(signature) = signature(&comment) else {
             continue;
         };
-        let mut words = signature.split_ascii_whitespace();
-        let name = words.next().unwrap_or_default();
-        let version = words
-            .find(|word| *word != "Version")
-            .filter(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-        let (dialect, name) = match name {
-            "PrusaSlicer" | "SuperSlicer" | "Slic3r" => (Dialect::Prusa, name),
-            "OrcaSlicer" | "BambuStudio" => (Dialect::Bambu, name),
+        let (full_name, version) = name_and_version(signature);
+        let first = full_name.split(' ').next().unwrap_or_default();
+        let (dialect, name) = match first {
+            "PrusaSlicer" | "SuperSlicer" | "Slic3r" => (Dialect::Prusa, first),
+            "OrcaSlicer" | "BambuStudio" => (Dialect::Bambu, first),
             "Cura_SteamEngine" if is_griffin => (Dialect::Griffin, "Cura"),
             "Cura_SteamEngine" => (Dialect::Cura, "Cura"),
-            "Kiri:Moto" => (Dialect::Kiri, name),
+            "Kiri:Moto" => (Dialect::Kiri, first),
             "Simplify3D(R)" => (Dialect::Simplify, "Simplify3D"),
-            _ => (Dialect::Unknown, name),
+            // Whoever makes such a header has made his slicer from one of the two.
+            _ if has_header => (Dialect::Bambu, full_name.as_str()),
+            _ => (Dialect::Unknown, full_name.as_str()),
         };
         let Some(name) = value::text(name) else {
             continue;
         };
-        let found = (
-            dialect,
-            Slicer {
-                name,
-                version: version.and_then(value::text),
-            },
-        );
+        let version = version.and_then(value::text);
+        let found = (dialect, Slicer { name, version });
         if dialect != Dialect::Unknown {
             return Some(found);
         }
         unknown = unknown.or(Some(found));
     }
     unknown
+}
+
+/// Splits `PrusaSlicer 2.5.0 on 2026-01-02 at 10:00:00`, `Simplify3D(R) Version 4.1.2`, `Kiri:Moto (SimplyPrint) 4.0`.
+fn name_and_version(signature: &str) -> (String, Option<&str>) {
+    let is_version = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
+    let words = || {
+        signature
+            .split_ascii_whitespace()
+            .take_while(|word| *word != "on")
+    };
+    let name = words().take_while(|word| !is_version(word) && *word != "Version");
+    (name.collect::<Vec<_>>().join(" "), words().find(is_version))
 }
 
 /// The part of a comment where a slicer names itself.

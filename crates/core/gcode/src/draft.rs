@@ -82,6 +82,11 @@ impl Draft {
 
     /// Answers for the whole print.
     pub(crate) fn finish(mut self) -> Metadata {
+        // Printers with several nozzles list these, and what depends on them, by nozzle: which filament is for which is not said.
+        let of_filaments = self.materials.len();
+        by_filament(&mut self.nozzles_mm, of_filaments);
+        by_filament(&mut self.nozzle_first_c, of_filaments);
+        by_filament(&mut self.nozzle_c, of_filaments);
         let mut tools = self.tools();
         if let [only] = &mut tools[..] {
             only.used_mm = only.used_mm.or(self.metadata.filament_mm);
@@ -192,6 +197,15 @@ impl Draft {
         let is_box = (0..3).all(|axis| max_mm[axis] - min_mm[axis] > LEAST_MM);
         is_box.then_some(Extent { min_mm, max_mm })
     }
+}
+
+/// Keeps a list that is by filament. Of another one, all that is the same everywhere.
+fn by_filament<T: Copy + PartialEq>(list: &mut Vec<Option<T>>, filaments: usize) {
+    if filaments == 0 || list.len() == filaments {
+        return;
+    }
+    let is_same = list.windows(2).all(|pair| pair[0] == pair[1]);
+    list.truncate(usize::from(is_same));
 }
 
 fn material(name: String) -> String {

@@ -45,6 +45,8 @@ pub(super) fn read(key: &str, value: &str, draft: &mut Draft) {
         }
         "nozzle_temperature" => draft.nozzle_c = temperatures(value),
         "nozzle_temperature_initial_layer" => draft.nozzle_first_c = temperatures(value),
+        // Of the nozzle, not of what comes out of it.
+        "extruder_colour" => {}
         "curr_bed_type" => draft.plate = value::text(value),
         "required_nozzle_HRC" => {
             let hardness = value::list(value).map(value::positive);

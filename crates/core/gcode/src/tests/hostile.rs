@@ -1,5 +1,7 @@
 //! Bytes that mean harm: whatever comes, the answer is an answer, and it is small.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
 use super::{
@@ -10,7 +12,7 @@ use super::{
 use crate::{Inspected, Rejected};
 
 /// Every way in.
-fn files() -> Vec<Vec<u8>> {
+static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let mut files: Vec<_> = ALL.iter().map(|file| file.to_vec()).collect();
     files.push(binary(true, Packing::Deflate, Packing::Heatshrink12, 2));
     // Without checksums damage gets further.
@@ -24,7 +26,7 @@ fn files() -> Vec<Vec<u8>> {
     files.push(project(true));
     files.push(project(false));
     files
-}
+});
 
 /// What must hold whatever a file says.
 fn is_sane(found: &Inspected) {
@@ -83,7 +85,7 @@ proptest! {
         cut in any::<prop::sample::Index>(),
         is_cut: bool,
     ) {
-        let mut file = which.get(&files()).clone();
+        let mut file = which.get(&FILES).clone();
         for (at, byte) in changes {
             let at = at.index(file.len());
             file[at] = byte;
