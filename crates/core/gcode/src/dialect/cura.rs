@@ -4,8 +4,8 @@
 
 use crate::{draft::Draft, value};
 
-/// The engine writes this time first and replaces it when it is done; run by hand it never does.
-const PLACEHOLDER_TIME: &str = "6666";
+/// The engine writes one of these times first and replaces it when it is done; run by hand it never does. The second since 5.5 or so.
+const PLACEHOLDER_TIMES: [&str; 3] = ["6666", "100000", "100000.00"];
 
 /// A coordinate that the engine writes before anything was placed: the largest number it knows, or its negative.
 const PLACEHOLDER_MM: f64 = 100_000.0;
@@ -13,7 +13,7 @@ const PLACEHOLDER_MM: f64 = 100_000.0;
 pub(super) fn read(key: &str, value: &str, draft: &mut Draft) {
     let metadata = &mut draft.metadata;
     match key {
-        "TIME" if value == PLACEHOLDER_TIME => {}
+        "TIME" if PLACEHOLDER_TIMES.contains(&value) => {}
         "TIME" => metadata.time_s = metadata.time_s.or(value::duration_s(value)),
         // After each layer; what stands before the end is the time of the last one.
         "TIME_ELAPSED" => draft.elapsed_s = value::duration_s(value),
@@ -33,7 +33,7 @@ pub(super) fn read(key: &str, value: &str, draft: &mut Draft) {
         "Filament name" if draft.profiles.is_empty() => {
             draft.profiles = Draft::names(value::names(value))
         }
-        "Nozzle diameter" if draft.nozzles_mm.is_empty() => {
+        "Nozzle diameter" | "NOZZLE_DIAMETER" if draft.nozzles_mm.is_empty() => {
             draft.nozzles_mm = value::list(value).map(value::positive).collect()
         }
         "TARGET_MACHINE.NAME" if value != "Unknown" => {

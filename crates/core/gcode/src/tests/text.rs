@@ -385,6 +385,9 @@ fn real_files_of_curas_engine_alone_have_no_placeholders_for_values() {
     let found = whole(ENDER3).unwrap();
     assert_eq!(found.slicer, slicer("Cura", "4.13.0"));
     assert_eq!(found.time_s, Some(206), "when the last layer is done");
+    let older = String::from_utf8(ENDER3.to_vec()).unwrap();
+    let newer = older.replace(";TIME:6666", ";TIME:100000");
+    assert_eq!(whole(newer.as_bytes()).unwrap().time_s, Some(206));
     assert_eq!(found.extent, None);
     assert_eq!(found.max_z_mm, None);
     assert_eq!(found.filament_mm, None);
