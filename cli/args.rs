@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::{
     commands::{
-        autoprint, completions, daemon, demo, events, history, init, job, jobs, join, member,
-        printer, queue, status, submit, up,
+        autoprint, completions, daemon, demo, events, file, history, init, job, jobs, join, member,
+        printer, profile, queue, status, submit, up,
     },
     render::{When, json::Fields, time::parse_duration},
 };
@@ -105,6 +105,10 @@ pub(crate) enum Command {
     Printer(printer::Printer),
     #[command(display_order = 34)]
     Autoprint(autoprint::Autoprint),
+    #[command(display_order = 35)]
+    Profile(profile::Profile),
+    #[command(display_order = 36)]
+    File(file::File),
     #[command(display_order = 50)]
     Daemon(daemon::Daemon),
     #[command(display_order = 51)]

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod daemon;
 pub(crate) mod demo;
 pub(crate) mod events;
+pub(crate) mod file;
 pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod job;
@@ -14,6 +15,7 @@ pub(crate) mod join;
 pub(crate) mod member;
 pub(crate) mod move_;
 pub(crate) mod printer;
+pub(crate) mod profile;
 pub(crate) mod queue;
 mod settings;
 pub(crate) mod status;
@@ -45,6 +47,8 @@ pub(crate) async fn run(cx: &Context, command: Command) -> Result<u8, Problem> {
         Command::Member(args) => member::run(cx, args).await,
         Command::Printer(args) => printer::run(cx, args).await,
         Command::Autoprint(args) => autoprint::run(cx, args).await,
+        Command::Profile(args) => profile::run(cx, args).await,
+        Command::File(args) => file::run(cx, args).await,
         Command::Daemon(args) => daemon::run(cx, args).await,
         Command::Events(args) => events::run(cx, args).await,
         Command::Completions(args) => completions::run(cx, args),

@@ -28,7 +28,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Submit {
-    /// G-code files; FILE:N prints it N times per copy
+    /// G-code, binary G-code, or sliced projects, whose plates are a set each; FILE:N prints it N times per copy
     #[arg(required = true, value_hint = ValueHint::FilePath, value_name = "FILE[:N]")]
     file: Vec<String>,
     /// Queue [default: local]
@@ -73,7 +73,7 @@ pub(super) async fn run(cx: &Context, args: Submit) -> Result<u8, Problem> {
     let sets = upload(cx, &parts).await?;
     let job = NewJob {
         queue: args.queue,
-        name: args.name,
+        name: args.name.or_else(|| name_of_project(&parts, &sets)),
         sets,
         copies: args.copies,
         together: args.together,
@@ -120,6 +120,17 @@ fn part(argument: &str, exists: impl Fn(&str) -> bool) -> Result<Part, Problem> 
         Ok(0) | Err(_) => Err(usage(format!("{argument} cannot be printed {count} times"))
             .because("the number after the colon says how often per copy, from 1 to 4294967295")),
     }
+}
+
+/// The name of a sliced project whose plates became sets: the first set's name would be that of a plate.
+fn name_of_project(parts: &[Part], sets: &[NewSet]) -> Option<String> {
+    let name = parts.first()?.path.file_name()?.to_str()?;
+    let has_plates = sets.len() > parts.len();
+    let ending = [".gcode.3mf", ".3mf"]
+        .into_iter()
+        .find(|ending| name.to_ascii_lowercase().ends_with(ending))?;
+    let stem = &name[..name.len() - ending.len()];
+    (has_plates && !stem.is_empty()).then(|| stem.to_owned())
 }
 
 /// Finds out what is wrong with a file before anything is sent.
@@ -182,11 +193,22 @@ async fn upload(cx: &Context, parts: &[Part]) -> Result<Vec<NewSet>, Problem> {
             bar.finish_and_clear();
             known.insert(path, sent.map_err(|error| cx.explain(error))?);
         }
-        sets.push(NewSet {
-            hash: known[path].hash.clone(),
-            file_name,
-            per_run: *per_run,
-        });
+        let uploaded = &known[path];
+        // A sliced project has a print on each of its plates.
+        for plate in &uploaded.plates {
+            sets.push(NewSet {
+                hash: plate.hash.clone(),
+                file_name: plate.file_name.clone(),
+                per_run: *per_run,
+            });
+        }
+        if uploaded.plates.is_empty() {
+            sets.push(NewSet {
+                hash: uploaded.hash.clone(),
+                file_name,
+                per_run: *per_run,
+            });
+        }
     }
     Ok(sets)
 }
@@ -221,6 +243,26 @@ mod tests {
         for argument in ["a.gcode:0", "a.gcode:4294967296"] {
             assert_eq!(read(argument).unwrap_err().exit, 2, "{argument}");
         }
+    }
+
+    #[test]
+    fn a_project_with_several_plates_names_its_job() {
+        let named = |files: &[&str], sets: usize| {
+            let part = |file: &&str| part(file, |_| true).unwrap();
+            let set = NewSet {
+                hash: String::new(),
+                file_name: "kit_plate_1.gcode".to_owned(),
+                per_run: 1,
+            };
+            let parts: Vec<_> = files.iter().map(part).collect();
+            name_of_project(&parts, &vec![set; sets])
+        };
+        assert_eq!(named(&["in/kit.gcode.3mf"], 2).as_deref(), Some("kit"));
+        assert_eq!(named(&["Kit.3MF", "lid.gcode"], 3).as_deref(), Some("Kit"));
+        // Otherwise the daemon takes the name of the first file.
+        assert_eq!(named(&["kit.gcode.3mf"], 1), None);
+        assert_eq!(named(&["lid.gcode", "kit.gcode.3mf"], 3), None);
+        assert_eq!(named(&[".gcode.3mf"], 2), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 
+pub(crate) mod file;
 pub(crate) mod job;
 pub(crate) mod json;
 pub(crate) mod printer;

@@ -1,5 +1,6 @@
 //! The command line against a fake daemon on a real socket: grammar, requests, answers, exit codes.
 
+mod files;
 mod follow;
 mod grammar;
 mod samples;

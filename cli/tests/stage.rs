@@ -243,6 +243,7 @@ impl Service for Fake {
             bytes: 4,
             estimate_s: None,
             slicer: None,
+            plates: Vec::new(),
         })
     }
 

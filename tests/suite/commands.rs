@@ -137,6 +137,10 @@ fn play(form: Form) -> BTreeSet<String> {
     on_a("autoprint on", &["sim"], "Done");
     on_a("job wait", &["lid"], "Job");
     on_a("history", &[], "History");
+    on_a("file inspect", &[&clip], "Files");
+    on_a("profile list", &["MK4"], "Profiles");
+    on_a("profile show", &["MK4S"], "Profile");
+    on_a("profile detect", &[&clip], "Detected");
     let (one, other) = (a.ticket("rack"), a.ticket("rack"));
     script.run(&b, "join", &[&one], "Join");
     script.run(&b, "queue join", &[&other], "Join");

@@ -33,6 +33,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("axum", &["api"]),
     ("hyper", &["api"]),
     ("toml", &["daemon"]),
+    ("rawzip", &["gcode"]),
+    ("roxmltree", &["gcode"]),
     ("tracing-subscriber", &["daemon"]),
     ("clap", &["printmesh", "sim"]),
     ("indicatif", &["printmesh"]),

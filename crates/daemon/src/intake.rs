@@ -1,20 +1,27 @@
 //! Takes files in: streamed to disk, looked at, refused or kept. What a file says about itself is read here and not
 //! believed from whoever sent it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt as _;
 use printmesh_api::{
     problem::{Problem, codes},
-    reply::Uploaded,
+    reply::{Uploaded, UploadedPlate},
     request,
     service::{UPLOAD_BYTES_MAX, Upload},
 };
+use printmesh_gcode::Container;
 use printmesh_net::FileError;
 use printmesh_queue::{FileHash, FileSpec};
-use tokio::io::AsyncWriteExt as _;
+use tokio::{io::AsyncWriteExt as _, runtime::Handle};
 
-use crate::{problems, serve::Door};
+use crate::{
+    problems,
+    profiles::Profiles,
+    serve::Door,
+    sliced::{self, Unpacked},
+    stored::Stored,
+};
 
 pub(crate) fn unique_name() -> Result<String, Problem> {
     let random = crate::key::random()?;
@@ -56,28 +63,58 @@ impl Door {
         }
         file.flush().await.map_err(failed)?;
         drop(file);
-        let inspected = path.clone();
-        let metadata = tokio::task::spawn_blocking(move || inspect_file(&inspected))
+        let plates = self.unpack(file_name, &path).await?;
+        let added = self.add_all(file_name, &plates).await;
+        for plate in plates.iter().filter(|plate| plate.path != path) {
+            tokio::fs::remove_file(&plate.path).await.ok();
+        }
+        let added = added?;
+        let first = added
+            .first()
+            .ok_or_else(|| problems::new("file.empty", 2, format!("{file_name} is empty")))?;
+        let slicer = plates
+            .iter()
+            .find_map(|plate| plate.metadata.slicer.as_ref());
+        Ok(Uploaded {
+            hash: first.hash.clone(),
+            bytes: first.bytes,
+            estimate_s: first.estimate_s,
+            slicer: slicer.map(sliced::slicer),
+            plates: added,
+        })
+    }
+
+    /// Looks at what came in, off the loop: a large project takes a while.
+    async fn unpack(&self, file_name: &str, path: &Path) -> Result<Vec<Unpacked>, Problem> {
+        let (file_name, path) = (file_name.to_owned(), path.to_owned());
+        let incoming = self.incoming.clone();
+        let fresh = move || Ok(incoming.join(unique_name()?));
+        tokio::task::spawn_blocking(move || sliced::unpack(&file_name, &path, fresh))
             .await
             .map_err(|error| problems::new("file.write", 1, error.to_string()))?
-            .map_err(failed)?
-            .map_err(|rejected| rejection(file_name, &rejected))?;
-        let added = self
-            .net
-            .files()
-            .add(path)
-            .await
-            .map_err(|error| file_problem(file_name, &error))?;
-        let hash = FileHash(added.hash);
-        self.mind
-            .tell(printmesh_node::Input::FileAdded { hash })
-            .await;
-        Ok(Uploaded {
-            hash: hash.to_string(),
-            bytes: added.size,
-            estimate_s: metadata.time_s,
-            slicer: metadata.slicer.as_ref().map(slicer),
-        })
+    }
+
+    async fn add_all(
+        &self,
+        file_name: &str,
+        plates: &[Unpacked],
+    ) -> Result<Vec<UploadedPlate>, Problem> {
+        let mut all = Vec::new();
+        for plate in plates {
+            let added = self.net.files().add(plate.path.clone()).await;
+            let added = added.map_err(|error| file_problem(file_name, &error))?;
+            let hash = FileHash(added.hash);
+            self.mind
+                .tell(printmesh_node::Input::FileAdded { hash })
+                .await;
+            all.push(UploadedPlate {
+                hash: hash.to_string(),
+                file_name: plate.file_name.clone(),
+                bytes: added.size,
+                estimate_s: plate.metadata.time_s,
+            });
+        }
+        Ok(all)
     }
 
     /// Reads again what an uploaded file says about itself: the command line is not believed.
@@ -93,49 +130,31 @@ impl Door {
         };
         let hash: FileHash = set.hash.parse().map_err(|_| unknown())?;
         let files = self.net.files();
-        let ends = files
-            .head_tail(hash.0, printmesh_gcode::HEAD_BYTES as u64)
+        let size = files.size(hash.0).await.ok().flatten();
+        let size = size.ok_or_else(unknown)?;
+        let mut stored = Stored::new(files.clone(), hash.0, size, Handle::current());
+        let found = tokio::task::spawn_blocking(move || printmesh_gcode::inspect(&mut stored))
             .await
-            .map_err(|_| unknown())?;
-        let metadata = printmesh_gcode::inspect(&ends.head, &ends.tail, ends.size)
-            .map_err(|rejected| rejection(&set.file_name, &rejected))?;
+            .map_err(|error| problems::new("file.write", 1, error.to_string()))?
+            .map_err(|rejected| sliced::rejection(&set.file_name, &rejected))?;
+        // Whatever was packed was unpacked when it came in; a client that names something else is told so.
+        if found.container != Container::Text {
+            return Err(unknown());
+        }
+        let metadata = found
+            .plates
+            .into_iter()
+            .next()
+            .ok_or_else(unknown)?
+            .metadata;
+        // A person may have added a profile since the last file came in.
+        let (profile, _) = Profiles::load(&self.home)?.detect(&metadata);
         let name = PathBuf::from(&set.file_name);
         let name = name
             .file_name()
             .and_then(|name| name.to_str())
             .unwrap_or("file.gcode");
-        Ok(FileSpec {
-            hash,
-            size: ends.size,
-            name: name.to_owned(),
-            estimate_s: metadata.time_s,
-            material: metadata.material,
-            slicer: metadata.slicer.as_ref().map(slicer),
-            model: metadata.printer_model,
-            nozzle_um: metadata.nozzle_mm.map(|mm| (mm * 1000.0) as u32),
-        })
-    }
-}
-
-fn slicer(slicer: &printmesh_gcode::Slicer) -> String {
-    match &slicer.version {
-        Some(version) => format!("{} {version}", slicer.name),
-        None => slicer.name.clone(),
-    }
-}
-
-fn rejection(file_name: &str, rejected: &printmesh_gcode::Rejected) -> Problem {
-    match rejected {
-        printmesh_gcode::Rejected::Empty => {
-            problems::new("file.empty", 2, format!("{file_name} is empty"))
-        }
-        printmesh_gcode::Rejected::NotGcode { .. } => problems::new(
-            "file.not-gcode",
-            2,
-            format!("{file_name} cannot be printed"),
-        )
-        .because(rejected.to_string())
-        .fix("", "export it as plain G-code from your slicer"),
+        Ok(sliced::file_spec(hash, size, name, &metadata, profile))
     }
 }
 
@@ -147,22 +166,4 @@ fn file_problem(file_name: &str, error: &FileError) -> Problem {
     }
     problems::new("file.write", 1, format!("cannot take {file_name} in"))
         .because(problems::chain(error))
-}
-
-fn inspect_file(
-    path: &std::path::Path,
-) -> std::io::Result<Result<printmesh_gcode::Metadata, printmesh_gcode::Rejected>> {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-    let mut file = std::fs::File::open(path)?;
-    let len = file.metadata()?.len();
-    let mut head = Vec::new();
-    (&mut file)
-        .take(printmesh_gcode::HEAD_BYTES as u64)
-        .read_to_end(&mut head)?;
-    let tail_at = len.saturating_sub(printmesh_gcode::TAIL_BYTES as u64);
-    file.seek(SeekFrom::Start(tail_at))?;
-    let mut tail = Vec::new();
-    file.take(printmesh_gcode::TAIL_BYTES as u64)
-        .read_to_end(&mut tail)?;
-    Ok(printmesh_gcode::inspect(&head, &tail, len))
 }

@@ -10,11 +10,15 @@ mod effects;
 mod inputs;
 mod intake;
 mod key;
+pub mod look;
 mod mind;
 mod printers;
 mod problems;
+mod profiles;
 mod serve;
 mod set_up;
+mod sliced;
+mod stored;
 
 use std::{
     collections::BTreeMap,
@@ -29,6 +33,7 @@ use printmesh_api::problem::Problem;
 use printmesh_net::{Bind, Net, StartError};
 use printmesh_node::{Boot, BootError, Node, Step};
 use printmesh_store::{Database, Home, Imports, disk};
+pub use profiles::Profiles;
 pub use set_up::{InitOptions, Initialised, init};
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;

@@ -4,8 +4,7 @@
 
 use std::borrow::Cow;
 
-/// No value that we read is longer; slicers put whole start scripts on one comment line.
-const COMMENT_BYTES_MAX: usize = 1024;
+use crate::limits::COMMENT_BYTES_MAX;
 
 /// Yields lines without their end (`\n` or `\r\n`), and without a byte order mark before the first.
 pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {

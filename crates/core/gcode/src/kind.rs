@@ -88,8 +88,7 @@ fn is_word(word: &[u8], letter: u8) -> bool {
 }
 
 fn by_magic(head: &[u8]) -> Option<&'static str> {
-    const MAGIC: [(&[u8], &str); 15] = [
-        (b"GCDE", "binary G-code"),
+    const MAGIC: [(&[u8], &str); 14] = [
         (b"\x89PNG", "PNG"),
         (b"\xFF\xD8\xFF", "JPEG"),
         (b"GIF8", "GIF"),
@@ -105,25 +104,10 @@ fn by_magic(head: &[u8]) -> Option<&'static str> {
         (b"BM6", "BMP"),
         (b"\xFE\xED\xFA", "a program"),
     ];
-    if head.starts_with(b"PK\x03\x04") {
-        return Some(archive_kind(head));
-    }
     MAGIC
         .into_iter()
         .find(|(magic, _)| head.starts_with(magic))
         .map(|(_, name)| name)
-}
-
-/// A zip archive's member names stand in clear at its start.
-fn archive_kind(head: &[u8]) -> &'static str {
-    let holds = |name: &[u8]| head.windows(name.len()).any(|window| window == name);
-    if holds(b".gcode") {
-        "G-code inside 3MF"
-    } else if holds(b"3D/") || holds(b"[Content_Types].xml") {
-        "3MF"
-    } else {
-        "ZIP"
-    }
 }
 
 /// Binary STL has no magic: 80 free bytes, a count, and triangles whose last two bytes are zero in practice.

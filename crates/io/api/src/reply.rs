@@ -478,18 +478,35 @@ pub struct Done {
     pub text: String,
 }
 
-/// A file that the daemon took in.
+/// A file that the daemon took in. What was packed was unpacked: these are the prints that were in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Uploaded {
-    /// BLAKE3, hex.
+    /// BLAKE3 of the first print's G-code, hex.
     pub hash: String,
-    /// Size in bytes.
+    /// Its size in bytes.
     pub bytes: u64,
-    /// Estimated print time in seconds.
+    /// Its estimated print time in seconds.
     pub estimate_s: Option<u64>,
     /// Slicer that made it.
     pub slicer: Option<String>,
+    /// Each print in the file; a sliced project has one for each plate. Each becomes a set.
+    #[serde(default)]
+    pub plates: Vec<UploadedPlate>,
+}
+
+/// One print of a file that the daemon took in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UploadedPlate {
+    /// BLAKE3 of its G-code, hex.
+    pub hash: String,
+    /// Name to show it under: the file's own, or made from that.
+    pub file_name: String,
+    /// Size of its G-code in bytes.
+    pub bytes: u64,
+    /// Estimated print time in seconds.
+    pub estimate_s: Option<u64>,
 }
 
 /// Something that happened; the `events` stream is one of these per line.

@@ -55,17 +55,6 @@ pub struct FileInfo {
     pub size: u64,
 }
 
-/// The first and the last bytes of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeadTail {
-    /// The first bytes.
-    pub head: Vec<u8>,
-    /// The last bytes. They overlap with the first if the file is short.
-    pub tail: Vec<u8>,
-    /// The length of the whole file in bytes.
-    pub size: u64,
-}
-
 /// The files of this host. Cheap to clone.
 #[derive(Clone)]
 pub struct Files {
@@ -254,19 +243,6 @@ impl Files {
             .concatenate()
             .await
             .map_err(|error| FileError::store("read a file", &error))
-    }
-
-    /// Returns the first and the last `length` bytes of a file that is here.
-    ///
-    /// # Errors
-    /// As for [`Files::read_range`].
-    pub async fn head_tail(&self, hash: FileHash, length: u64) -> Result<HeadTail, FileError> {
-        let size = self.size(hash).await?.ok_or(FileError::Missing { hash })?;
-        let head = self.read_range(hash, 0, length).await?;
-        let tail = self
-            .read_range(hash, size.saturating_sub(length), length)
-            .await?;
-        Ok(HeadTail { head, tail, size })
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<FileHash, TempTag>> {

@@ -39,7 +39,7 @@ mod ticket;
 pub use crate::{
     config::{Bind, Config, StartError},
     event::{Event, JoinFailure},
-    files::{Asked, FetchError, FetchProgress, FileError, FileHash, FileInfo, Files, HeadTail},
+    files::{Asked, FetchError, FetchProgress, FileError, FileHash, FileInfo, Files},
     frames::{
         FRAME_HEADER_BYTES, FrameError, Hello, ProtocolRange, SplitFrame, decode_frame_header,
         decode_hello, encode_frame_header, encode_hello, split_frame,

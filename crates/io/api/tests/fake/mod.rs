@@ -159,6 +159,7 @@ impl Service for Fake {
             bytes,
             estimate_s: None,
             slicer: None,
+            plates: Vec::new(),
         })
     }
 
