@@ -187,8 +187,8 @@ pub(crate) struct Memory {
     pub(crate) outcomes: BTreeMap<(JobId, u32, u32), Outcome>,
     /// Attempts that this host gave up as a voter, with the configuration.
     pub(crate) lost: BTreeSet<(JobId, u32, u32, u32)>,
-    /// Attempts that this host started without the voters, and those that they decided about afterwards.
-    pub(crate) without: BTreeSet<(JobId, u32, u32)>,
+    /// Attempts that a printer of this host started without the voters, and those that they decided about afterwards.
+    pub(crate) without: BTreeSet<((JobId, u32, u32), String)>,
     pub(crate) decided: BTreeSet<(JobId, u32, u32)>,
 }
 

@@ -251,21 +251,20 @@ impl World {
 
     /// Says how the prints ended of which a host knows nothing, and wants what was given up tried again.
     pub(crate) fn resolve(&mut self, host: usize, which: u64) {
-        let Some(view) = self.farm_view(host) else {
+        let Some(node) = self.hosts[host].node() else {
             return;
         };
         let mut found = Vec::new();
-        for job in view
-            .snapshot
-            .jobs
-            .values()
-            .filter(|job| job.state == JobState::Open)
-        {
-            for (copy, state) in view.snapshot.copies_of(job) {
-                let unknown = matches!(&state, CopyState::Begun(claim) if claim.record.state == ClaimState::Unknown);
-                let failed = matches!(state, CopyState::Failed(_));
-                if unknown || failed && which % 4 == 3 {
-                    found.push((copy, unknown));
+        // Also what was moved to the host's own queue.
+        for (_, view) in node.queues() {
+            let jobs = view.snapshot.jobs.values();
+            for job in jobs.filter(|job| job.state == JobState::Open) {
+                for (copy, state) in view.snapshot.copies_of(job) {
+                    let unknown = matches!(&state, CopyState::Begun(claim) if claim.record.state == ClaimState::Unknown);
+                    let failed = matches!(state, CopyState::Failed(_));
+                    if unknown || failed && which % 4 == 3 {
+                        found.push((copy, unknown));
+                    }
                 }
             }
         }

@@ -288,10 +288,12 @@ impl World {
                     let printer = claim.record.printer.clone();
                     let without = claim.record.speculative;
                     let begun = !claim.record.state.is_pending();
-                    if without && begun && !memory.without.contains(&key) {
+                    let of_printer = (key, printer.clone());
+                    if without && begun && !memory.without.contains(&of_printer) {
                         alone.push((key, *copy, printer.clone()));
                     }
-                    if !without && memory.without.contains(&key) && memory.decided.insert(key) {
+                    let was_without = memory.without.contains(&of_printer);
+                    if !without && was_without && memory.decided.insert(key) {
                         decided += 1;
                     }
                     let Some(outcome) = outcome(claim.record.state) else {
@@ -335,7 +337,10 @@ impl World {
             self.fact(fact);
         }
         for (key, copy, printer) in alone {
-            self.hosts[host].memory.without.insert(key);
+            self.hosts[host]
+                .memory
+                .without
+                .insert((key, printer.clone()));
             self.coverage.hit("protocol: started without the voters");
             let printer = Printer {
                 host: name.clone(),

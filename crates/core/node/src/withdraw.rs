@@ -295,12 +295,17 @@ impl Node {
             Then::Edit(edit) if entry.together || edit.together == Some(true) => 0,
             Then::Edit(edit) => edit.copies.unwrap_or(entry.copies),
         };
+        let cancels = *then == Then::Cancel;
         let open = snapshot
             .copies_of(entry)
             .filter(|(copy, _)| copy.index >= first)
             .filter_map(|(copy, state)| match state {
                 CopyState::Open(attempt) => Some((copy, attempt)),
                 CopyState::Claimed(claim) => Some((copy, claim.attempt)),
+                // Whoever has not heard that it failed may write it off and make the next one.
+                CopyState::Failed(claim) if cancels && !claim.record.speculative => {
+                    Some((copy, claim.attempt + 1))
+                }
                 CopyState::Begun(_) | CopyState::Done(_) | CopyState::Failed(_) => None,
             });
         open.collect()

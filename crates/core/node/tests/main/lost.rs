@@ -807,3 +807,30 @@ fn a_job_that_is_to_be_stopped_on_a_host_that_never_comes_back_leaves_the_queue_
     assert_eq!(farm.status(0, id), "cancelled");
     assert_eq!(farm.starts.len(), 1);
 }
+
+/// Whoever has not heard that its print was stopped may write it off and make the next one.
+#[test]
+fn a_job_that_was_stopped_away_from_the_voters_is_not_called_cancelled_before_they_know() {
+    let mut farm = Farm::shared(&[1, 0, 0]);
+    farm.set_voters(&[0, 1, 2]);
+    farm.machines = Machines::Wait;
+    let id = farm.submit(0, job("farm", "bracket"));
+    farm.pass(2_000);
+    assert_eq!(farm.starts.len(), 1);
+    farm.cut(0, 1);
+    farm.cut(0, 2);
+    farm.pass(1_000);
+    farm.give(
+        0,
+        Command::JobStop {
+            job: id.to_string(),
+        },
+    );
+    farm.pass(60_000);
+    assert_eq!(farm.status(0, id), "cancel-requested", "{}", farm.dump(id));
+    farm.heal(0, 1);
+    farm.pass(60_000);
+    assert_eq!(farm.status(0, id), "cancelled", "{}", farm.dump(id));
+    assert_eq!(farm.starts.len(), 1);
+    farm.check();
+}
