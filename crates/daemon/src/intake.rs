@@ -113,6 +113,7 @@ impl Door {
             slicer: metadata.slicer.as_ref().map(slicer),
             model: metadata.printer_model,
             nozzle_um: metadata.nozzle_mm.map(|mm| (mm * 1000.0) as u32),
+            needs: printmesh_queue::Needs::default(),
         })
     }
 }

@@ -105,6 +105,7 @@ pub(crate) fn file(name: &str, minutes: u64) -> FileSpec {
         slicer: None,
         model: None,
         nozzle_um: None,
+        needs: printmesh_queue::Needs::default(),
     }
 }
 

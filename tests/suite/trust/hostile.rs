@@ -32,6 +32,7 @@ fn draft(n: u8, name: &str, submitter: HostId) -> Job {
         slicer: None,
         model: None,
         nozzle_um: None,
+        needs: printmesh_queue::Needs::default(),
     };
     Job {
         id: JobId([n; 16]),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FileHash, HostId, JobId, Rank, SetId, Timestamp};
+use crate::{FileHash, HostId, JobId, Needs, Rank, SetId, Timestamp};
 
 /// A named, ordered list of sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +107,9 @@ pub struct FileSpec {
     /// Nozzle diameter in micrometres.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nozzle_um: Option<u32>,
+    /// What it needs of a printer: these decide where it may be printed; the fields above are for people.
+    #[serde(default, skip_serializing_if = "Needs::is_empty")]
+    pub needs: Needs,
 }
 
 impl Job {

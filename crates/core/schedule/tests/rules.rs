@@ -120,6 +120,7 @@ impl Farm {
             slicer: None,
             model: None,
             nozzle_um: None,
+            needs: printmesh_queue::Needs::default(),
         };
         let set = Set {
             id: SetId([n; 16]),

@@ -175,6 +175,7 @@ fn job(id: JobId, submitter: HostId) -> Job {
         slicer: None,
         model: None,
         nozzle_um: None,
+        needs: Needs::default(),
     };
     let set = |n, rank: &str| Set {
         id: set_id(n),

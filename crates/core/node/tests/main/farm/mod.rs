@@ -104,6 +104,7 @@ pub(crate) fn file(name: &str) -> FileSpec {
         slicer: None,
         model: None,
         nozzle_um: None,
+        needs: printmesh_queue::Needs::default(),
     }
 }
 
