@@ -99,6 +99,7 @@ impl Node {
             origin: None,
             retries: None,
             again: std::collections::BTreeMap::new(),
+            terms: printmesh_queue::Terms::default(),
             sets,
         };
         self.edit(queue, |edit| {

@@ -42,6 +42,7 @@ fn ready() -> PrinterRecord {
         online: true,
         fault: None,
         last_print_ended: None,
+        equipment: printmesh_queue::Equipment::default(),
         set_aside: false,
         removed: false,
     }
@@ -143,6 +144,7 @@ impl Farm {
             origin: None,
             retries: None,
             again: BTreeMap::new(),
+            terms: printmesh_queue::Terms::default(),
             sets: vec![set],
         };
         self.snapshot.jobs.insert(job.id, job);
