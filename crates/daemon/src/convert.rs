@@ -8,10 +8,10 @@ use printmesh_queue::{
 };
 use printmesh_schedule::{
     JobStatus, PrinterStatus, Reason, good_runs_of_set, is_speculative, job_status, no_copy_left,
-    printer_status, tally, why,
+    printer_status, tally, why, why_printer,
 };
 
-use crate::clock::rfc3339;
+use crate::{clock::rfc3339, equip};
 
 pub(crate) fn event(node: &Node, seq: u64, event: Event) -> reply::Event {
     let printer = event.printer.as_ref().map(|id| full_name(node, id));
@@ -31,7 +31,7 @@ pub(crate) fn event(node: &Node, seq: u64, event: Event) -> reply::Event {
     }
 }
 
-fn full_name(node: &Node, id: &PrinterId) -> String {
+pub(crate) fn full_name(node: &Node, id: &PrinterId) -> String {
     format!("{}/{}", node.visible_host_name(id.host), id.name)
 }
 
@@ -202,7 +202,7 @@ fn queue(node: &Node, place: usize, name: String, view: QueueView<'_>) -> reply:
     reply::Queue {
         id: view.id.to_string(),
         sort: if view.local { "local" } else { "network" }.to_owned(),
-        strategy: "in-order".to_owned(),
+        strategy: snapshot.settings.get(printmesh_queue::Setting::Order),
         position: place as u32 + 1,
         role: me
             .map_or("-", |member| member.certificate.role.word())
@@ -420,6 +420,8 @@ pub(crate) fn printer(node: &Node, id: &PrinterId) -> reply::Printer {
         },
         reason: reason.map(|reason| reason.code().to_owned()),
         firmware: record.machine.clone(),
+        position: record.position + 1,
+        equipment: equip::equipment(&record.equipment),
     }
 }
 
@@ -450,6 +452,8 @@ fn bare_printer(
         reason: None,
         reason_text: None,
         firmware: None,
+        position: 0,
+        equipment: reply::Equipment::default(),
     }
 }
 
@@ -545,6 +549,7 @@ fn job(node: &Node, queue: &str, view: &QueueView<'_>, job: &Job) -> reply::Job 
         surplus: tally.surplus,
         together: job.together,
         printers: job.printers.clone(),
+        terms: equip::terms_reply(&job.terms),
         submitter: snapshot.host_name(job.submitter),
         created_at: rfc3339(job.created),
         sets: job
@@ -602,12 +607,26 @@ fn hope(reason: &Reason) -> u8 {
     match reason {
         Reason::VotersAway { .. } | Reason::NotSynced => 0,
         Reason::FileMissing { .. } => 1,
+        Reason::NotBefore { .. } | Reason::Backburner => 1,
         Reason::FailedHere | Reason::Busy | Reason::QueueOrder { .. } | Reason::Contended => 2,
+        Reason::NeverSkip { .. } => 3,
         Reason::BedNotClear | Reason::BedUnknown => 3,
+        Reason::Material { .. }
+        | Reason::Color { .. }
+        | Reason::Amount { .. }
+        | Reason::SlotUnknown { .. }
+        | Reason::Nozzle { .. }
+        | Reason::NozzleSoft
+        | Reason::ModelUnknown { .. } => 4,
         Reason::AutoprintOff | Reason::PrinterPaused { .. } => 4,
         Reason::PrinterFault { .. } | Reason::PrinterOffline => 5,
         Reason::HostAway => 6,
-        Reason::PinnedElsewhere | Reason::Role => 7,
+        Reason::PinnedElsewhere
+        | Reason::Role
+        | Reason::Model { .. }
+        | Reason::Volume { .. }
+        | Reason::Temperature { .. }
+        | Reason::Tags { .. } => 7,
         Reason::Draft
         | Reason::Held
         | Reason::CancelRequested { .. }
@@ -624,22 +643,103 @@ fn hope(reason: &Reason) -> u8 {
 }
 
 fn why_row(node: &Node, id: &PrinterId, reason: Option<Reason>) -> reply::Why {
-    let mine = id.host == node.me();
-    let fix = match &reason {
-        Some(Reason::BedNotClear | Reason::BedUnknown | Reason::PrinterFault { .. }) if mine => {
-            Some(format!("printmesh printer ready {}", id.name))
-        }
-        Some(Reason::AutoprintOff) if mine => Some(format!("printmesh autoprint on {}", id.name)),
-        Some(Reason::PrinterPaused { .. }) if mine => {
-            Some(format!("printmesh printer resume {}", id.name))
-        }
-        _ => None,
-    };
+    let fix = reason.as_ref().and_then(|reason| fix(node, id, reason));
     reply::Why {
         printer: full_name(node, id),
         code: reason.as_ref().map_or("free", Reason::code).to_owned(),
         text: reason.map_or_else(|| "free".to_owned(), |reason| reason.text()),
         fix,
+    }
+}
+
+/// The command that changes what a printer of this host waits for.
+fn fix(node: &Node, id: &PrinterId, reason: &Reason) -> Option<String> {
+    if id.host != node.me() {
+        return None;
+    }
+    let name = &id.name;
+    Some(match reason {
+        Reason::BedNotClear | Reason::BedUnknown | Reason::PrinterFault { .. } => {
+            format!("printmesh printer ready {name}")
+        }
+        Reason::AutoprintOff => format!("printmesh autoprint on {name}"),
+        Reason::PrinterPaused { .. } => format!("printmesh printer resume {name}"),
+        Reason::Material { slot, needs, .. } => {
+            format!("printmesh printer load {name} {slot}={needs}")
+        }
+        Reason::SlotUnknown { slot } => {
+            format!("printmesh printer load {name} {slot}=MATERIAL")
+        }
+        Reason::Color { slot, needs, .. } => {
+            format!("printmesh printer load {name} {slot}=MATERIAL/{needs}")
+        }
+        Reason::Amount { slot, needs_mg, .. } => format!(
+            "printmesh printer load {name} {slot}=MATERIAL:GRAMSg (at least {} g)",
+            needs_mg.div_ceil(1000)
+        ),
+        Reason::Nozzle { needs_um, .. } => format!(
+            "printmesh printer nozzle {name} {}",
+            f64::from(*needs_um) / 1000.0
+        ),
+        Reason::NozzleSoft => format!("printmesh printer nozzle {name} --hardened"),
+        Reason::ModelUnknown { needs } => {
+            format!("printmesh printer edit {name} --model {needs}")
+        }
+        Reason::Tags { missing } => {
+            let tags = missing.split(", ").map(|tag| format!(" --tag {tag}"));
+            format!("printmesh printer edit {name}{}", tags.collect::<String>())
+        }
+        Reason::NeverSkip { because, .. } => return fix(node, id, because),
+        Reason::Draft
+        | Reason::Held
+        | Reason::CancelRequested { .. }
+        | Reason::MoveRequested { .. }
+        | Reason::NotQueued
+        | Reason::NoCopyLeft
+        | Reason::CopyFailed
+        | Reason::RetriesExhausted { .. }
+        | Reason::FileFails { .. }
+        | Reason::FailedHere
+        | Reason::CopyUnknown
+        | Reason::PinnedElsewhere
+        | Reason::QueueOrder { .. }
+        | Reason::Busy
+        | Reason::PrinterOffline
+        | Reason::HostAway
+        | Reason::Role
+        | Reason::VotersAway { .. }
+        | Reason::Contended
+        | Reason::FileMissing { .. }
+        | Reason::NotBefore { .. }
+        | Reason::Backburner
+        | Reason::Model { .. }
+        | Reason::Volume { .. }
+        | Reason::Temperature { .. }
+        | Reason::NoPrinter
+        | Reason::QueueEmpty
+        | Reason::NotSynced => return None,
+    })
+}
+
+/// Each job that waits, of every queue that has the printer, and why it does or does not take it.
+pub(crate) fn printer_why(node: &Node, id: &PrinterId) -> reply::PrinterWhy {
+    let mut jobs = Vec::new();
+    for (queue, view) in node.queues() {
+        for (job, reason) in why_printer(view.snapshot, &presence(node, view.id), id) {
+            let row = why_row(node, id, reason);
+            jobs.push(reply::JobWhy {
+                job_id: job.to_string(),
+                job: view.snapshot.jobs[&job].name.clone(),
+                queue: queue.clone(),
+                code: row.code,
+                text: row.text,
+                fix: row.fix,
+            });
+        }
+    }
+    reply::PrinterWhy {
+        printer: printer(node, id),
+        jobs,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use printmesh_queue::{CopyId, FileHash, HostId, Job, PrinterId, Snapshot, Voters};
+use printmesh_queue::{CopyId, FileHash, HostId, Job, PrinterId, Snapshot, Timestamp, Voters};
 
 /// What one host sees of a queue's members right now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Presence {
     pub gone_ms: BTreeMap<HostId, u64>,
     /// Starts of own printers that the voters may have heard of and have not answered, with the printer's name.
     pub set_aside: BTreeMap<(CopyId, u32), String>,
+    /// What time it is, by this host's clock: some jobs start later.
+    pub now: Timestamp,
 }
 
 impl Presence {
@@ -40,6 +42,7 @@ impl Presence {
             voters_away_ms: None,
             gone_ms: BTreeMap::new(),
             set_aside: BTreeMap::new(),
+            now: Timestamp(0),
         }
     }
 
