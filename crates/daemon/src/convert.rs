@@ -7,8 +7,8 @@ use printmesh_queue::{
     Timestamp, VoterChoice,
 };
 use printmesh_schedule::{
-    JobStatus, PrinterStatus, Reason, good_runs_of_set, is_speculative, job_status, no_copy_left,
-    printer_status, tally, why, why_printer,
+    Index, JobStatus, Overview, PrinterStatus, Reason, good_runs_of_set, is_speculative,
+    job_status, no_copy_left, tally,
 };
 
 use crate::{clock::rfc3339, equip};
@@ -38,6 +38,20 @@ pub(crate) fn full_name(node: &Node, id: &PrinterId) -> String {
 /// What this host sees at this moment: some reasons say how long they last.
 fn presence(node: &Node, queue: QueueId) -> printmesh_schedule::Presence {
     node.presence_at(queue, crate::clock::now())
+}
+
+/// The queues of this host at this moment, each with its plan: what is asked of one queue again and again shares it.
+fn with_overviews<T>(node: &Node, ask: impl FnOnce(&[(QueueView<'_>, Overview<'_>)]) -> T) -> T {
+    let seen: Vec<_> = node
+        .queues()
+        .into_iter()
+        .map(|(_, view)| (view, presence(node, view.id), Index::new(view.snapshot)))
+        .collect();
+    let overviews: Vec<_> = seen
+        .iter()
+        .map(|(view, presence, index)| (*view, Overview::new(view.snapshot, presence, index)))
+        .collect();
+    ask(&overviews)
 }
 
 /// How much of the mesh this host can see right now.
@@ -308,21 +322,31 @@ pub(crate) fn peers(node: &Node, view: &QueueView<'_>) -> Vec<reply::Peer> {
             },
             note: link.note,
             last_seen: link.last_seen.filter(|_| !me).map(rfc3339),
-            printers: of_host.map(|(id, _)| printer(node, id)).collect(),
+            printers: with_overviews(node, |seen| {
+                of_host.map(|(id, _)| printer_in(node, seen, id)).collect()
+            }),
         }
     });
     members.collect()
 }
 
 pub(crate) fn printers(node: &Node) -> Vec<reply::Printer> {
-    node.visible_printers()
-        .keys()
-        .map(|id| printer(node, id))
-        .collect()
+    let ids = node.visible_printers();
+    with_overviews(node, |seen| {
+        ids.keys().map(|id| printer_in(node, seen, id)).collect()
+    })
 }
 
 /// A printer may be in several queues: it is shown by the one in which it works, else by the first that has it.
 pub(crate) fn printer(node: &Node, id: &PrinterId) -> reply::Printer {
+    with_overviews(node, |seen| printer_in(node, seen, id))
+}
+
+fn printer_in(
+    node: &Node,
+    seen: &[(QueueView<'_>, Overview<'_>)],
+    id: &PrinterId,
+) -> reply::Printer {
     type Shown<'a> = (
         u8,
         QueueView<'a>,
@@ -330,7 +354,7 @@ pub(crate) fn printer(node: &Node, id: &PrinterId) -> reply::Printer {
         PrinterStatus<'a>,
     );
     let mut shown: Option<Shown<'_>> = None;
-    for (_, view) in node.queues() {
+    for (view, overview) in seen {
         let Some(record) = view
             .snapshot
             .printers
@@ -339,7 +363,7 @@ pub(crate) fn printer(node: &Node, id: &PrinterId) -> reply::Printer {
         else {
             continue;
         };
-        let status = printer_status(view.snapshot, &presence(node, view.id), id);
+        let status = overview.printer_status(id);
         let weight = match status {
             PrinterStatus::Working(..) => 4,
             PrinterStatus::NeedsPerson(_) => 3,
@@ -348,7 +372,7 @@ pub(crate) fn printer(node: &Node, id: &PrinterId) -> reply::Printer {
             PrinterStatus::HostAway => 0,
         };
         if shown.as_ref().is_none_or(|(other, ..)| weight > *other) {
-            shown = Some((weight, view, record, status));
+            shown = Some((weight, *view, record, status));
         }
     }
     let own = node
@@ -470,8 +494,11 @@ pub(crate) fn jobs(
             continue;
         }
         let open = listed_jobs(view.snapshot);
+        let (presence, index) = (presence(node, view.id), Index::new(view.snapshot));
+        let overview = Overview::new(view.snapshot, &presence, &index);
+        let row = |job: &Job| self::job(node, &name, &view, &overview, job);
         if !archive {
-            rows.extend(open.iter().map(|job| self::job(node, &name, &view, job)));
+            rows.extend(open.iter().map(|job| row(job)));
         }
         if archive || all {
             let mut over: Vec<&Job> = view
@@ -481,10 +508,7 @@ pub(crate) fn jobs(
                 .filter(|job| job_status(view.snapshot, job).is_over())
                 .collect();
             over.sort_by_key(|job| (std::cmp::Reverse(job.created), job.id));
-            rows.extend(
-                over.into_iter()
-                    .map(|job| self::job(node, &name, &view, job)),
-            );
+            rows.extend(over.into_iter().map(row));
         }
     }
     rows
@@ -496,10 +520,18 @@ pub(crate) fn job_by_id(node: &Node, queue: QueueId, job: JobId) -> Option<reply
         .into_iter()
         .find(|(_, view)| view.id == queue)?;
     let found = view.snapshot.jobs.get(&job)?;
-    Some(self::job(node, &name, &view, found))
+    let (presence, index) = (presence(node, view.id), Index::new(view.snapshot));
+    let overview = Overview::new(view.snapshot, &presence, &index);
+    Some(self::job(node, &name, &view, &overview, found))
 }
 
-fn job(node: &Node, queue: &str, view: &QueueView<'_>, job: &Job) -> reply::Job {
+fn job(
+    node: &Node,
+    queue: &str,
+    view: &QueueView<'_>,
+    overview: &Overview<'_>,
+    job: &Job,
+) -> reply::Job {
     let snapshot = view.snapshot;
     let status = job_status(snapshot, job);
     let position = listed_jobs(snapshot)
@@ -508,7 +540,7 @@ fn job(node: &Node, queue: &str, view: &QueueView<'_>, job: &Job) -> reply::Job 
     let reasons = if status.is_over() {
         Vec::new()
     } else {
-        why(snapshot, &presence(node, view.id), job)
+        overview.why(job)
     };
     let waits = matches!(
         status,
@@ -725,7 +757,9 @@ fn fix(node: &Node, id: &PrinterId, reason: &Reason) -> Option<String> {
 pub(crate) fn printer_why(node: &Node, id: &PrinterId) -> reply::PrinterWhy {
     let mut jobs = Vec::new();
     for (queue, view) in node.queues() {
-        for (job, reason) in why_printer(view.snapshot, &presence(node, view.id), id) {
+        let (presence, index) = (presence(node, view.id), Index::new(view.snapshot));
+        let overview = Overview::new(view.snapshot, &presence, &index);
+        for (job, reason) in overview.why_printer(id) {
             let row = why_row(node, id, reason);
             jobs.push(reply::JobWhy {
                 job_id: job.to_string(),

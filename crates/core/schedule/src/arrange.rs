@@ -128,12 +128,12 @@ fn sorted<'a>(settings: &Settings, rows: &[Row], entries: Vec<Entry<'a>>) -> Vec
 }
 
 /// The most urgent one first. Nothing new comes before a job that was overtaken once and stood before it in the list; what
-/// has begun goes on.
+/// has begun goes on, and what was overtaken itself is not new.
 fn by_urgency(part: &[(usize, bool)], rows: &[Row], entries: &[Entry<'_>]) -> Vec<usize> {
-    let has_begun = |at: usize| rows[entries[at].row].began.is_some();
+    let is_known = |at: usize, guarded: bool| guarded || rows[entries[at].row].began.is_some();
     let key = |at: usize| Reverse((entries[at].urgency, at));
-    let begun = part.iter().filter(|(at, _)| has_begun(*at));
-    let mut heap: BinaryHeap<_> = begun.map(|(at, _)| key(*at)).collect();
+    let known = part.iter().filter(|(at, guarded)| is_known(*at, *guarded));
+    let mut heap: BinaryHeap<_> = known.map(|(at, _)| key(*at)).collect();
     let mut order = Vec::with_capacity(part.len());
     let mut picked = vec![false; entries.len()];
     let mut rest = part.iter();
@@ -143,7 +143,7 @@ fn by_urgency(part: &[(usize, bool)], rows: &[Row], entries: &[Entry<'_>]) -> Ve
         while barrier.is_none()
             && let Some((at, guarded)) = rest.next()
         {
-            if !has_begun(*at) {
+            if !is_known(*at, *guarded) {
                 heap.push(key(*at));
             }
             barrier = (*guarded && !picked[*at]).then_some(*at);

@@ -4,17 +4,19 @@
 //! Derived from the snapshot alone, never from what one host sees. A host keeps it and says what has changed
 //! ([`Index::update`]); an index that is made anew says the same.
 
+mod printers;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use printmesh_queue::{
     ClaimState, ColorRule, CopyId, CopyState, Distribute, Equipment, FileHash, HostId, Job, JobId,
-    JobState, Needs, PrinterId, Role, RunRecord, RunResult, Snapshot, Timestamp, Touched,
+    JobState, Needs, PrinterId, PrinterRecord, Role, RunRecord, RunResult, Snapshot, Timestamp,
+    Touched,
 };
 
 use crate::{
     arrange::{Arranged, arrange},
-    choice::{job_waits, machine_waits},
-    delegate::seed_of_printer,
+    choice::job_waits,
     matching::{amounts, models_known},
     setbacks::{failing_files, file_waits},
     wish::wanted_out,
@@ -70,6 +72,8 @@ pub(crate) struct Class {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seat {
     pub(crate) id: PrinterId,
+    /// Its place in the order.
+    key: (u64, u32),
     /// What it is and has, apart from amounts, by number.
     pub(crate) kind: usize,
     pub(crate) seed: u64,
@@ -83,8 +87,20 @@ pub(crate) struct Seat {
     pub(crate) left: Vec<(u32, u64)>,
 }
 
+/// Most fits that are kept; where there would be more, each is found when it is asked.
+const FITS_MAX: usize = 1_000_000;
+
+/// Whether a kind of printer prints a class of jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    Fits,
+    /// Once somebody has changed something at the printer.
+    Fixable,
+    Never,
+}
+
 /// What the planner asks of a snapshot again and again.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Index {
     pub(crate) rows: Vec<Row>,
     by_job: BTreeMap<JobId, usize>,
@@ -94,6 +110,9 @@ pub struct Index {
     /// In the order in which they are dealt copies.
     pub(crate) seats: Vec<Seat>,
     pub(crate) kinds: Vec<Equipment>,
+    by_kind: BTreeMap<Equipment, usize>,
+    /// By class, then kind.
+    fits: Vec<Vec<Fit>>,
     pub(crate) models_known: bool,
     by_printer: BTreeMap<PrinterId, usize>,
     /// Printers with claims under way, by job.
@@ -117,6 +136,8 @@ impl Index {
             by_class: BTreeMap::new(),
             seats: Vec::new(),
             kinds: Vec::new(),
+            by_kind: BTreeMap::new(),
+            fits: Vec::new(),
             models_known: models_known(snapshot),
             by_printer: BTreeMap::new(),
             active: BTreeMap::new(),
@@ -133,53 +154,72 @@ impl Index {
         }
         let open = |job: &&Job| job.state == JobState::Open;
         for job in snapshot.jobs.values().filter(open) {
-            let row = index.row(snapshot, job);
-            index.by_job.insert(job.id, index.rows.len());
-            index.rows.push(row);
+            index.add(snapshot, job);
         }
         index.arranged = arrange(snapshot, &index.rows);
+        index.read_claims();
         index.read_printers(snapshot);
+        index.find_fits();
         index
     }
 
-    /// Takes in what has changed since. It says the same as an index of the whole snapshot, but for the numbers of classes
-    /// and kinds, which nobody sees.
+    /// Takes in what has changed since. It says the same as an index of the whole snapshot.
     pub fn update(&mut self, snapshot: &Snapshot, touched: &Touched) {
-        let all = touched.meta
-            || !touched.members.is_empty()
-            || !touched.requests.is_empty()
-            || !touched.jobs.is_empty();
-        if all {
+        let members = !touched.members.is_empty() || !touched.requests.is_empty();
+        if touched.meta || members || self.blames(snapshot, touched) {
             *self = Self::new(snapshot);
             return;
         }
+        let mut jobs = touched.jobs.clone();
+        jobs.extend(touched.copies.iter().map(|copy| copy.job));
+        for id in &jobs {
+            self.read_active(snapshot, *id);
+            let job = snapshot.jobs.get(id);
+            match (self.by_job.get(id).copied(), job) {
+                (Some(at), Some(job)) => self.rows[at] = self.row(snapshot, job),
+                (None, Some(job)) if job.state == JobState::Open => self.add(snapshot, job),
+                // A job never leaves the document.
+                (Some(_) | None, _) => {}
+            }
+        }
+        if !jobs.is_empty() {
+            self.arranged = arrange(snapshot, &self.rows);
+            self.read_claims();
+        }
+        let models_known = models_known(snapshot);
+        if self.models_known != models_known {
+            self.models_known = models_known;
+            self.fits.clear();
+        }
+        let mut printers = touched.printers.iter();
+        if !printers.all(|id| self.reread_printer(snapshot, id)) {
+            self.read_printers(snapshot);
+        }
+        self.find_fits();
+    }
+
+    /// Whether other files or jobs are to blame than before: rarely.
+    fn blames(&self, snapshot: &Snapshot, touched: &Touched) -> bool {
         let failed = |copy: &CopyId| {
             let mut claims = snapshot.claims_of(*copy);
             let failed = |run: &RunRecord| run.result == RunResult::Failed;
             claims.any(|claim| claim.runs.values().any(failed))
         };
         let copies = &touched.copies;
-        let blames = !copies.is_empty() && !self.failing.is_empty() || copies.iter().any(failed);
-        let aside = !touched.printers.is_empty() && self.aside != set_aside(snapshot);
-        if aside || blames && self.failing != failing_files(snapshot) {
-            *self = Self::new(snapshot);
-            return;
-        }
-        let jobs: BTreeSet<JobId> = touched.copies.iter().map(|copy| copy.job).collect();
-        for id in &jobs {
-            self.read_active(snapshot, *id);
-            if let (Some(at), Some(job)) = (self.by_job.get(id), snapshot.jobs.get(id)) {
-                let at = *at;
-                self.rows[at] = self.row(snapshot, job);
-            }
-        }
-        if !jobs.is_empty() {
-            self.arranged = arrange(snapshot, &self.rows);
-        }
-        if !jobs.is_empty() || !touched.printers.is_empty() {
-            self.models_known = models_known(snapshot);
-            self.read_printers(snapshot);
-        }
+        let jobs = !touched.jobs.is_empty();
+        let blames = jobs
+            || !copies.is_empty() && !self.failing.is_empty()
+            || copies.iter().any(failed)
+            || !touched.printers.is_empty() && self.aside != set_aside(snapshot);
+        blames && self.failing != failing_files(snapshot)
+            || jobs && self.wanted_out != wanted_out(snapshot)
+            || !touched.printers.is_empty() && self.aside != set_aside(snapshot)
+    }
+
+    fn add(&mut self, snapshot: &Snapshot, job: &Job) {
+        let row = self.row(snapshot, job);
+        self.by_job.insert(job.id, self.rows.len());
+        self.rows.push(row);
     }
 
     /// Returns where round-robin begins to count a job that comes now: where the least served one is that still waits, so
@@ -268,7 +308,8 @@ impl Index {
             marks,
             first,
             level,
-            began,
+            // One that left the queue overtakes nobody any more.
+            began: began.filter(|_| job.state == JobState::Open),
             class: self.class(job),
             pinned: !job.printers.is_empty(),
             has_alternatives,
@@ -306,53 +347,6 @@ impl Index {
         self.classes.push(class.clone());
         self.by_class.insert(class, number);
         number
-    }
-
-    fn read_printers(&mut self, snapshot: &Snapshot) {
-        self.working.clear();
-        for (job, printers) in &self.active {
-            for id in printers {
-                self.working.entry(id.clone()).or_default().insert(*job);
-            }
-        }
-        let mut kinds: BTreeMap<Equipment, usize> = BTreeMap::new();
-        let mut seats = Vec::new();
-        for (id, record) in snapshot.present_printers() {
-            let mut kind = record.equipment.clone();
-            kind.slots.iter_mut().for_each(|slot| slot.left_mg = None);
-            kind.printed_s = 0;
-            let next = kinds.len();
-            let member = snapshot.members.get(&id.host);
-            let used = match snapshot.settings.distribute {
-                Distribute::LeastRecentlyUsed => record.last_print_ended.map_or(0, |at| at.0 + 1),
-                Distribute::Hours => record.equipment.printed_s,
-                Distribute::Position | Distribute::Random | Distribute::BestFit => 0,
-            };
-            let seat = Seat {
-                id: id.clone(),
-                kind: *kinds.entry(kind).or_insert(next),
-                seed: seed_of_printer(snapshot.queue, id),
-                may_print: member.is_some_and(|m| m.certificate.role >= Role::Printer),
-                is_ready: machine_waits(record).is_none(),
-                autoprint: record.autoprint,
-                claims: self.working.contains_key(id),
-                left: record
-                    .equipment
-                    .slots
-                    .iter()
-                    .filter_map(|slot| Some((slot.slot, slot.left_mg?)))
-                    .collect(),
-            };
-            seats.push(((used, record.position), seat));
-        }
-        seats.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.id.cmp(&other.id)));
-        self.seats = seats.into_iter().map(|(_, seat)| seat).collect();
-        let seats = self.seats.iter().enumerate();
-        self.by_printer = seats.map(|(at, seat)| (seat.id.clone(), at)).collect();
-        let mut numbered: Vec<(usize, Equipment)> =
-            kinds.into_iter().map(|(kind, n)| (n, kind)).collect();
-        numbered.sort_by_key(|(n, _)| *n);
-        self.kinds = numbered.into_iter().map(|(_, kind)| kind).collect();
     }
 }
 

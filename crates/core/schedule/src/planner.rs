@@ -3,41 +3,26 @@
 
 use std::{
     borrow::Cow,
-    cell::RefCell,
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, binary_heap::PeekMut},
     ops::Range,
 };
 
-use printmesh_queue::{
-    CopyId, Equipment, Job, Level, Order, PrinterId, PrinterRecord, Role, Snapshot,
-};
+use printmesh_queue::{CopyId, Job, Level, Order, PrinterId, PrinterRecord, Role, Snapshot};
 
 use crate::{
     Index, OpenCopy, Presence, Reason,
     choice::{is_for, machine_waits},
     delegate::home_of,
-    index::{Class, Cursor, Mark, Row, Seat},
+    index::{Cursor, Fit, Mark, Row, Seat},
     matching::{Asked, amount_misfit, amounts, file_for, is_similar, left_after, set_misfit},
 };
-
-/// Whether a kind of printer prints a class of jobs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fit {
-    Unasked,
-    Fits,
-    /// Once somebody has changed something at the printer.
-    Fixable,
-    Never,
-}
 
 /// A snapshot with its index, as one host sees it.
 pub struct Planner<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) presence: &'a Presence,
     pub(crate) index: &'a Index,
-    /// By class, then kind.
-    fits: RefCell<Vec<Fit>>,
     /// Copies may be at home at printers that are away.
     homes_away: bool,
 }
@@ -52,7 +37,6 @@ impl<'a> Planner<'a> {
             snapshot,
             presence,
             index,
-            fits: RefCell::new(vec![Fit::Unasked; index.classes.len() * index.kinds.len()]),
             homes_away: snapshot.settings.claims == Level::Available
                 && index.seats.iter().any(away),
         }
@@ -66,8 +50,11 @@ impl<'a> Planner<'a> {
     pub(crate) fn is_free(&self, seat: &Seat) -> bool {
         let presence = self.presence;
         // Of its own printers a host knows better than its records: a start may wait for voters that are away.
-        let busy = seat.claims && seat.id.host != presence.me || presence.busy.contains(&seat.id);
-        seat.is_ready && seat.may_print && !busy && presence.reachable.contains(&seat.id.host)
+        seat.is_ready
+            && seat.may_print
+            && presence.reachable.contains(&seat.id.host)
+            && (!seat.claims || seat.id.host == presence.me)
+            && !presence.busy.contains(&seat.id)
     }
 
     /// Why a printer takes nothing right now; `None` when it is free.
@@ -95,35 +82,9 @@ impl<'a> Planner<'a> {
             .map(|(at, _)| at)
     }
 
-    fn fit(&self, class: usize, kind: usize) -> Fit {
-        let at = class * self.index.kinds.len() + kind;
-        let known = self.fits.borrow()[at];
-        if known != Fit::Unasked {
-            return known;
-        }
-        let reason = self.class_misfit(&self.index.classes[class], &self.index.kinds[kind]);
-        let fit = match reason {
-            None => Fit::Fits,
-            Some(reason) if reason.is_fixable() => Fit::Fixable,
-            Some(_) => Fit::Never,
-        };
-        self.fits.borrow_mut()[at] = fit;
-        fit
-    }
-
-    fn class_misfit(&self, class: &Class, equipment: &Equipment) -> Option<Reason> {
-        let asked = Asked {
-            tags: &class.tags,
-            color: class.color,
-            models_known: self.index.models_known,
-        };
-        let mut sets = class.sets.iter();
-        sets.find_map(|set| set_misfit(set.iter(), asked, equipment))
-    }
-
     /// Whether a printer may print a job: the same as `misfit`, without the words.
     pub(crate) fn fits(&self, row: &Row, seat: &Seat) -> bool {
-        if self.fit(row.class, seat.kind) != Fit::Fits
+        if self.index.fit(row.class, seat.kind) != Fit::Fits
             || row.pinned && !is_for(self.snapshot, self.job(row), &seat.id)
         {
             return false;
@@ -138,14 +99,14 @@ impl<'a> Planner<'a> {
 
     /// Whether the job fits once somebody has changed something at the printer; what can never be is no such thing.
     pub(crate) fn is_fixable(&self, row: &Row, seat: &Seat) -> bool {
-        let never = self.fit(row.class, seat.kind) == Fit::Never
+        let never = self.index.fit(row.class, seat.kind) == Fit::Never
             || row.pinned && !is_for(self.snapshot, self.job(row), &seat.id);
         !never && !self.fits(row, seat)
     }
 
     /// Whether the printer could ever print the job, by what does not change by the minute.
     pub(crate) fn is_never(&self, row: &Row, seat: &Seat) -> bool {
-        self.fit(row.class, seat.kind) == Fit::Never
+        self.index.fit(row.class, seat.kind) == Fit::Never
             || row.pinned && !is_for(self.snapshot, self.job(row), &seat.id)
     }
 
@@ -395,7 +356,10 @@ impl<F: Fn(&Row) -> bool> Iterator for Walk<'_, '_, F> {
                             None => *copies = None,
                         }
                     } else if let Some(place) = places.next() {
-                        *copies = Some(planner.copies(order[place]));
+                        let row = order[place];
+                        if (self.wanted)(&planner.index.rows[row]) {
+                            *copies = Some(planner.copies(row));
+                        }
                     } else if !self.begin() {
                         return None;
                     }

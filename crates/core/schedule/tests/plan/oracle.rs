@@ -239,7 +239,9 @@ fn arranged(farm: &Farm) -> Vec<Vec<&Job>> {
                     !listed
                         || same
                             && sortable(other)
-                            && (began(farm, all[at]).is_some() || !is_overtaken(other))
+                            && (began(farm, all[at]).is_some()
+                                || is_overtaken(at)
+                                || !is_overtaken(other))
                 });
             is_free || earlier().all(|other| !is_offered(farm, all[other]))
         };
