@@ -10,6 +10,7 @@ mod lost;
 mod moving;
 mod naming;
 mod network;
+mod ordering;
 mod predecessors;
 mod printing;
 mod reconfig;
