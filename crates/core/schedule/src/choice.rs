@@ -120,7 +120,7 @@ pub fn choose(
 }
 
 /// Returns the copy that a printer should claim next and how many others come first, or why it waits: its row in the
-/// [`plan`](crate::plan).
+/// [`plan`](crate::plan()).
 ///
 /// # Errors
 /// Why it waits.
