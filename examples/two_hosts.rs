@@ -107,6 +107,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         together: false,
         draft: false,
         printers: Vec::new(),
+        terms: printmesh_api::request::Terms::default(),
     };
     let Reply::Job(submitted) = office.call(&Request::JobSubmit(new)).await? else {
         return Err("no job".into());

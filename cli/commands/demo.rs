@@ -227,6 +227,7 @@ async fn submit(host: &Host, files: &Path, order: &Order) -> Result<Job, Problem
         together: false,
         draft: false,
         printers: Vec::new(),
+        terms: printmesh_api::request::Terms::default(),
     };
     match host.call(Request::JobSubmit(job)).await? {
         Reply::Job(job) => Ok(job),

@@ -8,7 +8,7 @@ use printmesh_api::{
     request::{self, Request},
 };
 
-use super::{batch, jobs, move_, submit, wait};
+use super::{batch, jobs, move_, submit, terms, wait};
 use crate::{context::Context, error::exit, render::job::details};
 
 /// Submit, show, edit, move, cancel, hold and await jobs
@@ -134,6 +134,7 @@ struct Resolve {
 /// Examples:
 ///   printmesh job edit kmz --copies 5
 ///   printmesh job edit kmz --printer mk4 --printer rack2/mk4
+///   printmesh job edit kmz --priority rush --due 17:00
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, group = ArgGroup::new("change").required(true).multiple(true))]
 struct Edit {
@@ -155,6 +156,11 @@ struct Edit {
     /// All copies on one printer, or not
     #[arg(long, group = "change", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     together: Option<bool>,
+    #[command(flatten)]
+    terms: terms::Terms,
+    /// Any tags again
+    #[arg(long, group = "change", conflicts_with = "tag")]
+    no_tags: bool,
 }
 
 pub(super) async fn run(cx: &Context, args: Job) -> Result<u8, Problem> {
@@ -257,6 +263,10 @@ async fn edit(cx: &Context, args: Edit) -> Result<u8, Problem> {
         true => Some(Vec::new()),
         false => Some(args.printer).filter(|printers| !printers.is_empty()),
     };
+    let mut terms = args.terms.asked();
+    if args.no_tags {
+        terms.tags = Some(Vec::new());
+    }
     let ask = |job| {
         cx.call(Request::JobEdit {
             job,
@@ -264,6 +274,7 @@ async fn edit(cx: &Context, args: Edit) -> Result<u8, Problem> {
             copies: args.copies,
             printers: printers.clone(),
             together: args.together,
+            terms: terms.clone(),
         })
     };
     batch::each(cx, jobs, ask).await

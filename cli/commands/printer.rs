@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use printmesh_api::{problem::Problem, request::Request};
 
-use super::{batch, show};
+use super::{batch, equip, show};
 use crate::context::Context;
 
 /// Add, show, pause and remove printers
@@ -41,7 +41,14 @@ enum Action {
     Show {
         /// NAME or HOST/NAME
         printer: String,
+        /// Each waiting job, why the printer does or does not take it, and what would change that
+        #[arg(long)]
+        why: bool,
     },
+    Edit(equip::Edit),
+    Load(equip::Load),
+    Unload(equip::Unload),
+    Nozzle(equip::Nozzle),
     /// Say that the bed is empty: ready for the next print
     Ready {
         /// Printers of this host
@@ -78,7 +85,15 @@ pub(super) async fn run(cx: &Context, args: Printer) -> Result<u8, Problem> {
     match args.action {
         Action::Add { name, at } => show(cx, Request::PrinterAdd { name, at }).await,
         Action::List => show(cx, Request::PrinterList).await,
-        Action::Show { printer } => show(cx, Request::PrinterShow { printer }).await,
+        Action::Show { printer, why: true } => show(cx, Request::PrinterWhy { printer }).await,
+        Action::Show {
+            printer,
+            why: false,
+        } => show(cx, Request::PrinterShow { printer }).await,
+        Action::Edit(args) => equip::edit(cx, args).await,
+        Action::Load(args) => equip::load(cx, args).await,
+        Action::Unload(args) => equip::unload(cx, args).await,
+        Action::Nozzle(args) => equip::nozzle(cx, args).await,
         // An empty list means all that wait: clap lets it through only with `--all`.
         Action::Ready { printer, .. } => {
             show(cx, Request::PrinterReady { printers: printer }).await

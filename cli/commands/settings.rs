@@ -14,6 +14,7 @@ use crate::context::Context;
 ///   printmesh queue set farm --claims majority            start nothing that the voters have not decided
 ///   printmesh queue set farm --patience 10 --budget one   go on without them sooner, one copy of each job
 ///   printmesh queue set farm --on-surplus abort           stop prints that turn out to be one too many
+///   printmesh queue set farm --order round-robin -n       what that would start now
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 #[group(skip)]
@@ -60,6 +61,30 @@ pub(super) struct Set {
     /// Whether every start asks the voters once more: auto, always
     #[arg(long, value_name = "WHEN", group = "any")]
     confirm: Option<String>,
+    /// In which order copies go to printers: sequential, round-robin
+    #[arg(long, value_name = "ORDER", group = "any")]
+    order: Option<String>,
+    /// Which printer gets a copy: position, random, least-recently-used, hours, best-fit
+    #[arg(long, value_name = "HOW", group = "any")]
+    distribute: Option<String>,
+    /// Process a group fully before the next one: on, off
+    #[arg(long, value_name = "ON", group = "any")]
+    drain_groups: Option<String>,
+    /// The order of the groups, with commas between them, or none
+    #[arg(long, value_name = "NAMES", group = "any")]
+    groups: Option<String>,
+    /// Leave the backburner to people: on, off
+    #[arg(long, value_name = "ON", group = "any")]
+    exclude_backburner: Option<String>,
+    /// Let printers wait for the first job that they could print: on, off
+    #[arg(long, value_name = "ON", group = "any")]
+    never_skip: Option<String>,
+    /// How many of the first jobs automatic sorting may reorder: 20, 25%, 20,25%, none
+    #[arg(long, value_name = "LIMIT", group = "any")]
+    sort_limit: Option<String>,
+    /// Change nothing; say which starts would be others now
+    #[arg(short = 'n', long)]
+    dry_run: bool,
 }
 
 pub(super) async fn run(cx: &Context, args: Set) -> Result<u8, Problem> {
@@ -78,9 +103,21 @@ pub(super) async fn run(cx: &Context, args: Set) -> Result<u8, Problem> {
         ("on-partial", args.on_partial),
         ("retries", args.retries),
         ("confirm", args.confirm),
+        ("order", args.order),
+        ("distribute", args.distribute),
+        ("drain-groups", args.drain_groups),
+        ("groups", args.groups),
+        ("exclude-backburner", args.exclude_backburner),
+        ("never-skip", args.never_skip),
+        ("sort-limit", args.sort_limit),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name.to_owned(), value?)))
     .collect();
-    show(cx, Request::QueueSet { queue, settings }).await
+    let request = Request::QueueSet {
+        queue,
+        settings,
+        dry_run: args.dry_run,
+    };
+    show(cx, request).await
 }

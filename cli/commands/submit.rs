@@ -10,7 +10,7 @@ use printmesh_api::{
     service::UPLOAD_BYTES_MAX,
 };
 
-use super::wait;
+use super::{terms, wait};
 use crate::{
     context::Context,
     error::{code, exit, foreign, usage},
@@ -26,7 +26,7 @@ use crate::{
 /// Each file is a set of the job and is printed N times per copy; copies may go to different printers, what
 /// is in one copy never does. Without --queue the job goes to `local`, where only this host prints.
 #[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, group = clap::ArgGroup::new("change").multiple(true))]
 pub(crate) struct Submit {
     /// G-code, binary G-code, or sliced projects, whose plates are a set each; FILE:N prints it N times per copy
     #[arg(required = true, value_hint = ValueHint::FilePath, value_name = "FILE[:N]")]
@@ -49,6 +49,8 @@ pub(crate) struct Submit {
     /// Only this printer (NAME or HOST/NAME); may be repeated
     #[arg(long, value_name = "PRINTER")]
     printer: Vec<String>,
+    #[command(flatten)]
+    terms: terms::Terms,
     /// Wait until it is printed
     #[arg(short, long, conflicts_with = "draft")]
     wait: bool,
@@ -79,6 +81,7 @@ pub(super) async fn run(cx: &Context, args: Submit) -> Result<u8, Problem> {
         together: args.together,
         draft: args.draft,
         printers: args.printer,
+        terms: args.terms.asked(),
     };
     let reply = cx.call(Request::JobSubmit(job)).await?;
     if !args.wait {

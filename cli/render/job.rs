@@ -153,6 +153,7 @@ pub(crate) fn details(job: &Job, why: bool, clock: &Clock) -> Vec<Block> {
             Cell::both(clock.short(&job.created_at), &job.created_at),
         ),
     ];
+    facts.extend(terms(job, clock));
     if let Some(other) = &job.moved_to {
         facts.push(("moved", Cell::new(other)));
     }
@@ -167,6 +168,27 @@ pub(crate) fn details(job: &Job, why: bool, clock: &Clock) -> Vec<Block> {
         blocks.extend([Block::Note(String::new()), reasons(job)]);
     }
     blocks
+}
+
+/// When and where it may print, as far as anybody has said.
+fn terms(job: &Job, clock: &Clock) -> Vec<(&'static str, Cell)> {
+    let terms = &job.terms;
+    let date = |at: &String| Cell::both(clock.short(at), at);
+    let word = |word: &str, usual: &str| {
+        Some(Cell::new(word)).filter(|_| !word.is_empty() && word != usual)
+    };
+    let rows = [
+        ("group", terms.group.as_ref().map(Cell::new)),
+        ("backburner", terms.backburner.then(|| "yes".into())),
+        ("priority", word(&terms.priority, "normal")),
+        ("due", terms.due.as_ref().map(date)),
+        ("not before", terms.not_before.as_ref().map(date)),
+        ("colour", word(&terms.color, "any")),
+        ("tags", word(&terms.tags.join(", "), "")),
+    ];
+    let said = rows.into_iter();
+    said.filter_map(|(name, cell)| Some((name, cell?)))
+        .collect()
 }
 
 fn sets(job: &Job) -> Block {

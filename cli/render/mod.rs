@@ -228,6 +228,11 @@ fn names(reply: &Reply) -> Vec<String> {
             .map(|printer| format!("{}/{}", printer.host, printer.name))
             .collect(),
         Reply::Printer(printer) => vec![format!("{}/{}", printer.host, printer.name)],
+        Reply::PrinterWhy(why) => why.jobs.iter().map(|job| job.job_id.clone()).collect(),
+        Reply::Preview(preview) => {
+            let printers = preview.printers.iter();
+            printers.map(|change| change.printer.clone()).collect()
+        }
         Reply::History(list) => list.items.iter().map(|row| row.job_id.clone()).collect(),
         Reply::Daemon(daemon) => vec![daemon.pid.to_string()],
         Reply::Status(_) | Reply::Done(_) => Vec::new(),
@@ -248,6 +253,8 @@ fn view(reply: &Reply, clock: &Clock) -> Vec<Block> {
         Reply::Job(job) => vec![job::line(job)],
         Reply::PrinterList(list) => printer::list(list),
         Reply::Printer(printer) => printer::one(printer),
+        Reply::PrinterWhy(why) => printer::why(why),
+        Reply::Preview(preview) => queue::preview(preview),
         Reply::History(list) => status::history(list, clock),
         Reply::Daemon(daemon) => status::daemon(daemon),
         Reply::Done(done) => vec![Block::Line(Cell::new(match done.already {

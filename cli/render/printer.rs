@@ -1,6 +1,6 @@
 //! Printers as text.
 
-use printmesh_api::reply::{List, Printer};
+use printmesh_api::reply::{List, Printer, PrinterWhy, Slot};
 
 use super::{
     freshness,
@@ -101,7 +101,86 @@ pub(crate) fn one(printer: &Printer) -> Vec<Block> {
         .into_iter()
         .filter_map(|(name, value)| Some((name, Cell::new(value.as_ref()?))));
     facts.extend(known);
+    facts.extend(equipment(printer));
     vec![Block::Facts(facts)]
+}
+
+/// What it is and has, as far as anybody has said.
+fn equipment(printer: &Printer) -> Vec<(&'static str, Cell)> {
+    let has = &printer.equipment;
+    let millimetres = |um: u32| format!("{} mm", f64::from(um) / 1000.0);
+    let nozzle = has.nozzle_um.map(millimetres);
+    let hardened = has.hardened.map(|hardened| match hardened {
+        true => "hardened".to_owned(),
+        false => "not hardened".to_owned(),
+    });
+    let nozzle: Vec<String> = nozzle.into_iter().chain(hardened).collect();
+    let text = |words: &[String]| Some(words.join(", ")).filter(|text| !text.is_empty());
+    let limit = |limit: Option<u32>| limit.map(|c| format!("{c} °C"));
+    let slots: Vec<String> = has.slots.iter().map(slot).collect();
+    let rows = [
+        (
+            "position",
+            Some(printer.position.to_string()).filter(|_| printer.position > 0),
+        ),
+        ("profile", has.profile.clone()),
+        ("model", has.model.clone()),
+        ("compatible", text(&has.compatible)),
+        ("nozzle", text(&nozzle)),
+        (
+            "volume",
+            has.volume_mm.map(|[x, y, z]| format!("{x} x {y} x {z} mm")),
+        ),
+        ("nozzle max", limit(has.nozzle_c_max)),
+        ("bed max", limit(has.bed_c_max)),
+        ("loaded", text(&slots)),
+        ("tags", text(&has.tags)),
+        (
+            "printed",
+            Some(duration(has.printed_s)).filter(|_| has.printed_s > 0),
+        ),
+    ];
+    let known = rows.into_iter();
+    known
+        .filter_map(|(name, value)| Some((name, Cell::new(value?))))
+        .collect()
+}
+
+/// `0=PETG/black:800g`, as `printer load` takes it.
+fn slot(slot: &Slot) -> String {
+    let material = slot.material.as_deref().unwrap_or("-");
+    let color = slot.color.as_ref().map(|color| format!("/{color}"));
+    let left = slot.left_mg.map(|mg| format!(":{}g", mg / 1000));
+    format!(
+        "{}={material}{}{}",
+        slot.slot,
+        color.unwrap_or_default(),
+        left.unwrap_or_default()
+    )
+}
+
+/// One printer, and why it does or does not take each waiting job.
+pub(crate) fn why(why: &PrinterWhy) -> Vec<Block> {
+    let mut blocks = one(&why.printer);
+    blocks.push(Block::Note(String::new()));
+    if why.jobs.is_empty() {
+        blocks.push(Block::Note("no job waits".to_owned()));
+        return blocks;
+    }
+    let rows = why.jobs.iter().map(|job| {
+        vec![
+            Cell::new(&job.queue),
+            Cell::new(&job.job),
+            Cell::both(&job.text, &job.code),
+            Cell::both(job.fix.clone().unwrap_or_else(|| "-".to_owned()), ""),
+        ]
+    });
+    blocks.push(Block::Table(Table {
+        label: Some("why"),
+        head: vec!["QUEUE", "JOB", "WHY", "WHAT HELPS"],
+        rows: rows.collect(),
+    }));
+    blocks
 }
 
 /// `sim-1` when it is ours, `rack2/mk4-1` when it is not; always with its host for programs.

@@ -1,6 +1,6 @@
 //! Queues, members and tickets as text.
 
-use printmesh_api::reply::{Join, List, Peer, Queue, Setting, Share, Voters};
+use printmesh_api::reply::{Join, List, Peer, Preview, Queue, Setting, Share, Voters};
 
 use super::{
     freshness,
@@ -126,6 +126,28 @@ pub(crate) fn one(queue: &Queue, clock: &Clock) -> Vec<Block> {
         ]);
     }
     blocks
+}
+
+/// What a change of settings would start now.
+pub(crate) fn preview(preview: &Preview) -> Vec<Block> {
+    if preview.printers.is_empty() {
+        return vec![Block::Note(format!(
+            "nothing would start otherwise in {} now",
+            preview.queue
+        ))];
+    }
+    let rows = preview.printers.iter().map(|change| {
+        vec![
+            Cell::new(&change.printer),
+            Cell::maybe(change.now.as_ref()),
+            Cell::maybe(change.then.as_ref()),
+        ]
+    });
+    vec![Block::Table(Table {
+        label: None,
+        head: vec!["PRINTER", "STARTS NOW", "WOULD START"],
+        rows: rows.collect(),
+    })]
 }
 
 /// Who decides claims in a queue.

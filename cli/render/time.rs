@@ -84,6 +84,54 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(span).map_err(|_| "a time span cannot be negative".to_owned())
 }
 
+/// Reads `+3h`, `17:00` (the next one), `2026-12-01T17:00` here, `2026-12-01T17:00Z`, or `none`: milliseconds since 1970, 0 for
+/// none.
+///
+/// # Errors
+/// What is wrong with it, for clap to show.
+pub(crate) fn parse_when(text: &str) -> Result<u64, String> {
+    when(&Clock::system(), text)
+}
+
+fn when(clock: &Clock, text: &str) -> Result<u64, String> {
+    let bad = "a time like 2026-12-01T17:00, 17:00, +3h, or none";
+    if text == "none" {
+        return Ok(0);
+    }
+    let now = clock.now.to_zoned(clock.zone.clone());
+    let time = if let Some(span) = text.strip_prefix('+') {
+        clock.now.checked_add(parse_duration(span)?).ok()
+    } else if !text.contains('-')
+        && let Ok(time) = text.parse::<jiff::civil::Time>()
+    {
+        let today = now
+            .with()
+            .time(time)
+            .build()
+            .map_err(|error| error.to_string())?;
+        let next = match today > now {
+            true => Ok(today),
+            false => today
+                .tomorrow()
+                .and_then(|day| day.with().time(time).build()),
+        };
+        next.ok().map(|next| next.timestamp())
+    } else if let Ok(time) = text.parse::<Timestamp>() {
+        Some(time)
+    } else {
+        let civil = text.parse::<jiff::civil::DateTime>();
+        let here = civil
+            .ok()
+            .and_then(|civil| civil.to_zoned(clock.zone.clone()).ok());
+        here.map(|here| here.timestamp())
+    };
+    let ms = time.map(Timestamp::as_millisecond).ok_or(bad)?;
+    u64::try_from(ms)
+        .ok()
+        .filter(|ms| *ms > 0)
+        .ok_or_else(|| bad.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,5 +184,25 @@ mod tests {
         assert_eq!(parse_duration("0.5s"), Ok(Duration::from_millis(500)));
         assert!(parse_duration("-5s").is_err());
         assert!(parse_duration("soon").is_err());
+    }
+
+    #[test]
+    fn a_time_is_read_as_people_write_it() {
+        let at = |rfc3339: &str| Ok(rfc3339.parse::<Timestamp>().unwrap().as_millisecond() as u64);
+        for (text, expected) in [
+            ("none", Ok(0)),
+            ("+3h", at("2026-11-21T02:30:00Z")),
+            // It is 00:30 of the 21st here.
+            ("17:00", at("2026-11-21T16:00:00Z")),
+            ("00:10", at("2026-11-21T23:10:00Z")),
+            ("2026-12-01T17:00", at("2026-12-01T16:00:00Z")),
+            ("2026-12-01", at("2026-11-30T23:00:00Z")),
+            ("2026-12-01T17:00:00Z", at("2026-12-01T17:00:00Z")),
+        ] {
+            assert_eq!(when(&clock(), text), expected, "{text}");
+        }
+        for bad in ["", "soon", "+", "+soon", "25:00", "1969-01-01"] {
+            assert!(when(&clock(), bad).is_err(), "{bad}");
+        }
     }
 }

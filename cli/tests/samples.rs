@@ -48,6 +48,7 @@ pub(super) fn job(id: &str, name: &str, state: &str) -> Job {
         }],
         requests: Vec::new(),
         moved_to: None,
+        terms: printmesh_api::reply::Terms::default(),
     }
 }
 
@@ -111,6 +112,8 @@ pub(super) fn printer() -> Printer {
         reason: None,
         reason_text: None,
         firmware: None,
+        position: 1,
+        equipment: printmesh_api::reply::Equipment::default(),
     }
 }
 

@@ -60,6 +60,7 @@ async fn submit_uploads_each_file_once_and_says_what_it_is() {
         together: false,
         draft: false,
         printers: vec!["rack1/mk4".to_owned()],
+        terms: printmesh_api::request::Terms::default(),
     };
     assert_eq!(
         *stage.fake.calls.lock().unwrap(),
@@ -271,6 +272,7 @@ async fn edit_sends_only_what_was_named() {
         copies,
         printers,
         together,
+        terms: printmesh_api::request::Terms::default(),
     };
     for (words, expected) in [
         (vec!["--copies", "5"], edit(None, Some(5), None, None)),

@@ -106,6 +106,11 @@ fn play(form: Form) -> BTreeSet<String> {
     on_a("printer add", &["two", "--at", FAST], "Printer");
     on_a("printer list", &[], "PrinterList");
     on_a("printer show", &["two"], "Printer");
+    on_a("printer show", &["two", "--why"], "PrinterWhy");
+    on_a("printer edit", &["two", "--position", "2"], "Done");
+    on_a("printer load", &["two", "0=PETG/black:800g"], "Done");
+    on_a("printer unload", &["two"], "Done");
+    on_a("printer nozzle", &["two", "0.4"], "Done");
     on_a("printer pause", &["two", "--reason", "worn"], "Done");
     on_a("printer resume", &["two"], "Done");
     on_a("printer ready", &["--all"], "Done");

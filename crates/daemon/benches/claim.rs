@@ -132,6 +132,7 @@ async fn starts(printing: &Client, file: &Path, round: &str) -> Result<Duration,
             together: false,
             draft: false,
             printers: Vec::new(),
+            terms: printmesh_api::request::Terms::default(),
         };
         let from = Instant::now();
         let Reply::Job(job) = printing.call(&Request::JobSubmit(new)).await? else {

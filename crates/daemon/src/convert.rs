@@ -7,11 +7,11 @@ use printmesh_queue::{
     Timestamp, VoterChoice,
 };
 use printmesh_schedule::{
-    JobStatus, PrinterStatus, Reason, good_runs_of_set, is_speculative, job_status, no_copy_left,
-    printer_status, tally, why,
+    Index, JobStatus, Overview, PrinterStatus, Reason, good_runs_of_set, is_speculative,
+    job_status, no_copy_left, tally,
 };
 
-use crate::clock::rfc3339;
+use crate::{clock::rfc3339, equip};
 
 pub(crate) fn event(node: &Node, seq: u64, event: Event) -> reply::Event {
     let printer = event.printer.as_ref().map(|id| full_name(node, id));
@@ -31,13 +31,27 @@ pub(crate) fn event(node: &Node, seq: u64, event: Event) -> reply::Event {
     }
 }
 
-fn full_name(node: &Node, id: &PrinterId) -> String {
+pub(crate) fn full_name(node: &Node, id: &PrinterId) -> String {
     format!("{}/{}", node.visible_host_name(id.host), id.name)
 }
 
 /// What this host sees at this moment: some reasons say how long they last.
 fn presence(node: &Node, queue: QueueId) -> printmesh_schedule::Presence {
     node.presence_at(queue, crate::clock::now())
+}
+
+/// The queues of this host at this moment, each with its plan: what is asked of one queue again and again shares it.
+fn with_overviews<T>(node: &Node, ask: impl FnOnce(&[(QueueView<'_>, Overview<'_>)]) -> T) -> T {
+    let seen: Vec<_> = node
+        .queues()
+        .into_iter()
+        .map(|(_, view)| (view, presence(node, view.id), Index::new(view.snapshot)))
+        .collect();
+    let overviews: Vec<_> = seen
+        .iter()
+        .map(|(view, presence, index)| (*view, Overview::new(view.snapshot, presence, index)))
+        .collect();
+    ask(&overviews)
 }
 
 /// How much of the mesh this host can see right now.
@@ -202,7 +216,7 @@ fn queue(node: &Node, place: usize, name: String, view: QueueView<'_>) -> reply:
     reply::Queue {
         id: view.id.to_string(),
         sort: if view.local { "local" } else { "network" }.to_owned(),
-        strategy: "in-order".to_owned(),
+        strategy: snapshot.settings.get(printmesh_queue::Setting::Order),
         position: place as u32 + 1,
         role: me
             .map_or("-", |member| member.certificate.role.word())
@@ -308,21 +322,31 @@ pub(crate) fn peers(node: &Node, view: &QueueView<'_>) -> Vec<reply::Peer> {
             },
             note: link.note,
             last_seen: link.last_seen.filter(|_| !me).map(rfc3339),
-            printers: of_host.map(|(id, _)| printer(node, id)).collect(),
+            printers: with_overviews(node, |seen| {
+                of_host.map(|(id, _)| printer_in(node, seen, id)).collect()
+            }),
         }
     });
     members.collect()
 }
 
 pub(crate) fn printers(node: &Node) -> Vec<reply::Printer> {
-    node.visible_printers()
-        .keys()
-        .map(|id| printer(node, id))
-        .collect()
+    let ids = node.visible_printers();
+    with_overviews(node, |seen| {
+        ids.keys().map(|id| printer_in(node, seen, id)).collect()
+    })
 }
 
 /// A printer may be in several queues: it is shown by the one in which it works, else by the first that has it.
 pub(crate) fn printer(node: &Node, id: &PrinterId) -> reply::Printer {
+    with_overviews(node, |seen| printer_in(node, seen, id))
+}
+
+fn printer_in(
+    node: &Node,
+    seen: &[(QueueView<'_>, Overview<'_>)],
+    id: &PrinterId,
+) -> reply::Printer {
     type Shown<'a> = (
         u8,
         QueueView<'a>,
@@ -330,7 +354,7 @@ pub(crate) fn printer(node: &Node, id: &PrinterId) -> reply::Printer {
         PrinterStatus<'a>,
     );
     let mut shown: Option<Shown<'_>> = None;
-    for (_, view) in node.queues() {
+    for (view, overview) in seen {
         let Some(record) = view
             .snapshot
             .printers
@@ -339,7 +363,7 @@ pub(crate) fn printer(node: &Node, id: &PrinterId) -> reply::Printer {
         else {
             continue;
         };
-        let status = printer_status(view.snapshot, &presence(node, view.id), id);
+        let status = overview.printer_status(id);
         let weight = match status {
             PrinterStatus::Working(..) => 4,
             PrinterStatus::NeedsPerson(_) => 3,
@@ -348,7 +372,7 @@ pub(crate) fn printer(node: &Node, id: &PrinterId) -> reply::Printer {
             PrinterStatus::HostAway => 0,
         };
         if shown.as_ref().is_none_or(|(other, ..)| weight > *other) {
-            shown = Some((weight, view, record, status));
+            shown = Some((weight, *view, record, status));
         }
     }
     let own = node
@@ -420,6 +444,8 @@ pub(crate) fn printer(node: &Node, id: &PrinterId) -> reply::Printer {
         },
         reason: reason.map(|reason| reason.code().to_owned()),
         firmware: record.machine.clone(),
+        position: record.position + 1,
+        equipment: equip::equipment(&record.equipment),
     }
 }
 
@@ -450,6 +476,8 @@ fn bare_printer(
         reason: None,
         reason_text: None,
         firmware: None,
+        position: 0,
+        equipment: reply::Equipment::default(),
     }
 }
 
@@ -466,8 +494,11 @@ pub(crate) fn jobs(
             continue;
         }
         let open = listed_jobs(view.snapshot);
+        let (presence, index) = (presence(node, view.id), Index::new(view.snapshot));
+        let overview = Overview::new(view.snapshot, &presence, &index);
+        let row = |job: &Job| self::job(node, &name, &view, &overview, job);
         if !archive {
-            rows.extend(open.iter().map(|job| self::job(node, &name, &view, job)));
+            rows.extend(open.iter().map(|job| row(job)));
         }
         if archive || all {
             let mut over: Vec<&Job> = view
@@ -477,10 +508,7 @@ pub(crate) fn jobs(
                 .filter(|job| job_status(view.snapshot, job).is_over())
                 .collect();
             over.sort_by_key(|job| (std::cmp::Reverse(job.created), job.id));
-            rows.extend(
-                over.into_iter()
-                    .map(|job| self::job(node, &name, &view, job)),
-            );
+            rows.extend(over.into_iter().map(row));
         }
     }
     rows
@@ -492,10 +520,18 @@ pub(crate) fn job_by_id(node: &Node, queue: QueueId, job: JobId) -> Option<reply
         .into_iter()
         .find(|(_, view)| view.id == queue)?;
     let found = view.snapshot.jobs.get(&job)?;
-    Some(self::job(node, &name, &view, found))
+    let (presence, index) = (presence(node, view.id), Index::new(view.snapshot));
+    let overview = Overview::new(view.snapshot, &presence, &index);
+    Some(self::job(node, &name, &view, &overview, found))
 }
 
-fn job(node: &Node, queue: &str, view: &QueueView<'_>, job: &Job) -> reply::Job {
+fn job(
+    node: &Node,
+    queue: &str,
+    view: &QueueView<'_>,
+    overview: &Overview<'_>,
+    job: &Job,
+) -> reply::Job {
     let snapshot = view.snapshot;
     let status = job_status(snapshot, job);
     let position = listed_jobs(snapshot)
@@ -504,7 +540,7 @@ fn job(node: &Node, queue: &str, view: &QueueView<'_>, job: &Job) -> reply::Job 
     let reasons = if status.is_over() {
         Vec::new()
     } else {
-        why(snapshot, &presence(node, view.id), job)
+        overview.why(job)
     };
     let waits = matches!(
         status,
@@ -545,6 +581,7 @@ fn job(node: &Node, queue: &str, view: &QueueView<'_>, job: &Job) -> reply::Job 
         surplus: tally.surplus,
         together: job.together,
         printers: job.printers.clone(),
+        terms: equip::terms_reply(&job.terms),
         submitter: snapshot.host_name(job.submitter),
         created_at: rfc3339(job.created),
         sets: job
@@ -602,12 +639,26 @@ fn hope(reason: &Reason) -> u8 {
     match reason {
         Reason::VotersAway { .. } | Reason::NotSynced => 0,
         Reason::FileMissing { .. } => 1,
+        Reason::NotBefore { .. } | Reason::Backburner => 1,
         Reason::FailedHere | Reason::Busy | Reason::QueueOrder { .. } | Reason::Contended => 2,
+        Reason::NeverSkip { .. } => 3,
         Reason::BedNotClear | Reason::BedUnknown => 3,
+        Reason::Material { .. }
+        | Reason::Color { .. }
+        | Reason::Amount { .. }
+        | Reason::SlotUnknown { .. }
+        | Reason::Nozzle { .. }
+        | Reason::NozzleSoft
+        | Reason::ModelUnknown { .. } => 4,
         Reason::AutoprintOff | Reason::PrinterPaused { .. } => 4,
         Reason::PrinterFault { .. } | Reason::PrinterOffline => 5,
         Reason::HostAway => 6,
-        Reason::PinnedElsewhere | Reason::Role => 7,
+        Reason::PinnedElsewhere
+        | Reason::Role
+        | Reason::Model { .. }
+        | Reason::Volume { .. }
+        | Reason::Temperature { .. }
+        | Reason::Tags { .. } => 7,
         Reason::Draft
         | Reason::Held
         | Reason::CancelRequested { .. }
@@ -624,22 +675,105 @@ fn hope(reason: &Reason) -> u8 {
 }
 
 fn why_row(node: &Node, id: &PrinterId, reason: Option<Reason>) -> reply::Why {
-    let mine = id.host == node.me();
-    let fix = match &reason {
-        Some(Reason::BedNotClear | Reason::BedUnknown | Reason::PrinterFault { .. }) if mine => {
-            Some(format!("printmesh printer ready {}", id.name))
-        }
-        Some(Reason::AutoprintOff) if mine => Some(format!("printmesh autoprint on {}", id.name)),
-        Some(Reason::PrinterPaused { .. }) if mine => {
-            Some(format!("printmesh printer resume {}", id.name))
-        }
-        _ => None,
-    };
+    let fix = reason.as_ref().and_then(|reason| fix(node, id, reason));
     reply::Why {
         printer: full_name(node, id),
         code: reason.as_ref().map_or("free", Reason::code).to_owned(),
         text: reason.map_or_else(|| "free".to_owned(), |reason| reason.text()),
         fix,
+    }
+}
+
+/// The command that changes what a printer of this host waits for.
+fn fix(node: &Node, id: &PrinterId, reason: &Reason) -> Option<String> {
+    if id.host != node.me() {
+        return None;
+    }
+    let name = &id.name;
+    Some(match reason {
+        Reason::BedNotClear | Reason::BedUnknown | Reason::PrinterFault { .. } => {
+            format!("printmesh printer ready {name}")
+        }
+        Reason::AutoprintOff => format!("printmesh autoprint on {name}"),
+        Reason::PrinterPaused { .. } => format!("printmesh printer resume {name}"),
+        Reason::Material { slot, needs, .. } => {
+            format!("printmesh printer load {name} {slot}={needs}")
+        }
+        Reason::SlotUnknown { slot } => {
+            format!("printmesh printer load {name} {slot}=MATERIAL")
+        }
+        Reason::Color { slot, needs, .. } => {
+            format!("printmesh printer load {name} {slot}=MATERIAL/{needs}")
+        }
+        Reason::Amount { slot, needs_mg, .. } => format!(
+            "printmesh printer load {name} {slot}=MATERIAL:GRAMSg (at least {} g)",
+            needs_mg.div_ceil(1000)
+        ),
+        Reason::Nozzle { needs_um, .. } => format!(
+            "printmesh printer nozzle {name} {}",
+            f64::from(*needs_um) / 1000.0
+        ),
+        Reason::NozzleSoft => format!("printmesh printer nozzle {name} --hardened"),
+        Reason::ModelUnknown { needs } => {
+            format!("printmesh printer edit {name} --model {needs}")
+        }
+        Reason::Tags { missing } => {
+            let tags = missing.split(", ").map(|tag| format!(" --tag {tag}"));
+            format!("printmesh printer edit {name}{}", tags.collect::<String>())
+        }
+        Reason::NeverSkip { because, .. } => return fix(node, id, because),
+        Reason::Draft
+        | Reason::Held
+        | Reason::CancelRequested { .. }
+        | Reason::MoveRequested { .. }
+        | Reason::NotQueued
+        | Reason::NoCopyLeft
+        | Reason::CopyFailed
+        | Reason::RetriesExhausted { .. }
+        | Reason::FileFails { .. }
+        | Reason::FailedHere
+        | Reason::CopyUnknown
+        | Reason::PinnedElsewhere
+        | Reason::QueueOrder { .. }
+        | Reason::Busy
+        | Reason::PrinterOffline
+        | Reason::HostAway
+        | Reason::Role
+        | Reason::VotersAway { .. }
+        | Reason::Contended
+        | Reason::FileMissing { .. }
+        | Reason::NotBefore { .. }
+        | Reason::Backburner
+        | Reason::Model { .. }
+        | Reason::Volume { .. }
+        | Reason::Temperature { .. }
+        | Reason::NoPrinter
+        | Reason::QueueEmpty
+        | Reason::NotSynced => return None,
+    })
+}
+
+/// Each job that waits, of every queue that has the printer, and why it does or does not take it.
+pub(crate) fn printer_why(node: &Node, id: &PrinterId) -> reply::PrinterWhy {
+    let mut jobs = Vec::new();
+    for (queue, view) in node.queues() {
+        let (presence, index) = (presence(node, view.id), Index::new(view.snapshot));
+        let overview = Overview::new(view.snapshot, &presence, &index);
+        for (job, reason) in overview.why_printer(id) {
+            let row = why_row(node, id, reason);
+            jobs.push(reply::JobWhy {
+                job_id: job.to_string(),
+                job: view.snapshot.jobs[&job].name.clone(),
+                queue: queue.clone(),
+                code: row.code,
+                text: row.text,
+                fix: row.fix,
+            });
+        }
+    }
+    reply::PrinterWhy {
+        printer: printer(node, id),
+        jobs,
     }
 }
 

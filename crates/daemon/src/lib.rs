@@ -7,6 +7,7 @@ mod clock;
 mod config;
 mod convert;
 mod effects;
+mod equip;
 mod inputs;
 mod intake;
 mod key;

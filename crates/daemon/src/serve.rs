@@ -14,7 +14,7 @@ use printmesh_queue::{HostId, JobId, Role};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock, convert, intake::unique_name, mind::Mind, problems};
+use crate::{clock, convert, equip, intake::unique_name, mind::Mind, problems};
 
 /// The daemon as the API sees it.
 pub(crate) struct Door {
@@ -66,6 +66,7 @@ impl Door {
             together: new.together,
             draft: new.draft,
             printers: new.printers,
+            terms: equip::terms(new.terms)?,
         };
         self.job_after(Command::JobSubmit(job)).await
     }
@@ -192,7 +193,23 @@ impl Door {
             Request::QueueRecover { queue, confirm } => {
                 self.done(Command::QueueRecover { queue, confirm }).await
             }
-            Request::QueueSet { queue, settings } => {
+            Request::QueueSet {
+                queue,
+                settings,
+                dry_run: true,
+            } => {
+                let values: Vec<(String, String)> = settings.into_iter().collect();
+                let preview = self.read(move |node| {
+                    let changes = node.preview(&queue, &values, clock::now())?;
+                    Ok(equip::preview(node, queue, changes))
+                });
+                preview.await.map(Reply::Preview)
+            }
+            Request::QueueSet {
+                queue,
+                settings,
+                dry_run: false,
+            } => {
                 let values = settings.into_iter().collect();
                 self.done(Command::QueueSet { queue, values }).await
             }
@@ -241,8 +258,10 @@ impl Door {
                 copies,
                 printers,
                 together,
+                terms,
             } => {
                 let edit = JobEdit {
+                    terms: equip::terms(terms)?,
                     name,
                     copies,
                     together,
@@ -306,6 +325,17 @@ impl Door {
             }
             Request::PrinterResume { printer } => {
                 self.done(Command::PrinterResume { printer }).await
+            }
+            Request::PrinterEdit { printer, change } => {
+                let edit = equip::printer_edit(change);
+                self.done(Command::PrinterEdit { printer, edit }).await
+            }
+            Request::PrinterWhy { printer } => {
+                self.read(move |node| {
+                    let id = node.printer_named(&printer)?;
+                    Ok(Reply::PrinterWhy(convert::printer_why(node, &id)))
+                })
+                .await
             }
             Request::PrinterRemove { printer } => {
                 self.done(Command::PrinterRemove { printer }).await

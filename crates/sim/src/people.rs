@@ -232,6 +232,7 @@ impl World {
             together: shape.together,
             draft: false,
             printers: Vec::new(),
+            terms: printmesh_node::TermsEdit::default(),
         };
         self.submit_job(host, new);
     }

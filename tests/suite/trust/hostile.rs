@@ -49,6 +49,7 @@ fn draft(n: u8, name: &str, submitter: HostId) -> Job {
         origin: None,
         retries: None,
         again: std::collections::BTreeMap::new(),
+        terms: printmesh_queue::Terms::default(),
         sets: vec![Set {
             id: SetId([n; 16]),
             rank: Rank::between(None, None),
@@ -216,6 +217,7 @@ fn forged_changes_are_refused_and_named_and_the_queue_goes_on() {
         online: true,
         fault: None,
         last_print_ended: None,
+        equipment: printmesh_queue::Equipment::default(),
         set_aside: false,
         removed: false,
     };

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use printmesh_queue::{FileSpec, HostId, Role};
+use printmesh_queue::{ColorRule, FileSpec, HostId, Priority, Role, Slot, Terms, Timestamp};
 
 /// A wanted change. References are text as typed; the node resolves them.
 #[derive(Clone, Debug)]
@@ -183,6 +183,13 @@ pub enum Command {
         /// Name.
         printer: String,
     },
+    /// Says what a printer is and has.
+    PrinterEdit {
+        /// Name.
+        printer: String,
+        /// What is said.
+        edit: PrinterEdit,
+    },
     /// Forgets a printer.
     PrinterRemove {
         /// Name.
@@ -243,6 +250,8 @@ pub struct NewJob {
     pub draft: bool,
     /// Only these printers.
     pub printers: Vec<String>,
+    /// When and where it may print.
+    pub terms: TermsEdit,
 }
 
 /// What changes about a job; `None` stays.
@@ -256,6 +265,75 @@ pub struct JobEdit {
     pub together: Option<bool>,
     /// Only these printers.
     pub printers: Option<Vec<String>>,
+    /// When and where it may print.
+    #[serde(default)]
+    pub terms: TermsEdit,
+}
+
+/// What is said of when and where a job may print; `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct TermsEdit {
+    /// Name of its group; empty = none.
+    pub group: Option<String>,
+    /// Parked or not.
+    pub backburner: Option<bool>,
+    /// How urgent it is.
+    pub priority: Option<Priority>,
+    /// When it should be done, in milliseconds since 1970; 0 = no date.
+    pub due_ms: Option<u64>,
+    /// When it starts at the earliest, in milliseconds since 1970; 0 = at once.
+    pub not_before_ms: Option<u64>,
+    /// What the colours of its files mean.
+    pub color: Option<ColorRule>,
+    /// A printer must have all of these.
+    pub tags: Option<Vec<String>>,
+}
+
+impl TermsEdit {
+    /// Returns what a job says after it.
+    pub(crate) fn of(&self, before: &Terms) -> Terms {
+        let date = |new: Option<u64>, old| match new {
+            Some(ms) => Some(Timestamp(ms)).filter(|at| at.0 > 0),
+            None => old,
+        };
+        Terms {
+            group: self.group.clone().unwrap_or_else(|| before.group.clone()),
+            backburner: self.backburner.unwrap_or(before.backburner),
+            priority: self.priority.unwrap_or(before.priority),
+            due: date(self.due_ms, before.due),
+            not_before: date(self.not_before_ms, before.not_before),
+            color: self.color.unwrap_or(before.color),
+            tags: self.tags.clone().unwrap_or_else(|| before.tags.clone()),
+            level: before.level,
+        }
+    }
+}
+
+/// What a person says of a printer; `None` stays, an empty text or list takes back what was said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrinterEdit {
+    /// Place in the order of printers, from 1.
+    pub position: Option<u32>,
+    /// Name of its profile.
+    pub profile: Option<String>,
+    /// Its model.
+    pub model: Option<String>,
+    /// Other models whose files it may print.
+    pub compatible: Option<Vec<String>>,
+    /// Nozzle diameter in micrometres.
+    pub nozzle_um: Option<u32>,
+    /// Whether its nozzle stands abrasive material.
+    pub hardened: Option<bool>,
+    /// What it can reach along x, y and z, in millimetres.
+    pub volume_mm: Option<[u32; 3]>,
+    /// Hottest that its nozzle may become, in °C.
+    pub nozzle_c_max: Option<u32>,
+    /// Hottest that its bed may become, in °C.
+    pub bed_c_max: Option<u32>,
+    /// Words for jobs to ask for.
+    pub tags: Option<Vec<String>>,
+    /// Slots that hold something else now; one without material is empty.
+    pub slots: Vec<Slot>,
 }
 
 /// Where a moved job goes.

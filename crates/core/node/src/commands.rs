@@ -94,6 +94,7 @@ impl Node {
                 self.printer_pause(&printer, Some(reason))?
             }
             Command::PrinterResume { printer } => self.printer_pause(&printer, None)?,
+            Command::PrinterEdit { printer, edit } => self.printer_edit(&printer, edit)?,
             Command::PrinterRemove { printer } => self.printer_remove(&printer)?,
             Command::Autoprint { printers, on } => self.autoprint(&printers, on)?,
         };

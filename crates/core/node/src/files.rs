@@ -1,6 +1,7 @@
 //! Files of jobs: fetched from members, put into the imports folder, and asked for again when nobody had them.
 
-use printmesh_queue::{FileSpec, HostId, JobState, QueueId, SetId};
+use printmesh_queue::{FileSpec, HostId, JobState, QueueId, Set, SetId};
+use printmesh_schedule::file_for;
 
 use crate::{
     effect::Effect,
@@ -37,12 +38,31 @@ impl Node {
         let job = entry.and_then(|entry| entry.doc.snapshot().jobs.get(&work.copy.job));
         let wanted: Vec<FileSpec> = job
             .into_iter()
-            .flat_map(|job| job.sets.iter().filter_map(|set| set.spec.files.first()))
+            .flat_map(|job| {
+                job.sets
+                    .iter()
+                    .filter_map(|set| self.file_of(work, job, set))
+            })
             .filter(|file| !self.files.contains(&file.hash))
             .cloned()
             .collect();
         wanted.into_iter()
     }
+
+    /// The file that the claim's printer prints of a set: of several alternatives the first one that fits it.
+    pub(crate) fn file_of<'a>(
+        &self,
+        work: &Work,
+        job: &printmesh_queue::Job,
+        set: &'a Set,
+    ) -> Option<&'a FileSpec> {
+        if set.spec.files.len() < 2 {
+            return set.spec.files.first();
+        }
+        let snapshot = self.queues.get(&work.queue)?.doc.snapshot();
+        file_for(snapshot, job, set, &self.printer_id(&work.ballot.printer))
+    }
+
     /// Asks the members of a queue for a file, unless that is under way.
     pub(crate) fn fetch(&mut self, queue: QueueId, file: &FileSpec) {
         if self.fetching.contains_key(&file.hash) || self.files.contains(&file.hash) {
@@ -119,7 +139,7 @@ impl Node {
             .sets
             .iter()
             .filter(|set| !self.imports.contains_key(&(job.id, set.id)))
-            .filter_map(|set| Some((set.id, set.spec.files.first()?.clone())))
+            .filter_map(|set| Some((set.id, self.file_of(work, job, set)?.clone())))
             .collect();
         let (job, job_name) = (job.id, job.name.clone());
         for (set, file) in wanted {

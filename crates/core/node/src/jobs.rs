@@ -1,13 +1,16 @@
 //! Commands about jobs: submit, edit, reorder, hold, release.
 
 use printmesh_queue::{
-    CopyState, Job, JobId, JobState, QueueId, Rank, Role, Set, SetId, ranks_to_move,
+    CopyState, Job, JobId, JobState, QueueId, Rank, Role, Set, SetId, Terms, ranks_to_move,
 };
+use printmesh_schedule::Index;
 
 use crate::{
-    command::{JobEdit, NewJob, Place},
+    command::{JobEdit, NewJob, Place, TermsEdit},
     effect::Answer,
-    limits::{COPIES_MAX, COUNT_MAX, JOB_NAME_BYTES_MAX, RUNS_MAX, SETS_MAX},
+    limits::{
+        COPIES_MAX, COUNT_MAX, JOB_NAME_BYTES_MAX, RUNS_MAX, SETS_MAX, WORD_BYTES_MAX, WORDS_MAX,
+    },
     node::Node,
     problem::{Code, Problem},
     records::{QueueKind, Then},
@@ -35,6 +38,33 @@ fn check_job_name(name: &str) -> Result<(), Problem> {
         );
     }
     Ok(())
+}
+
+/// Names that people give to groups and tags.
+pub(crate) fn check_words(what: &str, words: &[String]) -> Result<(), Problem> {
+    let good = |word: &String| {
+        !word.trim().is_empty()
+            && word.len() <= WORD_BYTES_MAX
+            && !word
+                .chars()
+                .any(|letter| letter.is_control() || letter == ',')
+    };
+    if words.len() <= WORDS_MAX && words.iter().all(good) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::BadName,
+        format!("this cannot be {what}"),
+    )
+    .because(format!(
+        "a name has 1 to {WORD_BYTES_MAX} bytes, no comma and no control characters, and there are at most {WORDS_MAX}"
+    )))
+}
+
+fn check_terms(terms: &TermsEdit) -> Result<(), Problem> {
+    let group = terms.group.clone().filter(|group| !group.is_empty());
+    check_words("a group", group.as_slice())?;
+    check_words("a tag", terms.tags.as_deref().unwrap_or_default())
 }
 
 fn check_runs(sets: impl Iterator<Item = u32>, rounds: u32) -> Result<(), Problem> {
@@ -69,6 +99,11 @@ impl Node {
         let rounds = if new.together { new.copies } else { 1 };
         check_runs(new.sets.iter().map(|(_, n)| *n), rounds)?;
         self.check_printers(queue, &new.printers)?;
+        check_terms(&new.terms)?;
+        let terms = Terms {
+            level: self.live_level(queue),
+            ..new.terms.of(&Terms::default())
+        };
         let id = self.job_id();
         let mut rank: Option<Rank> = None;
         let mut sets = Vec::new();
@@ -99,6 +134,7 @@ impl Node {
             origin: None,
             retries: None,
             again: std::collections::BTreeMap::new(),
+            terms,
             sets,
         };
         self.edit(queue, |edit| {
@@ -106,6 +142,16 @@ impl Node {
             Ok(())
         })?;
         Ok(Answer::Job(id))
+    }
+
+    /// Where round-robin begins to count a job that comes now.
+    pub(crate) fn live_level(&mut self, queue: QueueId) -> u32 {
+        self.refresh_index(queue);
+        let index = self
+            .queues
+            .get(&queue)
+            .and_then(|entry| entry.index.as_ref());
+        index.map_or(0, Index::live_level)
     }
 
     /// A job that is for a printer which does not exist would wait for ever.
@@ -190,6 +236,7 @@ impl Node {
         let together = edit.together.unwrap_or(job.together);
         let copies = edit.copies.unwrap_or(job.copies);
         check_count("copies", copies, COPIES_MAX)?;
+        check_terms(&edit.terms)?;
         let snapshot = self.queues[&queue].doc.snapshot();
         let taken = snapshot.copies_of(&job).filter(|(_, state)| {
             matches!(

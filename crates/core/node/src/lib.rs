@@ -26,6 +26,7 @@ mod credit;
 mod effect;
 mod electorate;
 mod entropy;
+mod equip;
 mod event;
 mod files;
 mod follow;
@@ -74,7 +75,7 @@ mod withdrawn;
 mod work;
 
 pub use boot::{Boot, BootError};
-pub use command::{Command, JobEdit, NewJob, Place, Resolve, Ticket};
+pub use command::{Command, JobEdit, NewJob, Place, PrinterEdit, Resolve, TermsEdit, Ticket};
 pub use commands::DEFAULT_ROLE;
 pub use config::ConfigNack;
 pub use config_message::{ConfigAsk, ConfigMessage, Held};

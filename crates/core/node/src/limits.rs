@@ -130,3 +130,15 @@ pub const PULL_MS: u64 = 5_000;
 
 /// A host that stops takes at most this long to give its vote away: a person waits for it.
 pub const PARK_MS: u64 = 3_000;
+
+/// A job that starts later is looked at again after this long at the latest: wall clocks are set.
+pub const EARLY_MS_MAX: u64 = 3_600_000;
+
+/// Bytes of the name of a group, a tag, a model or a material: what fits into a line.
+pub const WORD_BYTES_MAX: usize = 64;
+
+/// Tags of a job or a printer, and models that a printer takes: the document takes no more of a job.
+pub const WORDS_MAX: usize = 32;
+
+/// Slots of a printer: four units of four, doubled.
+pub const SLOTS_MAX: usize = 32;

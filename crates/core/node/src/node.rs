@@ -8,10 +8,10 @@ use std::{
 };
 
 use printmesh_queue::{
-    Ballot, CopyId, Edit, FileHash, HostId, JobId, PrinterId, PrinterRecord, QueueDocument,
-    QueueId, SetId, SignedChange, Signer, Touched, VersionVector,
+    Ballot, CopyId, Edit, FileHash, HostId, JobId, JobState, PrinterId, PrinterRecord,
+    QueueDocument, QueueId, SetId, SignedChange, Signer, Timestamp, Touched, VersionVector,
 };
-use printmesh_schedule::{JobStatus, Presence};
+use printmesh_schedule::{Index, JobStatus, Presence};
 
 use crate::{
     change::Change,
@@ -24,7 +24,7 @@ use crate::{
     heal::Heal,
     input::{Input, Now},
     join::{Asking, JoinState},
-    limits::BALLOT_MAX,
+    limits::{BALLOT_MAX, EARLY_MS_MAX},
     memory::Memory,
     message::Message,
     problem::{Code, Problem},
@@ -118,6 +118,9 @@ pub(crate) struct Queue {
     pub(crate) asked: BTreeMap<HostId, VersionVector>,
     /// What changed since listeners were told last.
     pub(crate) touched: Touched,
+    /// What the scheduler asks of the document again and again, as it was before `stale` changed.
+    pub(crate) index: Option<Index>,
+    pub(crate) stale: Touched,
     /// Members that left and were admitted again; they count until their own change says so.
     pub(crate) readmitted: BTreeSet<HostId>,
     /// Left just now: until when its members are told so.
@@ -342,8 +345,36 @@ impl Node {
             .chain(self.heal_wakeup())
             .chain(self.tending_wakeups())
             .chain(self.queues.values().filter_map(|queue| queue.leaving_ms))
+            .chain(self.early_wakeup())
             .filter(|at| *at != u64::MAX)
             .min()
+    }
+
+    /// When the first job may start that a person wants to start later. The wall clock may be set meanwhile: then this is
+    /// asked again.
+    fn early_wakeup(&self) -> Option<u64> {
+        let wall = self.now.wall;
+        let queues = self.queues.values().filter(|queue| !queue.record.left);
+        let jobs = queues.flat_map(|queue| queue.doc.snapshot().jobs.values());
+        let early = jobs
+            .filter(|job| job.state == JobState::Open)
+            .filter_map(|job| job.terms.not_before.filter(|at| *at > wall));
+        let wait_ms = early.min()?.0 - wall.0;
+        Some(self.now.mono_ms.saturating_add(wait_ms.min(EARLY_MS_MAX)))
+    }
+
+    /// What the scheduler asks of a queue's document, up to date.
+    pub(crate) fn refresh_index(&mut self, queue: QueueId) {
+        let Some(entry) = self.queues.get_mut(&queue) else {
+            return;
+        };
+        let stale = std::mem::take(&mut entry.stale);
+        let snapshot = entry.doc.snapshot();
+        match &mut entry.index {
+            Some(index) if stale.is_empty() => _ = index,
+            Some(index) => index.update(snapshot, &stale),
+            None => entry.index = Some(Index::new(snapshot)),
+        }
     }
 
     pub(crate) fn effect(&mut self, effect: Effect) {
@@ -438,6 +469,8 @@ impl Node {
     /// The same for a time at which nothing happened yet.
     pub(crate) fn presence_when(&self, queue: QueueId, now_ms: u64) -> Presence {
         let mut presence = Presence::alone(self.me);
+        let passed_ms = now_ms.saturating_sub(self.now.mono_ms);
+        presence.now = Timestamp(self.now.wall.0.saturating_add(passed_ms));
         presence.reachable.extend(
             self.peers
                 .iter()
@@ -551,6 +584,8 @@ impl Queue {
             watch: Watch::default(),
             asked: BTreeMap::new(),
             touched: Touched::default(),
+            index: None,
+            stale: Touched::default(),
             readmitted: BTreeSet::new(),
             leaving_ms: None,
             handing_over: None,

@@ -1,6 +1,6 @@
 //! Commands about the printers of this host.
 
-use printmesh_queue::{Bed, PrinterRecord, QueueId};
+use printmesh_queue::{Bed, Equipment, PrinterRecord, QueueId};
 
 use crate::{
     confirm::Decision,
@@ -84,6 +84,7 @@ impl Node {
             fault: None,
             machine: Some(machine.name.clone()),
             last_print_ended: None,
+            equipment: Equipment::default(),
             set_aside: false,
             failed_in_a_row: Vec::new(),
         };
@@ -121,6 +122,7 @@ impl Node {
             fault: None,
             machine: None,
             last_print_ended: None,
+            equipment: Equipment::default(),
             set_aside: false,
             failed_in_a_row: Vec::new(),
         };
@@ -318,6 +320,7 @@ impl Printer {
             online: self.online,
             fault: self.entry.fault.clone(),
             last_print_ended: self.entry.last_print_ended,
+            equipment: self.entry.equipment.clone(),
             set_aside: self.entry.set_aside,
             removed: false,
         }

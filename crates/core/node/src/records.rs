@@ -4,7 +4,9 @@
 
 use std::net::SocketAddr;
 
-use printmesh_queue::{Ballot, Bed, CopyId, FileHash, HostId, JobId, QueueId, SetId, Timestamp};
+use printmesh_queue::{
+    Ballot, Bed, CopyId, Equipment, FileHash, HostId, JobId, QueueId, SetId, Timestamp,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{command::JobEdit, effect::Write};
@@ -62,6 +64,9 @@ pub(crate) struct PrinterEntry {
     pub(crate) fault: Option<String>,
     pub(crate) machine: Option<String>,
     pub(crate) last_print_ended: Option<Timestamp>,
+    /// What it is and has.
+    #[serde(default, skip_serializing_if = "Equipment::is_empty")]
+    pub(crate) equipment: Equipment,
     /// Paused by this host, because whatever it printed failed.
     #[serde(default)]
     pub(crate) set_aside: bool,

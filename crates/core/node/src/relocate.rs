@@ -1,6 +1,6 @@
 //! Moving a job to another queue: its files come along first, and what is left of it gets a new id there.
 
-use printmesh_queue::{CopyState, Job, JobId, JobState, QueueId, Role, Set, SetId};
+use printmesh_queue::{CopyState, Job, JobId, JobState, QueueId, Role, Set, SetId, Terms};
 
 use crate::{
     node::Node,
@@ -140,6 +140,10 @@ impl Node {
             self.copies_left(from, &old).max(1)
         };
         let rank = self.end_rank(to, top);
+        let terms = Terms {
+            level: self.live_level(to),
+            ..old.terms.clone()
+        };
         let sets = old
             .sets
             .iter()
@@ -156,6 +160,7 @@ impl Node {
             submitter: self.me,
             created: self.now.wall,
             origin: Some(job),
+            terms,
             sets,
             ..old
         }

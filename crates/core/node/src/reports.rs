@@ -130,6 +130,7 @@ impl Node {
             _ => Some(ClaimState::Failed),
         };
         self.put_end(&work, k, &run, over);
+        self.use_up(name, &work, &run);
         self.judge_printer(
             name,
             &work,

@@ -1,9 +1,11 @@
 //! The command that changes how a queue behaves.
 
 use printmesh_queue::{QueueId, Role, Setting};
+use printmesh_schedule::{Start, plan};
 
 use crate::{
     effect::Answer,
+    input::Now,
     node::Node,
     problem::{Code, Problem},
 };
@@ -40,6 +42,28 @@ impl Node {
             already,
             text: format!("{name}: {}", set.join(", ")),
         })
+    }
+
+    /// What `queue set` would change now: the starts as they are, and as they would be.
+    ///
+    /// # Errors
+    /// As `queue set`.
+    pub fn preview(
+        &self,
+        name: &str,
+        values: &[(String, String)],
+        now: Now,
+    ) -> Result<(Vec<Start>, Vec<Start>), Problem> {
+        let queue = self.queue_named(name)?;
+        let wanted = self.checked(values)?;
+        self.require(queue, Role::Admin)?;
+        let presence = self.presence_at(queue, now);
+        let mut snapshot = self.queues[&queue].doc.snapshot().clone();
+        let before = plan(&snapshot, &presence).starts;
+        for (setting, value) in &wanted {
+            snapshot.settings.set(*setting, value);
+        }
+        Ok((before, plan(&snapshot, &presence).starts))
     }
 
     fn settings_of(&self, queue: QueueId) -> printmesh_queue::Settings {

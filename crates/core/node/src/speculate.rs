@@ -4,7 +4,7 @@
 //! in the document until the voters have decided about it (`heal.rs`).
 
 use printmesh_queue::{Ballot, Budget, ClaimState, CopyId, Level, PrinterId, QueueId};
-use printmesh_schedule::{OpenCopy, Reason, Turn, Without, budget, choose_without, standing, turn};
+use printmesh_schedule::{OpenCopy, Planner, Reason, Turn, Without, budget, standing};
 
 use crate::{
     event::Event,
@@ -36,13 +36,16 @@ impl Node {
     pub(crate) fn next_in(&mut self, name: &str, queue: QueueId) -> Option<Next> {
         let id = self.printer_id(name);
         let presence = self.presence(queue);
-        let snapshot = self.queues[&queue].doc.snapshot();
-        let (turn, alone) = match turn(snapshot, &presence, &id) {
+        self.refresh_index(queue);
+        let entry = &self.queues[&queue];
+        let index = entry.index.as_ref().expect("it was just refreshed");
+        let planner = Planner::new(entry.doc.snapshot(), &presence, index);
+        let (turn, alone) = match planner.turn(&id) {
             Ok(turn) => (Some(turn), false),
             Err(Reason::VotersAway {
                 without: Without::Now,
                 ..
-            }) => (choose_without(snapshot, &presence, &id, None).ok(), true),
+            }) => (planner.without(&id, None).ok(), true),
             Err(_) => (None, false),
         };
         let Some(turn) = turn else {

@@ -359,6 +359,7 @@ impl Node {
                 entry.readmitted.remove(host);
             }
         }
+        entry.stale.extend(touched.clone());
         entry.touched.extend(touched);
     }
 

@@ -257,8 +257,9 @@ fn closed(
         let allowed = match started_by {
             None => true,
             Some((_, Value::Print { host, .. })) => *host == claim.host,
-            // Given back by the host that took it out: only it may.
-            Some((_, Value::Withdraw { by })) => *by == claim.host,
+            // Given back by the host that took it out: only it may. Of several that tried, the voters let one; it alone says so,
+            // and what this voter accepted was decided by nobody.
+            Some((_, Value::Withdraw { by })) => *by == claim.host || claim.record.is_reopening(),
         };
         let state = claim.record.state;
         let ended = matches!(state, ClaimState::Failed | ClaimState::Released);

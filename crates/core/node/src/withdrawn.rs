@@ -190,4 +190,5 @@ fn apply(document: &mut Edit<'_>, before: &Job, edit: &JobEdit) {
     if let Some(printers) = edit.printers.as_ref().filter(|p| **p != before.printers) {
         document.set_job_printers(id, printers);
     }
+    document.set_job_terms(id, &edit.terms.of(&before.terms));
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use printmesh_queue::{Bed, ClaimState, FileSpec, JobState, RunRecord, RunResult, Set, SetId};
+use printmesh_schedule::misfit_of;
 
 use crate::{
     confirm::Gate,
@@ -104,6 +105,8 @@ impl Node {
             Some("the job is for other printers")
         } else if !self.machine_may_start(name) {
             Some("the printer cannot start now")
+        } else if !self.fits_still(name, work) {
+            Some("the printer does not fit the job any more")
         } else {
             None
         }
@@ -193,6 +196,13 @@ impl Node {
         true
     }
 
+    /// Whether what the printer is and has is still what the job needs: somebody may have swapped something.
+    fn fits_still(&self, name: &str, work: &Work) -> bool {
+        let snapshot = self.queues[&work.queue].doc.snapshot();
+        let job = snapshot.jobs.get(&work.copy.job);
+        job.is_some_and(|job| misfit_of(snapshot, job, &self.printer_id(name)).is_none())
+    }
+
     fn machine_may_start(&self, name: &str) -> bool {
         self.printers.get(name).is_some_and(|printer| {
             printer.online
@@ -244,7 +254,8 @@ impl Node {
             );
             return true;
         }
-        if !done.is_empty() && !self.machine_may_start(name) {
+        let may_start = self.machine_may_start(name) && self.fits_still(name, work);
+        if !done.is_empty() && !may_start {
             return false;
         }
         match gate {
@@ -265,7 +276,13 @@ impl Node {
             tracing::error!(printer = name, job = %work.copy.job, "a staged file has no path");
             return false;
         };
-        let hash = set.spec.files[0].hash;
+        let snapshot = self.queues[&work.queue].doc.snapshot();
+        let job = snapshot.jobs.get(&work.copy.job);
+        let file = job.and_then(|job| self.file_of(work, job, &set));
+        let Some(hash) = file.map(|file| file.hash) else {
+            tracing::error!(printer = name, job = %work.copy.job, "no file of the set fits the printer any more");
+            return false;
+        };
         let run = RunRecord {
             set: set.id,
             repetition,

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::{
     Author, Certificate, ClaimRecord, Configuration, CopyId, Job, JobId, JobState, LostRecord,
     PrinterId, PrinterRecord, QueueId, Rank, Refusal, Request, RequestId, RunRecord, SetId,
-    Setting, Snapshot, Voters, WireError,
+    Setting, Snapshot, Terms, Timestamp, Voters, WireError,
     change::{Action, Scalar},
     engine::{Engine, Found, Map},
     read,
@@ -258,6 +258,9 @@ impl<'a> Edit<'a> {
             let key = job_key(JobField::Retries).to_owned();
             self.put(slot, key, Scalar::Number(retries.into()));
         }
+        for (field, value) in term_values(&Terms::default(), &job.terms) {
+            self.put(slot, job_key(field).to_owned(), value);
+        }
         for set in &job.sets {
             self.put(
                 slot,
@@ -310,6 +313,17 @@ impl<'a> Edit<'a> {
     /// Sets the printers that may take a job; none = any.
     pub fn set_job_printers(&mut self, job: JobId, printers: &[String]) {
         self.put_job(job, JobField::Printers, Scalar::json(&printers));
+    }
+
+    /// Changes when and where a job may print; where `terms` says what the job says already, nothing is written.
+    pub fn set_job_terms(&mut self, job: JobId, terms: &Terms) {
+        let Some(before) = self.snapshot.jobs.get(&job) else {
+            self.unknown(job);
+            return;
+        };
+        for (field, value) in term_values(&before.terms, terms) {
+            self.put_job(job, field, value);
+        }
     }
 
     /// Cancels a job, notes where it went, or takes it back.
@@ -401,6 +415,47 @@ impl<'a> Edit<'a> {
             action: Action::Put(value),
         });
     }
+}
+
+/// The keys of a job in which two terms differ, with what `to` says. Where a job begins to count is said once.
+fn term_values(from: &Terms, to: &Terms) -> Vec<(JobField, Scalar)> {
+    let date = |date: Option<Timestamp>| Scalar::Number(date.map_or(0, |date| date.0));
+    let all = [
+        (
+            JobField::Group,
+            Scalar::text(&to.group),
+            from.group != to.group,
+        ),
+        (
+            JobField::Backburner,
+            Scalar::Flag(to.backburner),
+            from.backburner != to.backburner,
+        ),
+        (
+            JobField::Priority,
+            Scalar::text(to.priority.word()),
+            from.priority != to.priority,
+        ),
+        (JobField::Due, date(to.due), from.due != to.due),
+        (
+            JobField::NotBefore,
+            date(to.not_before),
+            from.not_before != to.not_before,
+        ),
+        (
+            JobField::Color,
+            Scalar::text(to.color.word()),
+            from.color != to.color,
+        ),
+        (JobField::Tags, Scalar::json(&to.tags), from.tags != to.tags),
+        (
+            JobField::Level,
+            Scalar::Number(to.level.into()),
+            from.level != to.level,
+        ),
+    ];
+    let changed = all.into_iter().filter(|(_, _, differs)| *differs);
+    changed.map(|(field, value, _)| (field, value)).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FileHash, HostId, JobId, Needs, Rank, SetId, Timestamp};
+use crate::{FileHash, HostId, JobId, Needs, Rank, SetId, Terms, Timestamp};
 
 /// A named, ordered list of sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Job {
     pub retries: Option<u32>,
     /// Copies that a person wants tried once more, each with the last attempt of which that person knew.
     pub again: std::collections::BTreeMap<u32, u32>,
+    /// When and where it may print.
+    pub terms: Terms,
     /// Sorted by rank, then id.
     pub sets: Vec<Set>,
 }

@@ -9,6 +9,7 @@ mod configuration;
 mod document;
 mod edit;
 mod engine;
+mod equipment;
 #[doc(hidden)]
 pub mod fuzzing;
 mod id;
@@ -26,6 +27,8 @@ mod rules;
 mod schema;
 mod settings;
 mod snapshot;
+mod sort_limit;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -40,6 +43,7 @@ pub use claim::{Ballot, Claim, ClaimRecord, ClaimState, LostRecord, RunRecord, R
 pub use configuration::{Configuration, ERA, Seal, is_sealed, next_config, next_era, seal_bytes};
 pub use document::{Admitted, LoadError, QueueDocument, Refused};
 pub use edit::{Edit, EditError};
+pub use equipment::{Equipment, Slot};
 pub use id::{CopyId, FileHash, HostId, JobId, ParseIdError, PrinterId, QueueId, SetId};
 pub use job::{FileSpec, Job, JobState, Set, SetSpec};
 pub use member::{Certificate, Member, Role, Voters, verify};
@@ -51,9 +55,11 @@ pub use read::Touched;
 pub use request::{Request, RequestId, Wanted};
 pub use rules::{COPIES_MAX, NAME_BYTES_MAX, SETS_MAX};
 pub use settings::{
-    Abandon, Budget, Confirm, Level, OnPartial, OnSurplus, Setting, Settings, UnknownWait,
-    VoterChoice,
+    Abandon, Budget, Confirm, Distribute, Level, OnPartial, OnSurplus, Order, Setting, Settings,
+    UnknownWait, VoterChoice,
 };
 pub use snapshot::{CopyState, Snapshot};
+pub use sort_limit::SortLimit;
+pub use terms::{ColorRule, Priority, Terms};
 pub use time::Timestamp;
 pub use vector::{Author, VECTOR_AUTHORS_MAX, VersionVector};

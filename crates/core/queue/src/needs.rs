@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What a file needs of a printer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Needs {
     /// Model or profile of the printer for which it was sliced, like `MK4S`; compared without case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,7 +31,7 @@ pub struct Needs {
 }
 
 /// What one tool of a file prints with.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ToolNeed {
     /// Number of the tool in the file, from 0 (`T0`).
     pub tool: u32,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{Equipment, Timestamp};
 
 /// Whether something lies on the bed. Owned by the host, never inferred from a machine's idle state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct PrinterRecord {
     /// When its last print ended, by the host's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_print_ended: Option<Timestamp>,
+    /// What it is and has.
+    #[serde(default, skip_serializing_if = "Equipment::is_empty")]
+    pub equipment: Equipment,
     /// Removed by its host.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,

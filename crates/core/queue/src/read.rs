@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Certificate, Claim, CopyId, HostId, Job, JobId, Member, PrinterId, QueueId, Rank, RequestId,
-    Set, SetId, SetSpec, Setting, Settings, Snapshot, Timestamp, Voters,
+    Certificate, Claim, ColorRule, CopyId, HostId, Job, JobId, Member, PrinterId, Priority,
+    QueueId, Rank, RequestId, Set, SetId, SetSpec, Setting, Settings, Snapshot, Terms, Timestamp,
+    Voters,
     change::{OpId, Scalar},
     engine::{Engine, Found, Map},
     rules::{self, standing, strongest},
@@ -340,8 +341,35 @@ fn job(engine: &Engine, id: JobId, map: OpId) -> Option<Job> {
             .and_then(Scalar::as_number)
             .and_then(|retries| u32::try_from(retries).ok()),
         again,
+        terms: terms(&fields),
         sets,
     })
+}
+
+/// What a later version wrote, or nobody, is as it is by default.
+fn terms(fields: &BTreeMap<JobField, Scalar>) -> Terms {
+    let text = |field| fields.get(&field).and_then(Scalar::as_text);
+    let number = |field| fields.get(&field).and_then(Scalar::as_number);
+    // A date is taken back by writing 0: a key of a job is never deleted.
+    let date = |field| number(field).filter(|ms| *ms > 0).map(Timestamp);
+    let backburner = fields.get(&JobField::Backburner).and_then(Scalar::as_flag);
+    let tags = fields.get(&JobField::Tags).and_then(Scalar::as_json);
+    Terms {
+        group: text(JobField::Group).unwrap_or_default().to_owned(),
+        backburner: backburner.unwrap_or(false),
+        priority: text(JobField::Priority)
+            .and_then(Priority::from_word)
+            .unwrap_or_default(),
+        due: date(JobField::Due),
+        not_before: date(JobField::NotBefore),
+        color: text(JobField::Color)
+            .and_then(ColorRule::from_word)
+            .unwrap_or_default(),
+        tags: tags.unwrap_or_default(),
+        level: number(JobField::Level)
+            .and_then(|level| u32::try_from(level).ok())
+            .unwrap_or(0),
+    }
 }
 
 fn count(value: &Scalar) -> Option<u32> {

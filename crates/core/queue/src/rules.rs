@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Certificate, ClaimRecord, Configuration, HostId, JobId, JobState, LostRecord, PrinterRecord,
-    QueueId, Rank, Refusal, Request, Role, RunRecord, SetId, SetSpec, Setting, Settings, Voters,
+    Certificate, ClaimRecord, ColorRule, Configuration, HostId, JobId, JobState, LostRecord,
+    PrinterRecord, Priority, QueueId, Rank, Refusal, Request, Role, RunRecord, SetId, SetSpec,
+    Setting, Settings, Voters,
     change::{Action, Scalar},
     configuration::is_sealed,
     schema::{EPOCH, Entry, FORMAT, JOB_KEYS, JobField, Meta, SetField},
@@ -21,6 +22,8 @@ pub const NAME_BYTES_MAX: usize = 200;
 pub const SETS_MAX: usize = 256;
 /// Most printers that a job names.
 const JOB_PRINTERS_MAX: usize = 256;
+/// Most tags that a job asks for.
+const TAGS_MAX: usize = 32;
 /// Most bytes of each: `host/name`.
 const JOB_PRINTER_BYTES_MAX: usize = 2 * NAME_BYTES_MAX + 1;
 /// Most alternatives of a set.
@@ -175,7 +178,7 @@ impl Write<'_> {
                 let JobPart { is_new, .. } = self.job.ok_or(Refusal::MissingObject)?;
                 let fixed = matches!(
                     field,
-                    JobField::Submitter | JobField::Created | JobField::Origin
+                    JobField::Submitter | JobField::Created | JobField::Origin | JobField::Level
                 );
                 if fixed && !is_new {
                     return Err(Refusal::NotPermitted);
@@ -293,7 +296,9 @@ fn is_job_field(field: JobField, value: &Scalar, writer: HostId) -> Option<bool>
         JobField::Name => is_name(value.as_text()?),
         JobField::Rank => Rank::parse(value.as_text()?).is_some(),
         JobField::Copies => is_count(value)?,
-        JobField::Together | JobField::Draft | JobField::Held => value.as_flag().is_some(),
+        JobField::Together | JobField::Draft | JobField::Held | JobField::Backburner => {
+            value.as_flag().is_some()
+        }
         JobField::Printers => {
             let printers: Vec<String> = value.as_json()?;
             printers.len() <= JOB_PRINTERS_MAX
@@ -308,7 +313,15 @@ fn is_job_field(field: JobField, value: &Scalar, writer: HostId) -> Option<bool>
         JobField::Submitter => value.parse::<HostId>()? == writer,
         JobField::Created => value.as_number().is_some(),
         JobField::Origin => value.parse::<JobId>().is_some(),
-        JobField::Retries => u32::try_from(value.as_number()?).is_ok(),
+        JobField::Retries | JobField::Level => u32::try_from(value.as_number()?).is_ok(),
+        JobField::Group => is_name(value.as_text()?),
+        JobField::Priority => Priority::from_word(value.as_text()?).is_some(),
+        JobField::Color => ColorRule::from_word(value.as_text()?).is_some(),
+        JobField::Due | JobField::NotBefore => value.as_number().is_some(),
+        JobField::Tags => {
+            let tags: Vec<String> = value.as_json()?;
+            tags.len() <= TAGS_MAX && tags.iter().all(|tag| is_name(tag))
+        }
     })
 }
 
@@ -324,7 +337,28 @@ fn is_set_field(field: SetField, value: &Scalar) -> Option<bool> {
 }
 
 fn is_optional(field: JobField) -> bool {
-    matches!(field, JobField::Origin | JobField::Retries)
+    match field {
+        JobField::Origin
+        | JobField::Retries
+        | JobField::Group
+        | JobField::Backburner
+        | JobField::Priority
+        | JobField::Due
+        | JobField::NotBefore
+        | JobField::Color
+        | JobField::Tags
+        | JobField::Level => true,
+        JobField::Name
+        | JobField::Rank
+        | JobField::Copies
+        | JobField::Together
+        | JobField::Draft
+        | JobField::Held
+        | JobField::Printers
+        | JobField::State
+        | JobField::Submitter
+        | JobField::Created => false,
+    }
 }
 
 /// A job that one change makes: it must come whole.

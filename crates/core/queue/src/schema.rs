@@ -137,6 +137,14 @@ pub(crate) enum JobField {
     Created,
     Origin,
     Retries,
+    Group,
+    Backburner,
+    Priority,
+    Due,
+    NotBefore,
+    Color,
+    Tags,
+    Level,
 }
 
 /// The fields of a set.
@@ -196,7 +204,7 @@ const META_KEYS: [(&str, Meta); 6] = [
     ("voters", Meta::Voters),
 ];
 
-pub(crate) const JOB_KEYS: [(&str, JobField); 12] = [
+pub(crate) const JOB_KEYS: [(&str, JobField); 20] = [
     ("name", JobField::Name),
     ("rank", JobField::Rank),
     ("copies", JobField::Copies),
@@ -209,6 +217,14 @@ pub(crate) const JOB_KEYS: [(&str, JobField); 12] = [
     ("created", JobField::Created),
     ("origin", JobField::Origin),
     ("retries", JobField::Retries),
+    ("group", JobField::Group),
+    ("backburner", JobField::Backburner),
+    ("priority", JobField::Priority),
+    ("due", JobField::Due),
+    ("not_before", JobField::NotBefore),
+    ("color", JobField::Color),
+    ("tags", JobField::Tags),
+    ("level", JobField::Level),
 ];
 
 const SET_KEYS: [(&str, SetField); 3] = [

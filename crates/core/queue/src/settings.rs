@@ -2,7 +2,9 @@
 //!
 //! Values are words or whole numbers as a person types them, so that what is stored, shown and typed is one thing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{NAME_BYTES_MAX, SortLimit};
 
 /// What a queue does when the voters cannot be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,30 @@ pub enum Confirm {
     Always,
 }
 
+/// In which order the copies of several jobs go to printers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// All copies of the first job, then those of the second.
+    Sequential,
+    /// One copy of each job in turn.
+    RoundRobin,
+}
+
+/// Which of several printers that can print a copy gets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distribute {
+    /// The first one in the list of printers.
+    Position,
+    /// One by chance, the same on every host.
+    Random,
+    /// The one whose last print ended longest ago.
+    LeastRecentlyUsed,
+    /// The one that has printed for the fewest hours.
+    Hours,
+    /// The one with the most of the material left.
+    BestFit,
+}
+
 /// Who chooses the voters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VoterChoice {
@@ -115,6 +141,20 @@ pub struct Settings {
     pub confirm: Confirm,
     /// Who chooses the voters.
     pub voters: VoterChoice,
+    /// In which order copies go to printers.
+    pub order: Order,
+    /// Which printer gets a copy that several could print.
+    pub distribute: Distribute,
+    /// A group is processed fully before the next one is begun.
+    pub drain_groups: bool,
+    /// The order of the groups; others follow by name, jobs without a group come last.
+    pub groups: Vec<String>,
+    /// Jobs in the backburner are never started by themselves.
+    pub exclude_backburner: bool,
+    /// A printer waits for the first job that it could print once somebody loaded or changed something.
+    pub never_skip: bool,
+    /// How many of the first jobs automatic sorting may reorder.
+    pub sort_limit: SortLimit,
 }
 
 impl Default for Settings {
@@ -134,6 +174,13 @@ impl Default for Settings {
             retries: 3,
             confirm: Confirm::Auto,
             voters: VoterChoice::Auto,
+            order: Order::Sequential,
+            distribute: Distribute::Position,
+            drain_groups: false,
+            groups: Vec::new(),
+            exclude_backburner: false,
+            never_skip: false,
+            sort_limit: SortLimit::default(),
         }
     }
 }
@@ -156,6 +203,13 @@ pub enum Setting {
     Retries,
     Confirm,
     Voters,
+    Order,
+    Distribute,
+    DrainGroups,
+    Groups,
+    ExcludeBackburner,
+    NeverSkip,
+    SortLimit,
 }
 
 /// Longest time that a setting may name, in seconds: a month.
@@ -184,6 +238,18 @@ const ON_PARTIAL: [(&str, OnPartial); 2] =
     [("rest", OnPartial::Rest), ("restart", OnPartial::Restart)];
 const VOTERS: [(&str, VoterChoice); 2] =
     [("auto", VoterChoice::Auto), ("fixed", VoterChoice::Fixed)];
+const ORDERS: [(&str, Order); 2] = [
+    ("sequential", Order::Sequential),
+    ("round-robin", Order::RoundRobin),
+];
+const DISTRIBUTES: [(&str, Distribute); 5] = [
+    ("position", Distribute::Position),
+    ("random", Distribute::Random),
+    ("least-recently-used", Distribute::LeastRecentlyUsed),
+    ("hours", Distribute::Hours),
+    ("best-fit", Distribute::BestFit),
+];
+const SWITCHES: [(&str, bool); 2] = [("on", true), ("off", false)];
 const CONFIRMS: [(&str, Confirm); 2] = [("auto", Confirm::Auto), ("always", Confirm::Always)];
 
 fn of<T: Copy>(table: &[(&str, T)], word: &str) -> Option<T> {
@@ -208,6 +274,17 @@ fn words<T>(table: &[(&'static str, T)]) -> String {
         .join(", ")
 }
 
+/// Names between commas, each once.
+fn groups(text: &str) -> Option<Vec<String>> {
+    if text == "none" {
+        return Some(Vec::new());
+    }
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    let good = |name: &String| !name.is_empty() && name.len() <= NAME_BYTES_MAX;
+    let different: BTreeSet<&String> = names.iter().collect();
+    (names.iter().all(good) && different.len() == names.len()).then_some(names)
+}
+
 fn seconds(text: &str, least: u64) -> Option<u64> {
     text.parse()
         .ok()
@@ -216,7 +293,7 @@ fn seconds(text: &str, least: u64) -> Option<u64> {
 
 impl Setting {
     /// Every setting, in the order in which they are shown.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 21] = [
         Self::Claims,
         Self::Budget,
         Self::Lease,
@@ -231,6 +308,13 @@ impl Setting {
         Self::Retries,
         Self::Confirm,
         Self::Voters,
+        Self::Order,
+        Self::Distribute,
+        Self::DrainGroups,
+        Self::Groups,
+        Self::ExcludeBackburner,
+        Self::NeverSkip,
+        Self::SortLimit,
     ];
 
     /// Returns its key.
@@ -250,6 +334,13 @@ impl Setting {
             Self::Retries => "retries",
             Self::Confirm => "confirm",
             Self::Voters => "voters",
+            Self::Order => "order",
+            Self::Distribute => "distribute",
+            Self::DrainGroups => "drain-groups",
+            Self::Groups => "groups",
+            Self::ExcludeBackburner => "exclude-backburner",
+            Self::NeverSkip => "never-skip",
+            Self::SortLimit => "sort-limit",
         }
     }
 
@@ -273,6 +364,11 @@ impl Setting {
             Self::Retries => format!("a number from 0 to {RETRIES_MAX}"),
             Self::Confirm => words(&CONFIRMS),
             Self::Voters => words(&VOTERS),
+            Self::Order => words(&ORDERS),
+            Self::Distribute => words(&DISTRIBUTES),
+            Self::DrainGroups | Self::ExcludeBackburner | Self::NeverSkip => words(&SWITCHES),
+            Self::Groups => "none, or names in their order, with commas between them".to_owned(),
+            Self::SortLimit => "none, a number, a percentage like 25%, or both: 20,25%".to_owned(),
         }
     }
 }
@@ -308,6 +404,13 @@ impl Settings {
             }
             Setting::Confirm => put(&mut self.confirm, of(&CONFIRMS, text)),
             Setting::Voters => put(&mut self.voters, of(&VOTERS, text)),
+            Setting::Order => put(&mut self.order, of(&ORDERS, text)),
+            Setting::Distribute => put(&mut self.distribute, of(&DISTRIBUTES, text)),
+            Setting::DrainGroups => put(&mut self.drain_groups, of(&SWITCHES, text)),
+            Setting::Groups => put(&mut self.groups, groups(text)),
+            Setting::ExcludeBackburner => put(&mut self.exclude_backburner, of(&SWITCHES, text)),
+            Setting::NeverSkip => put(&mut self.never_skip, of(&SWITCHES, text)),
+            Setting::SortLimit => put(&mut self.sort_limit, SortLimit::parse(text)),
         }
     }
 
@@ -332,6 +435,14 @@ impl Settings {
             Setting::Retries => self.retries.to_string(),
             Setting::Confirm => word(&CONFIRMS, self.confirm),
             Setting::Voters => word(&VOTERS, self.voters),
+            Setting::Order => word(&ORDERS, self.order),
+            Setting::Distribute => word(&DISTRIBUTES, self.distribute),
+            Setting::DrainGroups => word(&SWITCHES, self.drain_groups),
+            Setting::Groups if self.groups.is_empty() => "none".to_owned(),
+            Setting::Groups => self.groups.join(","),
+            Setting::ExcludeBackburner => word(&SWITCHES, self.exclude_backburner),
+            Setting::NeverSkip => word(&SWITCHES, self.never_skip),
+            Setting::SortLimit => self.sort_limit.text(),
         }
     }
 
@@ -362,12 +473,27 @@ mod tests {
 
     #[test]
     fn a_value_that_means_nothing_changes_nothing() {
-        for setting in Setting::ALL {
+        // Groups may have any names.
+        let named = |setting: &Setting| *setting != Setting::Groups;
+        for setting in Setting::ALL.into_iter().filter(named) {
             let mut settings = Settings::default();
             for bad in ["", "maybe", "-1", "1.5", "99999999999", "2 h"] {
                 assert!(!settings.set(setting, bad), "{} = {bad}", setting.key());
             }
             assert_eq!(settings, Settings::default());
         }
+    }
+
+    #[test]
+    fn groups_are_named_once_each_in_their_order() {
+        let mut settings = Settings::default();
+        assert!(settings.set(Setting::Groups, "rush orders, stock"));
+        assert_eq!(settings.groups, ["rush orders", "stock"]);
+        assert_eq!(settings.get(Setting::Groups), "rush orders,stock");
+        for bad in ["", "a,,b", "a,a", &"x".repeat(201)] {
+            assert!(!settings.set(Setting::Groups, bad), "{bad}");
+        }
+        assert!(settings.set(Setting::Groups, "none"));
+        assert!(settings.groups.is_empty());
     }
 }

@@ -3,15 +3,12 @@
 //! Everything here is a guess that hosts make alike from what they all can see. It keeps down how much is printed too
 //! much; it decides nothing: the voters do, afterwards.
 
-use std::collections::BTreeMap;
-
-use printmesh_queue::{
-    Budget, CopyId, HostId, Job, JobId, Level, PrinterId, PrinterRecord, QueueId, Role, Snapshot,
-};
+use printmesh_queue::{Budget, CopyId, Job, JobId, Level, PrinterId, QueueId, Snapshot};
 
 use crate::{
-    OpenCopy, Presence, Turn, Without,
-    choice::{deal, fits, free_printers, had_its_turn, is_for, open_copies},
+    Index, OpenCopy, Planner, Presence, Turn, Without,
+    choice::had_its_turn,
+    index::{Row, Seat},
 };
 
 /// Milliseconds, as seconds that are left.
@@ -31,21 +28,32 @@ pub fn choose_without(
     printer: &PrinterId,
     only: Option<JobId>,
 ) -> Result<Turn, Without> {
-    let settings = &snapshot.settings;
-    if settings.claims == Level::Majority {
-        return Err(Without::Never);
-    }
-    let patience_ms = settings.patience_s * 1000;
-    let away_ms = presence.voters_away_ms.unwrap_or(0);
-    if away_ms < patience_ms || presence.voters_away_ms.is_none() {
-        let seconds = seconds(patience_ms - away_ms.min(patience_ms));
-        return Err(Without::After { seconds });
-    }
-    let asked = |job: &Job| only.is_none_or(|only| only == job.id);
-    match budget(snapshot) {
-        Budget::One => by_delegate(snapshot, presence, printer, asked),
-        Budget::Home => at_home(snapshot, presence, printer, asked),
-        Budget::All | Budget::Auto => with_patience(snapshot, presence, printer, asked),
+    let index = Index::new(snapshot);
+    Planner::new(snapshot, presence, &index).without(printer, only)
+}
+
+impl Planner<'_> {
+    /// The same as [`choose_without`], with an index that is there already.
+    ///
+    /// # Errors
+    /// Why the printer waits for the voters.
+    pub fn without(&self, printer: &PrinterId, only: Option<JobId>) -> Result<Turn, Without> {
+        let settings = &self.snapshot.settings;
+        if settings.claims == Level::Majority {
+            return Err(Without::Never);
+        }
+        let patience_ms = settings.patience_s * 1000;
+        let away_ms = self.presence.voters_away_ms.unwrap_or(0);
+        if away_ms < patience_ms || self.presence.voters_away_ms.is_none() {
+            let seconds = seconds(patience_ms - away_ms.min(patience_ms));
+            return Err(Without::After { seconds });
+        }
+        let asked = |job: &Job| only.is_none_or(|only| only == job.id);
+        match budget(self.snapshot) {
+            Budget::One => by_delegate(self, printer, asked),
+            Budget::Home => at_home(self, printer, asked),
+            Budget::All | Budget::Auto => with_patience(self, printer, asked),
+        }
     }
 }
 
@@ -92,16 +100,19 @@ pub fn is_unreconciled(snapshot: &Snapshot, job: JobId) -> bool {
 
 /// Budget `one`: of each job one start, by the printer that stands highest among those that could.
 fn by_delegate(
-    snapshot: &Snapshot,
-    presence: &Presence,
+    planner: &Planner<'_>,
     printer: &PrinterId,
     asked: impl Fn(&Job) -> bool,
 ) -> Result<Turn, Without> {
-    let free = free_printers(snapshot, presence);
+    let snapshot = planner.snapshot;
+    let seats = &planner.index.seats;
+    let free: Vec<usize> = planner.free().collect();
     let mut why = Without::Nothing;
     let mut passed: Option<JobId> = None;
-    for (job, open) in open_copies(snapshot, presence) {
-        if passed == Some(job.id) || !asked(job) || !may(snapshot, presence, job, &open, printer) {
+    for (at, open) in planner.walk(|_| true) {
+        let row = &planner.index.rows[at];
+        let job = planner.job(row);
+        if passed == Some(job.id) || !asked(job) || !may(planner, row, &open, printer) {
             continue;
         }
         if is_unreconciled(snapshot, job.id) {
@@ -110,8 +121,9 @@ fn by_delegate(
         }
         let delegate = free
             .iter()
-            .map(|(_, id)| *id)
-            .filter(|id| fits(snapshot, presence, job, id).is_none())
+            .map(|seat| &seats[*seat])
+            .filter(|seat| planner.fits(row, seat))
+            .map(|seat| &seat.id)
             .max_by_key(|id| (standing(snapshot, open.copy, id), *id));
         match delegate {
             Some(other) if other != printer => {
@@ -126,20 +138,19 @@ fn by_delegate(
 
 /// Budget `home`: only the printer's own copies.
 fn at_home(
-    snapshot: &Snapshot,
-    presence: &Presence,
+    planner: &Planner<'_>,
     printer: &PrinterId,
     asked: impl Fn(&Job) -> bool,
 ) -> Result<Turn, Without> {
-    let homes = Homes::new(snapshot);
     let mut why = Without::Nothing;
-    for (job, open) in open_copies(snapshot, presence) {
-        if !asked(job) || !may(snapshot, presence, job, &open, printer) {
+    for (at, open) in planner.walk(|_| true) {
+        let row = &planner.index.rows[at];
+        if !asked(planner.job(row)) || !may(planner, row, &open, printer) {
             continue;
         }
-        match homes.of(job, open.copy) {
-            Some(home) if home != printer => {
-                let printer = full_name(snapshot, home);
+        match home_of(planner, row, open.copy) {
+            Some(home) if home.id != *printer => {
+                let printer = full_name(planner.snapshot, &home.id);
                 why = Without::Other { printer };
             }
             _ => return Ok(Turn { open, rank: 0 }),
@@ -150,32 +161,33 @@ fn at_home(
 
 /// Budget `all`: any copy, but those of printers that are away only after a long time.
 fn with_patience(
-    snapshot: &Snapshot,
-    presence: &Presence,
+    planner: &Planner<'_>,
     printer: &PrinterId,
     asked: impl Fn(&Job) -> bool,
 ) -> Result<Turn, Without> {
-    let wait_ms = snapshot.settings.foreign_wait_s * 1000;
-    let homes = Homes::new(snapshot);
-    let left_ms = |job: &Job, open: &OpenCopy| {
-        let home = homes.of(job, open.copy)?;
-        let gone_ms = presence.gone_ms(home.host)?;
+    let wait_ms = planner.snapshot.settings.foreign_wait_s * 1000;
+    let left_ms = |row: &Row, open: &OpenCopy| {
+        let home = home_of(planner, row, open.copy)?;
+        let gone_ms = planner.presence.gone_ms(home.id.host)?;
         Some(wait_ms.saturating_sub(gone_ms)).filter(|left_ms| *left_ms > 0)
     };
     let mut foreign: Option<u64> = None;
-    let dealt = deal(snapshot, presence, printer, |job, open| {
-        if !asked(job) {
+    let dealt = planner.deal(Some(printer), |job, open| {
+        let Some(row) = planner.index.of(job.id).filter(|_| asked(job)) else {
             return false;
-        }
-        let left = left_ms(job, open);
+        };
+        let left = left_ms(row, open);
         if let Some(left_ms) = left
-            && may(snapshot, presence, job, open, printer)
+            && may(planner, row, open, printer)
         {
             foreign = Some(foreign.map_or(left_ms, |known| known.min(left_ms)));
         }
-        left.is_none() && is_ours(presence, open, printer)
+        left.is_none() && is_ours(planner.presence, open, printer)
     });
-    match (dealt.turn, foreign) {
+    let own = dealt
+        .into_iter()
+        .find(|one| planner.index.seats[one.seat].id == *printer);
+    match (own.and_then(|own| own.turn), foreign) {
         (Some(turn), _) => Ok(turn),
         (None, Some(left_ms)) => Err(Without::Foreign {
             seconds: seconds(left_ms),
@@ -184,16 +196,11 @@ fn with_patience(
     }
 }
 
-fn may(
-    snapshot: &Snapshot,
-    presence: &Presence,
-    job: &Job,
-    open: &OpenCopy,
-    printer: &PrinterId,
-) -> bool {
-    fits(snapshot, presence, job, printer).is_none()
-        && !had_its_turn(snapshot, open, printer.host)
-        && is_ours(presence, open, printer)
+fn may(planner: &Planner<'_>, row: &Row, open: &OpenCopy, printer: &PrinterId) -> bool {
+    let seat = planner.index.seat(printer);
+    seat.is_some_and(|seat| planner.fits(row, seat))
+        && !had_its_turn(planner.snapshot, open, printer.host)
+        && is_ours(planner.presence, open, printer)
 }
 
 /// A start of which the voters may have heard belongs to the very printer that asked for it.
@@ -208,40 +215,20 @@ fn full_name(snapshot: &Snapshot, id: &PrinterId) -> String {
     format!("{}/{}", snapshot.host_name(id.host), id.name)
 }
 
-/// Which printer a copy is at home at: rendezvous over the printers that may print it, alike on every host.
-pub(crate) struct Homes<'a> {
-    snapshot: &'a Snapshot,
-    printers: BTreeMap<&'a PrinterId, u64>,
+/// Which printer a copy is at home at: rendezvous over the printers that could ever print it, alike on every host.
+///
+/// Nothing that changes by the minute is asked: hosts that are cut apart must go on to agree.
+pub(crate) fn home_of<'p>(planner: &'p Planner<'_>, row: &Row, copy: CopyId) -> Option<&'p Seat> {
+    let seed = seed_of_copy(planner.snapshot.queue, copy);
+    let seats = planner.index.seats.iter();
+    seats
+        .filter(|seat| seat.autoprint && seat.may_print && !planner.is_never(row, seat))
+        .max_by_key(|seat| (mix(seed, seat.seed), &seat.id))
 }
 
-impl<'a> Homes<'a> {
-    pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
-        // Nothing that changes by the minute: hosts that are cut apart must go on to agree.
-        let prints = |(id, record): &(&PrinterId, &PrinterRecord)| {
-            let member = snapshot.members.get(&id.host);
-            record.autoprint && member.is_some_and(|m| m.certificate.role >= Role::Printer)
-        };
-        let printers = snapshot
-            .present_printers()
-            .filter(prints)
-            .map(|(id, _)| (id, seed_of_printer(snapshot.queue, id)))
-            .collect();
-        Self { snapshot, printers }
-    }
-
-    pub(crate) fn of(&self, job: &Job, copy: CopyId) -> Option<&'a PrinterId> {
-        let seed = seed_of_copy(self.snapshot.queue, copy);
-        self.printers
-            .iter()
-            .filter(|(id, _)| is_for(self.snapshot, job, id))
-            .max_by_key(|(id, printer)| (mix(seed, **printer), **id))
-            .map(|(id, _)| *id)
-    }
-
-    /// Whether a printer of any of these hosts may be the home of a copy.
-    pub(crate) fn any_at(&self, is_there: impl Fn(HostId) -> bool) -> bool {
-        self.printers.keys().any(|id| is_there(id.host))
-    }
+/// How high a printer stands for a copy that is dealt by chance.
+pub(crate) fn mix_of_copy(queue: QueueId, copy: CopyId, printer: u64) -> u64 {
+    mix(seed_of_copy(queue, copy), printer)
 }
 
 fn seed(queue: QueueId, words: &[&[u8]]) -> u64 {
@@ -255,7 +242,7 @@ fn seed(queue: QueueId, words: &[&[u8]]) -> u64 {
     u64::from_le_bytes(first)
 }
 
-fn seed_of_printer(queue: QueueId, id: &PrinterId) -> u64 {
+pub(crate) fn seed_of_printer(queue: QueueId, id: &PrinterId) -> u64 {
     seed(queue, &[b"printer", &id.host.0, id.name.as_bytes()])
 }
 

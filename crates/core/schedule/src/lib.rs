@@ -2,8 +2,14 @@
 //!
 //! The same snapshot and presence give the same answer on every host. Nothing here claims or starts anything.
 
+mod arrange;
 mod choice;
 mod delegate;
+mod index;
+mod matching;
+mod overview;
+mod plan;
+mod planner;
 mod presence;
 mod reason;
 mod setbacks;
@@ -13,11 +19,14 @@ mod wish;
 
 pub use choice::{OpenCopy, Turn, choose, choose_of, open_copies, printer_waits, turn};
 pub use delegate::{budget, choose_without, is_unreconciled, standing};
+pub use index::Index;
+pub use matching::{file_for, misfit_of};
+pub use overview::{Overview, printer_status, why, why_printer};
+pub use plan::{Plan, Start, plan};
+pub use planner::Planner;
 pub use presence::Presence;
 pub use reason::{Reason, Without};
 pub use setbacks::{failing_files, fails_everything, file_of, file_waits};
-pub use status::{
-    JobStatus, PrinterStatus, good_runs_of_set, job_status, no_copy_left, printer_status, why,
-};
+pub use status::{JobStatus, PrinterStatus, good_runs_of_set, job_status, no_copy_left};
 pub use tally::{Tally, is_speculative, tally};
 pub use wish::{Wish, stop_wish, wishes, wishes_of, withdrawal_wish};

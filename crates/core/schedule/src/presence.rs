@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use printmesh_queue::{CopyId, FileHash, HostId, Job, PrinterId, Snapshot, Voters};
+use printmesh_queue::{CopyId, FileHash, HostId, Job, PrinterId, Snapshot, Timestamp, Voters};
 
 /// What one host sees of a queue's members right now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Presence {
     pub forgetful: BTreeSet<HostId>,
     /// Starts of own printers that the voters may have heard of and have not answered, with the printer's name.
     pub set_aside: BTreeMap<(CopyId, u32), String>,
+    /// What time it is, by this host's clock: some jobs start later.
+    pub now: Timestamp,
 }
 
 impl Presence {
@@ -46,6 +48,7 @@ impl Presence {
             gone_ms: BTreeMap::new(),
             forgetful: BTreeSet::new(),
             set_aside: BTreeMap::new(),
+            now: Timestamp(0),
         }
     }
 

@@ -84,6 +84,94 @@ pub enum Reason {
         /// Name of the file.
         file: String,
     },
+    /// It starts later.
+    NotBefore {
+        /// Seconds that are left, by this host's clock.
+        seconds: u64,
+    },
+    /// It is parked, and the queue starts nothing from there by itself.
+    Backburner,
+    /// The queue skips nothing: the printer waits for the first job that it could print if somebody changed something.
+    NeverSkip {
+        /// Name of that job.
+        job: String,
+        /// What keeps the printer from it.
+        because: Box<Reason>,
+    },
+    /// The file is for another model.
+    Model {
+        /// The model that it was sliced for.
+        needs: String,
+        /// What the printer is.
+        has: String,
+    },
+    /// Nobody has said which model the printer is, and others of the queue are of different ones.
+    ModelUnknown {
+        /// The model that it was sliced for.
+        needs: String,
+    },
+    /// The file is for another nozzle.
+    Nozzle {
+        /// Micrometres that it needs.
+        needs_um: u32,
+        /// Micrometres that the printer has.
+        has_um: u32,
+    },
+    /// The material would wear the nozzle out.
+    NozzleSoft,
+    /// It is too large.
+    Volume {
+        /// Millimetres that it needs, along x, y and z.
+        needs_mm: [u32; 3],
+        /// Millimetres that the printer has.
+        has_mm: [u32; 3],
+    },
+    /// It becomes hotter than the printer may.
+    Temperature {
+        /// `nozzle` or `bed`.
+        what: &'static str,
+        /// °C that it needs.
+        needs_c: u32,
+        /// °C that the printer may become.
+        max_c: u32,
+    },
+    /// Another material is loaded, or none.
+    Material {
+        /// The slot, from 0.
+        slot: u32,
+        /// What it needs there.
+        needs: String,
+        /// What is there.
+        has: Option<String>,
+    },
+    /// Nobody has said what is loaded, and the file prints with several tools.
+    SlotUnknown {
+        /// The slot, from 0.
+        slot: u32,
+    },
+    /// Another colour is loaded.
+    Color {
+        /// The slot, from 0.
+        slot: u32,
+        /// What the job requires.
+        needs: String,
+        /// What is there.
+        has: String,
+    },
+    /// Too little material is left.
+    Amount {
+        /// The slot, from 0.
+        slot: u32,
+        /// Milligrams that a copy takes.
+        needs_mg: u64,
+        /// Milligrams that are left and not reserved.
+        left_mg: u64,
+    },
+    /// The printer lacks something that the job asks for.
+    Tags {
+        /// What it lacks.
+        missing: String,
+    },
     /// There is no printer at all.
     NoPrinter,
     /// The queue has no open job.
@@ -93,6 +181,55 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Returns whether somebody at the printer could change it: load, swap, refill, or say what is there. What a printer
+    /// can never print is none of its business.
+    pub fn is_fixable(&self) -> bool {
+        match self {
+            Self::ModelUnknown { .. }
+            | Self::Nozzle { .. }
+            | Self::NozzleSoft
+            | Self::Material { .. }
+            | Self::SlotUnknown { .. }
+            | Self::Color { .. }
+            | Self::Amount { .. }
+            | Self::FileMissing { .. } => true,
+            Self::Model { .. }
+            | Self::Volume { .. }
+            | Self::Temperature { .. }
+            | Self::Tags { .. }
+            | Self::PinnedElsewhere
+            | Self::NotBefore { .. }
+            | Self::Backburner
+            | Self::NeverSkip { .. }
+            | Self::Draft
+            | Self::Held
+            | Self::CancelRequested { .. }
+            | Self::MoveRequested { .. }
+            | Self::NotQueued
+            | Self::NoCopyLeft
+            | Self::CopyFailed
+            | Self::RetriesExhausted { .. }
+            | Self::FileFails { .. }
+            | Self::FailedHere
+            | Self::CopyUnknown
+            | Self::QueueOrder { .. }
+            | Self::Busy
+            | Self::PrinterPaused { .. }
+            | Self::AutoprintOff
+            | Self::BedNotClear
+            | Self::BedUnknown
+            | Self::PrinterOffline
+            | Self::PrinterFault { .. }
+            | Self::HostAway
+            | Self::Role
+            | Self::VotersAway { .. }
+            | Self::Contended
+            | Self::NoPrinter
+            | Self::QueueEmpty
+            | Self::NotSynced => false,
+        }
+    }
+
     /// Returns the stable code.
     pub fn code(&self) -> &'static str {
         match self {
@@ -121,6 +258,20 @@ impl Reason {
             Self::VotersAway { .. } => "voters-away",
             Self::Contended => "contended",
             Self::FileMissing { .. } => "file-missing",
+            Self::NotBefore { .. } => "not-before",
+            Self::Backburner => "backburner",
+            Self::NeverSkip { .. } => "never-skip",
+            Self::Model { .. } => "model",
+            Self::ModelUnknown { .. } => "model-unknown",
+            Self::Nozzle { .. } => "nozzle",
+            Self::NozzleSoft => "nozzle-soft",
+            Self::Volume { .. } => "volume",
+            Self::Temperature { .. } => "temperature",
+            Self::Material { .. } => "material",
+            Self::SlotUnknown { .. } => "slot-unknown",
+            Self::Color { .. } => "color",
+            Self::Amount { .. } => "amount",
+            Self::Tags { .. } => "tags",
             Self::NoPrinter => "no-printer",
             Self::QueueEmpty => "queue-empty",
             Self::NotSynced => "not-synced",
@@ -172,11 +323,75 @@ impl Reason {
             }
             Self::Contended => "another printer was just given the copy".into(),
             Self::FileMissing { file } => format!("no host that can be reached has {file}"),
+            Self::NotBefore { seconds } => format!("it starts in {seconds} s at the earliest"),
+            Self::Backburner => "it is in the backburner; somebody has to start it".into(),
+            Self::NeverSkip { job, because } => {
+                format!(
+                    "nothing is skipped here, and {job} comes first: {}",
+                    because.text()
+                )
+            }
+            Self::Model { needs, has } => format!("it was sliced for {needs}, and this is {has}"),
+            Self::ModelUnknown { needs } => {
+                format!("it was sliced for {needs}, and nobody has said which model this is")
+            }
+            Self::Nozzle { needs_um, has_um } => format!(
+                "it needs a nozzle of {} mm, and this one has {} mm",
+                millimetres(*needs_um),
+                millimetres(*has_um)
+            ),
+            Self::NozzleSoft => "its material needs a hardened nozzle".into(),
+            Self::Volume { needs_mm, has_mm } => {
+                let size = |[x, y, z]: &[u32; 3]| format!("{x} x {y} x {z} mm");
+                format!(
+                    "it is {}, and the printer prints {}",
+                    size(needs_mm),
+                    size(has_mm)
+                )
+            }
+            Self::Temperature {
+                what,
+                needs_c,
+                max_c,
+            } => format!("it heats the {what} to {needs_c} °C, and this one may have {max_c} °C"),
+            Self::Material { slot, needs, has } => match has {
+                Some(has) => format!("it needs {needs} in slot {slot}, where {has} is loaded"),
+                None => format!("it needs {needs} in slot {slot}, where nothing is loaded"),
+            },
+            Self::SlotUnknown { slot } => {
+                format!("it prints from slot {slot}, and nobody has said what is loaded there")
+            }
+            Self::Color { slot, needs, has } => {
+                format!("it must be {needs}, and slot {slot} has {has}")
+            }
+            Self::Amount {
+                slot,
+                needs_mg,
+                left_mg,
+            } => format!(
+                "it takes {} g from slot {slot}, where {} g are left",
+                needs_mg.div_ceil(1000),
+                left_mg / 1000
+            ),
+            Self::Tags { missing } => format!("the printer lacks {missing}"),
             Self::NoPrinter => "there is no printer".into(),
             Self::QueueEmpty => "the queue is empty".into(),
             Self::NotSynced => "the queue has not arrived from its members yet".into(),
         }
     }
+}
+
+/// `0.4` of 400 micrometres.
+fn millimetres(um: u32) -> String {
+    let fraction = format!("{:03}", um % 1000);
+    format!(
+        "{}.{}",
+        um / 1000,
+        match fraction.trim_end_matches('0') {
+            "" => "0",
+            digits => digits,
+        }
+    )
 }
 
 /// When a printer goes on although too few voters can be reached, or why it does not.

@@ -1,13 +1,8 @@
-//! The same questions asked for people: how a job stands, what a printer does, and why each of them waits.
+//! How a job stands and what a printer does, in words for people.
 
-use printmesh_queue::{Claim, ClaimState, CopyState, Job, JobState, PrinterId, Snapshot, Wanted};
+use printmesh_queue::{Claim, ClaimState, CopyState, Job, JobState, Snapshot, Wanted};
 
-use crate::{
-    Presence, Reason,
-    choice::{choose, fits, job_waits, machine_waits, open_copies, printer_waits, voters_away},
-    setbacks::{failing_files, file_waits, rests},
-    wish::{wish_waits, withdrawal_wish},
-};
+use crate::{Reason, setbacks::rests, wish::withdrawal_wish};
 
 /// How a job stands, derived from its copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +77,7 @@ pub fn job_status(snapshot: &Snapshot, job: &Job) -> JobStatus {
     }
 }
 
-fn status_of_copies(snapshot: &Snapshot, job: &Job) -> JobStatus {
+pub(crate) fn status_of_copies(snapshot: &Snapshot, job: &Job) -> JobStatus {
     match job.state {
         JobState::Cancelled { .. } => return JobStatus::Cancelled,
         JobState::Moved { .. } => return JobStatus::Moved,
@@ -126,48 +121,6 @@ fn status_of_copies(snapshot: &Snapshot, job: &Job) -> JobStatus {
     }
 }
 
-/// Returns each printer of the queue and why it does not take the job's next copy now; `None` = it would.
-pub fn why(
-    snapshot: &Snapshot,
-    presence: &Presence,
-    job: &Job,
-) -> Vec<(PrinterId, Option<Reason>)> {
-    let whole = job_waits(job).or_else(|| wish_waits(snapshot, job));
-    let whole = whole.or_else(|| {
-        let open = snapshot
-            .copies_of(job)
-            .any(|(_, state)| matches!(state, CopyState::Open(_) | CopyState::Claimed(_)));
-        match open {
-            true => file_waits(job, &failing_files(snapshot)),
-            false => Some(no_copy_left(snapshot, job)),
-        }
-    });
-    let ahead = open_copies(snapshot, presence)
-        .take_while(|(other, _)| other.id != job.id)
-        .count();
-    snapshot
-        .present_printers()
-        .map(|(id, record)| {
-            let reason = whole
-                .clone()
-                .or_else(|| fits(snapshot, presence, job, id))
-                .or_else(|| printer_waits(snapshot, presence, id, record))
-                .or_else(|| {
-                    (!presence.has_quorum(&snapshot.voters))
-                        .then(|| voters_away(snapshot, presence, id, Some(job.id)))
-                })
-                .or_else(|| match choose(snapshot, presence, id) {
-                    Ok(open) if open.copy.job == job.id => None,
-                    Ok(_) => Some(Reason::QueueOrder {
-                        ahead: ahead.max(1),
-                    }),
-                    Err(reason) => Some(reason),
-                });
-            (id.clone(), reason)
-        })
-        .collect()
-}
-
 /// Returns why no copy of a job is left to claim.
 pub fn no_copy_left(snapshot: &Snapshot, job: &Job) -> Reason {
     let mut reason = Reason::NoCopyLeft;
@@ -196,41 +149,6 @@ pub enum PrinterStatus<'a> {
     Waiting(Reason),
     /// Free, and about to claim.
     Free,
-}
-
-/// Returns what a printer does in one queue.
-pub fn printer_status<'a>(
-    snapshot: &'a Snapshot,
-    presence: &Presence,
-    id: &PrinterId,
-) -> PrinterStatus<'a> {
-    let working = snapshot.claims.iter().find_map(|(copy, claims)| {
-        claims
-            .values()
-            .find(|claim| {
-                claim.host == id.host
-                    && claim.record.printer == id.name
-                    && claim.record.state.is_active()
-            })
-            .map(|claim| (*copy, claim))
-    });
-    if !presence.reachable.contains(&id.host) {
-        return PrinterStatus::HostAway;
-    }
-    if let Some((copy, claim)) = working {
-        return PrinterStatus::Working(copy, claim);
-    }
-    let machine = snapshot.printers.get(id).and_then(machine_waits);
-    match machine {
-        Some(reason @ (Reason::BedNotClear | Reason::BedUnknown | Reason::PrinterFault { .. })) => {
-            PrinterStatus::NeedsPerson(reason)
-        }
-        Some(reason) => PrinterStatus::Waiting(reason),
-        None => match choose(snapshot, presence, id) {
-            Ok(_) => PrinterStatus::Free,
-            Err(reason) => PrinterStatus::Waiting(reason),
-        },
-    }
 }
 
 /// Good runs of one set over all copies of a job; what was printed again counts once.

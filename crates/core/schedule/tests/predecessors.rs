@@ -63,7 +63,49 @@ fn next(last: Option<&Reason>, text: &str) -> Option<Reason> {
         Some(Reason::FileMissing { .. }) => Reason::NoPrinter,
         Some(Reason::NoPrinter) => Reason::QueueEmpty,
         Some(Reason::QueueEmpty) => Reason::NotSynced,
-        Some(Reason::NotSynced) => return None,
+        Some(Reason::NotSynced) => Reason::NotBefore { seconds: u64::MAX },
+        Some(Reason::NotBefore { .. }) => Reason::Backburner,
+        Some(Reason::Backburner) => Reason::NeverSkip {
+            job: text(),
+            because: Box::new(Reason::NozzleSoft),
+        },
+        Some(Reason::NeverSkip { .. }) => Reason::Model {
+            needs: text(),
+            has: text(),
+        },
+        Some(Reason::Model { .. }) => Reason::ModelUnknown { needs: text() },
+        Some(Reason::ModelUnknown { .. }) => Reason::Nozzle {
+            needs_um: u32::MAX,
+            has_um: 0,
+        },
+        Some(Reason::Nozzle { .. }) => Reason::NozzleSoft,
+        Some(Reason::NozzleSoft) => Reason::Volume {
+            needs_mm: [u32::MAX; 3],
+            has_mm: [0; 3],
+        },
+        Some(Reason::Volume { .. }) => Reason::Temperature {
+            what: "nozzle",
+            needs_c: u32::MAX,
+            max_c: 0,
+        },
+        Some(Reason::Temperature { .. }) => Reason::Material {
+            slot: u32::MAX,
+            needs: text(),
+            has: Some(text()),
+        },
+        Some(Reason::Material { .. }) => Reason::SlotUnknown { slot: u32::MAX },
+        Some(Reason::SlotUnknown { .. }) => Reason::Color {
+            slot: u32::MAX,
+            needs: text(),
+            has: text(),
+        },
+        Some(Reason::Color { .. }) => Reason::Amount {
+            slot: u32::MAX,
+            needs_mg: u64::MAX,
+            left_mg: 0,
+        },
+        Some(Reason::Amount { .. }) => Reason::Tags { missing: text() },
+        Some(Reason::Tags { .. }) => return None,
     })
 }
 

@@ -42,6 +42,7 @@ fn ready() -> PrinterRecord {
         online: true,
         fault: None,
         last_print_ended: None,
+        equipment: printmesh_queue::Equipment::default(),
         set_aside: false,
         removed: false,
     }
@@ -143,6 +144,7 @@ impl Farm {
             origin: None,
             retries: None,
             again: BTreeMap::new(),
+            terms: printmesh_queue::Terms::default(),
             sets: vec![set],
         };
         self.snapshot.jobs.insert(job.id, job);
@@ -448,6 +450,7 @@ fn what_was_given_back_is_offered_again() {
         .claim(1, 0, 0, &b, ClaimState::Dropped);
     let open = |farm: &Farm| {
         open_copies(&farm.snapshot, &farm.presence)
+            .into_iter()
             .map(|(_, open)| open.attempt)
             .collect::<Vec<_>>()
     };
@@ -811,7 +814,7 @@ prop_compose! {
 proptest! {
     #[test]
     fn what_is_chosen_may_be_printed_and_is_the_same_each_time(farm in any_farm()) {
-        let open: Vec<_> = open_copies(&farm.snapshot, &farm.presence).map(|(_, open)| open).collect();
+        let open: Vec<_> = open_copies(&farm.snapshot, &farm.presence).into_iter().map(|(_, open)| open).collect();
         for id in farm.snapshot.printers.keys() {
             let chosen = choose(&farm.snapshot, &farm.presence, id);
             prop_assert_eq!(&chosen, &choose(&farm.snapshot, &farm.presence, id));
@@ -877,6 +880,7 @@ fn a_job_that_somebody_wants_out_is_offered_to_nobody_and_says_who_asked() {
             snapshot, presence, ..
         } = &farm;
         let offered: Vec<CopyId> = open_copies(snapshot, presence)
+            .into_iter()
             .map(|(_, open)| open.copy)
             .collect();
         assert_eq!(offered, [copy(2, 0)]);

@@ -28,6 +28,10 @@ pub enum Reply {
     PrinterList(List<Printer>),
     /// One printer.
     Printer(Printer),
+    /// Each waiting job, and why one printer does or does not take it.
+    PrinterWhy(PrinterWhy),
+    /// What a change of settings would start now.
+    Preview(Preview),
     /// Ended prints.
     History(List<HistoryRow>),
     /// Facts about the daemon.
@@ -283,6 +287,9 @@ pub struct Job {
     pub together: bool,
     /// Only these printers; empty = any.
     pub printers: Vec<String>,
+    /// When and where it may print.
+    #[serde(default)]
+    pub terms: Terms,
     /// Host that submitted it.
     pub submitter: String,
     /// When it was submitted.
@@ -421,6 +428,124 @@ pub struct Printer {
     pub reason_text: Option<String>,
     /// Firmware as the machine names it.
     pub firmware: Option<String>,
+    /// Place in the order of printers, from 1.
+    #[serde(default)]
+    pub position: u32,
+    /// What it is and has.
+    #[serde(default)]
+    pub equipment: Equipment,
+}
+
+/// What a printer is and has, as far as anybody has said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Equipment {
+    /// Name of its profile.
+    pub profile: Option<String>,
+    /// Its model.
+    pub model: Option<String>,
+    /// Other models whose files it may print.
+    pub compatible: Vec<String>,
+    /// Nozzle diameter in micrometres.
+    pub nozzle_um: Option<u32>,
+    /// Whether its nozzle stands abrasive material.
+    pub hardened: Option<bool>,
+    /// What it can reach along x, y and z, in millimetres.
+    pub volume_mm: Option<[u32; 3]>,
+    /// Hottest that its nozzle may become, in °C.
+    pub nozzle_c_max: Option<u32>,
+    /// Hottest that its bed may become, in °C.
+    pub bed_c_max: Option<u32>,
+    /// What is loaded, by slot.
+    pub slots: Vec<Slot>,
+    /// Words for jobs to ask for.
+    pub tags: Vec<String>,
+    /// Seconds that it has printed.
+    pub printed_s: u64,
+}
+
+/// What is loaded in a slot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Slot {
+    /// Its number, from 0.
+    pub slot: u32,
+    /// Material type; absent = it is empty.
+    pub material: Option<String>,
+    /// Colour.
+    pub color: Option<String>,
+    /// Milligrams left, when anybody has said how much there was.
+    pub left_mg: Option<u64>,
+}
+
+/// When and where a job may print.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Terms {
+    /// Name of its group; absent = none.
+    pub group: Option<String>,
+    /// Parked.
+    pub backburner: bool,
+    /// `low`, `normal`, `high` or `rush`; empty = normal.
+    pub priority: String,
+    /// When it should be done.
+    pub due: Option<String>,
+    /// When it starts at the earliest.
+    pub not_before: Option<String>,
+    /// What the colours of its files mean: `any`, `prefer` or `require`; empty = any.
+    pub color: String,
+    /// A printer must have all of these.
+    pub tags: Vec<String>,
+}
+
+/// Each waiting job, and why one printer does or does not take it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PrinterWhy {
+    /// The printer.
+    pub printer: Printer,
+    /// The jobs in the order of their queues.
+    pub jobs: Vec<JobWhy>,
+}
+
+/// Why one printer does or does not take a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobWhy {
+    /// Full job id.
+    pub job_id: String,
+    /// Name.
+    pub job: String,
+    /// Queue name.
+    pub queue: String,
+    /// Stable code; `free` when it takes it next.
+    pub code: String,
+    /// Plain words.
+    pub text: String,
+    /// Command that would free it, when there is one.
+    pub fix: Option<String>,
+}
+
+/// What a change of settings would start now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Preview {
+    /// Queue name.
+    pub queue: String,
+    /// Printers that would start something else; none = the same starts.
+    pub printers: Vec<StartChange>,
+}
+
+/// What one printer starts now, and what it would start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StartChange {
+    /// `host/printer`.
+    pub printer: String,
+    /// Name of the job and number of the copy from 1; absent = nothing.
+    pub now: Option<String>,
+    /// The same after the change.
+    pub then: Option<String>,
 }
 
 /// One ended print.

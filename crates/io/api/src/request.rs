@@ -93,6 +93,9 @@ pub enum Request {
         queue: String,
         /// Values by name, as a person types them.
         settings: BTreeMap<String, String>,
+        /// Change nothing; say which starts would be others now.
+        #[serde(default)]
+        dry_run: bool,
     },
     /// The order in which this host drains its queues; queues not named follow in their old order.
     QueueOrder {
@@ -140,6 +143,9 @@ pub enum Request {
         printers: Option<Vec<String>>,
         /// All copies on one printer.
         together: Option<bool>,
+        /// When and where it may print.
+        #[serde(default)]
+        terms: Terms,
     },
     /// Reorders a job, or moves it to another queue (to `local` = take it back).
     JobMove {
@@ -214,6 +220,18 @@ pub enum Request {
         /// Printer of this host.
         printer: String,
     },
+    /// Says what a printer of this host is and has.
+    PrinterEdit {
+        /// Printer of this host.
+        printer: String,
+        /// What is said.
+        change: PrinterChange,
+    },
+    /// Each waiting job, and why a printer does or does not take it.
+    PrinterWhy {
+        /// `name` or `host/name`.
+        printer: String,
+    },
     /// Forgets a printer of this host; refused while it prints.
     PrinterRemove {
         /// Printer of this host.
@@ -267,6 +285,73 @@ pub struct NewJob {
     /// Only these printers (`name` or `host/name`); empty = any.
     #[serde(default)]
     pub printers: Vec<String>,
+    /// When and where it may print.
+    #[serde(default)]
+    pub terms: Terms,
+}
+
+/// What is said of when and where a job may print; what is absent stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Terms {
+    /// Name of its group; empty = none.
+    pub group: Option<String>,
+    /// Parked or not.
+    pub backburner: Option<bool>,
+    /// `low`, `normal`, `high` or `rush`.
+    pub priority: Option<String>,
+    /// When it should be done, in milliseconds since 1970; 0 = no date.
+    pub due_ms: Option<u64>,
+    /// When it starts at the earliest, in milliseconds since 1970; 0 = at once.
+    pub not_before_ms: Option<u64>,
+    /// What the colours of its files mean: `any`, `prefer` or `require`.
+    pub color: Option<String>,
+    /// A printer must have all of these.
+    pub tags: Option<Vec<String>>,
+}
+
+/// What is said of a printer; what is absent stays, an empty text or list takes back what was said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PrinterChange {
+    /// Place in the order of printers, from 1.
+    pub position: Option<u32>,
+    /// Name of its profile.
+    pub profile: Option<String>,
+    /// Its model.
+    pub model: Option<String>,
+    /// Other models whose files it may print.
+    pub compatible: Option<Vec<String>>,
+    /// Nozzle diameter in micrometres.
+    pub nozzle_um: Option<u32>,
+    /// Whether its nozzle stands abrasive material.
+    pub hardened: Option<bool>,
+    /// What it can reach along x, y and z, in millimetres.
+    pub volume_mm: Option<[u32; 3]>,
+    /// Hottest that its nozzle may become, in °C.
+    pub nozzle_c_max: Option<u32>,
+    /// Hottest that its bed may become, in °C.
+    pub bed_c_max: Option<u32>,
+    /// Words for jobs to ask for.
+    pub tags: Option<Vec<String>>,
+    /// Slots that hold something else now.
+    pub slots: Vec<SlotChange>,
+}
+
+/// What is loaded in a slot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotChange {
+    /// Its number, from 0.
+    pub slot: u32,
+    /// Material type; absent = it is empty.
+    #[serde(default)]
+    pub material: Option<String>,
+    /// Colour.
+    #[serde(default)]
+    pub color: Option<String>,
+    /// Milligrams that are left; absent = nobody says.
+    #[serde(default)]
+    pub left_mg: Option<u64>,
 }
 
 /// One file of a new job.

@@ -88,6 +88,8 @@ pub(crate) const ROUTES: &[Route] = &[
     row("printer-add", Method::POST, "/printers"),
     row("printer-list", Method::GET, "/printers"),
     row("printer-show", Method::GET, "/printers/{printer}"),
+    row("printer-edit", Method::PATCH, "/printers/{printer}"),
+    row("printer-why", Method::GET, "/printers/{printer}/why"),
     row("printer-remove", Method::DELETE, "/printers/{printer}"),
     row("printer-pause", Method::POST, "/printers/{printer}/pause"),
     row("printer-resume", Method::POST, "/printers/{printer}/resume"),

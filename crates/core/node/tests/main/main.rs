@@ -11,6 +11,7 @@ mod lost;
 mod moving;
 mod naming;
 mod network;
+mod ordering;
 mod predecessors;
 mod printing;
 mod reconfig;

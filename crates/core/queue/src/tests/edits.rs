@@ -69,8 +69,28 @@ fn everything_that_is_written_is_read_back_here_there_and_after_a_restart() {
 fn each_setter_sets_its_field_and_touches_its_job() {
     let mut host = farm(&[]).pop().unwrap();
     let (id, me) = (job_id(1), host.id());
-    host.edit(|edit| edit.add_job(&job(id, me)));
+    // Where a job begins to count is said once, when it is made.
+    let new = Job {
+        terms: Terms {
+            level: 3,
+            due: Some(Timestamp(1)),
+            ..Terms::default()
+        },
+        ..job(id, me)
+    };
+    host.edit(|edit| edit.add_job(&new));
+    assert_eq!(host.snapshot().jobs[&id], new);
     host.document.take_touched();
+    let terms = Terms {
+        group: "rush orders".into(),
+        backburner: true,
+        priority: Priority::High,
+        due: None,
+        not_before: Some(Timestamp(4)),
+        color: ColorRule::Prefer,
+        tags: vec!["enclosure".into()],
+        level: 3,
+    };
     let rank = Rank::parse("zz").unwrap();
     let state = JobState::Cancelled {
         by: me,
@@ -88,6 +108,7 @@ fn each_setter_sets_its_field_and_touches_its_job() {
         edit.set_per_run(id, set_id(2), 40);
         edit.set_job_retries(id, 7);
         edit.set_again(copy(id, 4), 2);
+        edit.set_job_terms(id, &terms);
     });
     let mut wanted = Job {
         name: "lid".to_owned(),
@@ -100,6 +121,7 @@ fn each_setter_sets_its_field_and_touches_its_job() {
         state,
         retries: Some(7),
         again: [(4, 2)].into(),
+        terms,
         ..job(id, me)
     };
     wanted.sets[1].per_run = 40;

@@ -200,6 +200,7 @@ fn job(id: JobId, submitter: HostId) -> Job {
         origin: None,
         retries: None,
         again: BTreeMap::new(),
+        terms: Terms::default(),
         sets: vec![set(1, "1"), set(2, "2")],
     }
 }
@@ -214,6 +215,19 @@ fn printer() -> PrinterRecord {
         online: true,
         fault: None,
         last_print_ended: None,
+        equipment: Equipment {
+            model: Some("MK4S".into()),
+            nozzle_um: Some(400),
+            volume_mm: Some([250, 210, 220]),
+            slots: vec![Slot {
+                slot: 0,
+                material: Some("PETG".into()),
+                color: Some("black".into()),
+                left_mg: Some(800_000),
+            }],
+            printed_s: 7200,
+            ..Equipment::default()
+        },
         set_aside: false,
         removed: false,
     }

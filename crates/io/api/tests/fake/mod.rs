@@ -13,7 +13,7 @@ use printmesh_api::{
     client::Client,
     problem::Problem,
     reply::{Done, Event, Reply, Uploaded},
-    request::{NewJob, NewSet, Place, Request, Resolve},
+    request::{NewJob, NewSet, Place, PrinterChange, Request, Resolve, SlotChange, Terms},
     server::serve,
     service::{Service, Upload},
 };
@@ -224,6 +224,7 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::QueueSet {
             queue: queue(),
             settings: [("claims".to_owned(), "majority".to_owned())].into(),
+            dry_run: true,
         },
         Request::QueueOrder {
             queues: vec!["local".to_owned(), queue()],
@@ -248,6 +249,11 @@ pub(crate) fn requests() -> Vec<Request> {
             together: true,
             draft: false,
             printers: vec![printer()],
+            terms: Terms {
+                group: Some("stock".to_owned()),
+                due_ms: Some(5),
+                ..Terms::default()
+            },
         }),
         Request::JobList {
             queue: None,
@@ -266,6 +272,7 @@ pub(crate) fn requests() -> Vec<Request> {
             copies: Some(5),
             printers: Some(Vec::new()),
             together: Some(false),
+            terms: Terms::default(),
         },
         Request::JobMove {
             job: job(),
@@ -305,6 +312,19 @@ pub(crate) fn requests() -> Vec<Request> {
             reason: Some("nozzle worn".to_owned()),
         },
         Request::PrinterResume { printer: printer() },
+        Request::PrinterEdit {
+            printer: printer(),
+            change: PrinterChange {
+                position: Some(2),
+                slots: vec![SlotChange {
+                    slot: 1,
+                    material: Some("PETG".to_owned()),
+                    ..SlotChange::default()
+                }],
+                ..PrinterChange::default()
+            },
+        },
+        Request::PrinterWhy { printer: printer() },
         Request::PrinterRemove { printer: printer() },
         Request::Autoprint {
             printers: vec!["mk4".to_owned()],

@@ -117,6 +117,7 @@ pub(crate) fn job(queue: &str, name: &str) -> NewJob {
         together: false,
         draft: false,
         printers: Vec::new(),
+        terms: printmesh_node::TermsEdit::default(),
     }
 }
 

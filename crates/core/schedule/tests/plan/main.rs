@@ -1,0 +1,8 @@
+//! The plan as a specification: what starts where, by which rule, and why the rest waits.
+
+mod farm;
+mod laws;
+mod matching;
+mod oracle;
+mod order;
+mod seed;

@@ -1,0 +1,339 @@
+//! The axes of matching: what a file needs against what a printer has, each with its code.
+
+use printmesh_queue::{ColorRule, Equipment, Needs, SetId, Slot, ToolNeed};
+use printmesh_schedule::file_for;
+
+use crate::farm::{Farm, check, file, job_id, printer, slot, tool};
+
+/// The code that keeps p1 from a job with such a file, or `fits`; p2 has a model, so that models count.
+fn code(needs: Needs, has: Equipment) -> &'static str {
+    let farm = Farm::new(2)
+        .has("p1", |e| *e = has)
+        .has("p2", |e| e.model = Some("Other".into()))
+        .job("A", 1)
+        .needs(needs);
+    farm.why("A", "p1").map_or("fits", |reason| reason.code())
+}
+
+fn model(name: &str) -> Option<String> {
+    Some(name.to_owned())
+}
+
+#[test]
+fn r_m2_what_a_file_does_not_say_asks_for_nothing() {
+    assert_eq!(code(Needs::default(), Equipment::default()), "fits");
+    let has = Equipment {
+        model: model("MK4"),
+        nozzle_um: Some(400),
+        hardened: Some(false),
+        volume_mm: Some([1, 1, 1]),
+        nozzle_c_max: Some(1),
+        bed_c_max: Some(1),
+        slots: vec![slot(0, "PLA", 0)],
+        ..Equipment::default()
+    };
+    assert_eq!(code(Needs::default(), has), "fits");
+}
+
+#[test]
+fn r_m8_a_file_for_one_model_never_goes_to_another() {
+    let needs = || Needs {
+        model: model("MK4S"),
+        ..Needs::default()
+    };
+    let has = |name: &str| Equipment {
+        model: model(name),
+        ..Equipment::default()
+    };
+    assert_eq!(code(needs(), has("mk4s")), "fits");
+    assert_eq!(code(needs(), has("MK4")), "model");
+    let profile = Equipment {
+        profile: model("MK4S"),
+        ..has("Original Prusa")
+    };
+    assert_eq!(code(needs(), profile), "fits");
+    let listed = Equipment {
+        compatible: vec!["MK4S".into()],
+        ..has("MK4")
+    };
+    assert_eq!(code(needs(), listed), "fits", "a person said so");
+    // Another printer of the queue has a model: which one this is has to be said.
+    assert_eq!(code(needs(), Equipment::default()), "model-unknown");
+    // Nobody has said anything of any printer: all are taken to be alike.
+    check(&Farm::new(1).job("A", 1).needs(needs()), &[], &["p1 A1"]);
+}
+
+#[test]
+fn r_m7_nozzles_are_alike_within_what_slicers_round_and_hard_where_it_matters() {
+    let needs = |um, hardened| Needs {
+        nozzle_um: Some(um),
+        hardened,
+        ..Needs::default()
+    };
+    let has = |um, hardened| Equipment {
+        nozzle_um: um,
+        hardened,
+        ..Equipment::default()
+    };
+    assert_eq!(code(needs(400, false), has(Some(400), None)), "fits");
+    assert_eq!(code(needs(400, false), has(Some(401), None)), "fits");
+    assert_eq!(code(needs(400, false), has(Some(600), None)), "nozzle");
+    assert_eq!(
+        code(needs(400, false), has(None, None)),
+        "fits",
+        "nobody knows"
+    );
+    assert_eq!(
+        code(needs(400, true), has(None, Some(false))),
+        "nozzle-soft"
+    );
+    assert_eq!(code(needs(400, true), has(None, Some(true))), "fits");
+    assert_eq!(
+        code(needs(400, true), has(None, None)),
+        "fits",
+        "nobody knows"
+    );
+}
+
+#[test]
+fn r_m10_what_is_printed_is_no_larger_than_the_printer_on_any_side() {
+    let needs = |size| Needs {
+        volume_mm: Some(size),
+        ..Needs::default()
+    };
+    let has = || Equipment {
+        volume_mm: Some([250, 210, 220]),
+        ..Equipment::default()
+    };
+    assert_eq!(code(needs([250, 210, 220]), has()), "fits");
+    for size in [[251, 1, 1], [1, 211, 1], [1, 1, 221]] {
+        assert_eq!(code(needs(size), has()), "volume");
+    }
+}
+
+#[test]
+fn temperatures_stay_within_what_the_printer_may() {
+    let needs = |nozzle_c, bed_c| Needs {
+        nozzle_c: Some(nozzle_c),
+        bed_c: Some(bed_c),
+        ..Needs::default()
+    };
+    let has = || Equipment {
+        nozzle_c_max: Some(290),
+        bed_c_max: Some(110),
+        ..Equipment::default()
+    };
+    assert_eq!(code(needs(290, 110), has()), "fits");
+    assert_eq!(code(needs(291, 60), has()), "temperature");
+    assert_eq!(code(needs(215, 111), has()), "temperature");
+}
+
+#[test]
+fn r_m1_the_printer_has_every_tag_that_the_job_asks_for() {
+    let farm = |tags: &[&str]| {
+        let tags: Vec<String> = tags.iter().map(|tag| (*tag).into()).collect();
+        Farm::new(1)
+            .job("A", 1)
+            .with(|job| job.terms.tags = vec!["Enclosure".into(), "fast".into()])
+            .has("p1", |e| e.tags = tags)
+    };
+    check(&farm(&["fast", "enclosure", "big"]), &[], &["p1 A1"]);
+    let reason = farm(&["fast"]).why("A", "p1").expect("it lacks one");
+    assert_eq!(
+        (reason.code(), reason.text().as_str()),
+        ("tags", "the printer lacks Enclosure")
+    );
+}
+
+#[test]
+fn r_m4_materials_are_compared_without_case_and_by_their_families() {
+    let loaded = |needs: &str, has: &str| {
+        let needs = Needs {
+            tools: vec![tool(0, needs, 1)],
+            ..Needs::default()
+        };
+        let has = Equipment {
+            slots: vec![slot(0, has, 100)],
+            ..Equipment::default()
+        };
+        code(needs, has)
+    };
+    assert_eq!(loaded("PETG", "petg"), "fits");
+    assert_eq!(loaded("PA-CF", "PAHT-CF"), "fits");
+    assert_eq!(loaded("Nylon", "PA"), "fits");
+    for (needs, has) in [("PETG", "PLA"), ("PA", "PA-CF"), ("PLA", "PLA+")] {
+        assert_eq!(loaded(needs, has), "material", "{needs} on {has}");
+    }
+}
+
+#[test]
+fn r_m9_several_tools_need_slots_that_somebody_has_filled() {
+    let needs = || Needs {
+        tools: vec![tool(0, "PLA", 1), tool(1, "PVA", 1)],
+        ..Needs::default()
+    };
+    let has = |slots| Equipment {
+        slots,
+        ..Equipment::default()
+    };
+    assert_eq!(code(needs(), has(Vec::new())), "slot-unknown");
+    assert_eq!(code(needs(), has(vec![slot(0, "PLA", 9)])), "material");
+    let empty = Slot {
+        slot: 1,
+        ..Slot::default()
+    };
+    assert_eq!(
+        code(needs(), has(vec![slot(0, "PLA", 9), empty])),
+        "material"
+    );
+    assert_eq!(
+        code(needs(), has(vec![slot(0, "PVA", 9), slot(1, "PLA", 9)])),
+        "material"
+    );
+    assert_eq!(
+        code(needs(), has(vec![slot(0, "PLA", 9), slot(1, "PVA", 9)])),
+        "fits"
+    );
+    // One tool prints with whatever is there, as long as nobody has said what that is.
+    let one = Needs {
+        tools: vec![tool(0, "PLA", 1)],
+        ..Needs::default()
+    };
+    assert_eq!(code(one, has(Vec::new())), "fits");
+}
+
+#[test]
+fn r_m5_colours_count_as_the_job_says() {
+    let colored = |color: &str| Slot {
+        color: Some(color.into()),
+        ..slot(0, "PLA", 100)
+    };
+    let farm = |rule| {
+        let needs = Needs {
+            tools: vec![ToolNeed {
+                color: Some("#ff0000".into()),
+                ..tool(0, "PLA", 1)
+            }],
+            ..Needs::default()
+        };
+        Farm::new(3)
+            .has("p1", |e| e.slots = vec![colored("black")])
+            .has("p2", |e| e.slots = vec![colored("E02020FF")])
+            .has("p3", |e| e.slots = vec![colored("red")])
+            .job("A", 3)
+            .needs(needs)
+            .with(|job| job.terms.color = rule)
+    };
+    check(&farm(ColorRule::Any), &[], &["p1 A1", "p2 A2", "p3 A3"]);
+    check(&farm(ColorRule::Prefer), &[], &["p2 A1", "p3 A2", "p1 A3"]);
+    check(&farm(ColorRule::Require), &[], &["p3 A1"]);
+    assert_eq!(
+        farm(ColorRule::Require)
+            .why("A", "p1")
+            .expect("black")
+            .code(),
+        "color"
+    );
+    // Nobody has said what is loaded: a colour that is required is not guessed.
+    let unknown = farm(ColorRule::Require).has("p1", |e| e.slots.clear());
+    assert_eq!(
+        unknown.why("A", "p1").expect("unknown").code(),
+        "slot-unknown"
+    );
+}
+
+#[test]
+fn r_m6_a_whole_copy_has_to_fit_on_the_spool_and_an_unknown_amount_is_no_reason() {
+    let needs = || Needs {
+        tools: vec![tool(0, "PLA", 100)],
+        ..Needs::default()
+    };
+    let farm = |slot| {
+        Farm::new(1)
+            .has("p1", |e| e.slots = vec![slot])
+            .job("A", 9)
+            .needs(needs())
+    };
+    check(&farm(slot(0, "PLA", 100)), &[], &["p1 A1"]);
+    let reason = farm(slot(0, "PLA", 99)).why("A", "p1").expect("too little");
+    assert_eq!(
+        reason.text(),
+        "it takes 100 g from slot 0, where 99 g are left"
+    );
+    let unknown = Slot {
+        left_mg: None,
+        ..slot(0, "PLA", 0)
+    };
+    check(&farm(unknown), &[], &["p1 A1"]);
+    // Two prints of it in each copy, or all copies at once.
+    let twice = farm(slot(0, "PLA", 199)).with(|job| job.sets[0].per_run = 2);
+    assert_eq!(twice.why("A", "p1").expect("too little").code(), "amount");
+    let together = farm(slot(0, "PLA", 899)).with(|job| job.together = true);
+    assert_eq!(
+        together.why("A", "p1").expect("too little").code(),
+        "amount"
+    );
+    let enough = farm(slot(0, "PLA", 900)).with(|job| job.together = true);
+    check(&enough, &[], &["p1 A1"]);
+}
+
+#[test]
+fn r_m6_what_a_claim_has_reserved_is_not_left() {
+    use printmesh_queue::ClaimState;
+    let needs = Needs {
+        tools: vec![tool(0, "PLA", 60)],
+        ..Needs::default()
+    };
+    let farm = Farm::new(1).has("p1", |e| e.slots = vec![slot(0, "PLA", 100)]);
+    let farm = farm.job("A", 2).needs(needs);
+    check(&farm, &[], &["p1 A1"]);
+    let reserved = farm.claim("A", 1, "p1", ClaimState::Printing);
+    let reason = reserved.why("A", "p1").expect("too little");
+    assert_eq!(
+        reason.text(),
+        "it takes 60 g from slot 0, where 40 g are left"
+    );
+}
+
+#[test]
+fn r_m12_of_alternatives_a_printer_prints_the_first_one_that_fits_it() {
+    let of = |name: &str| Needs {
+        model: model(name),
+        ..Needs::default()
+    };
+    let farm = Farm::new(3)
+        .has("p1", |e| e.model = model("MK4"))
+        .has("p2", |e| e.model = model("A1"))
+        .has("p3", |e| e.model = model("Ender"))
+        .job("A", 3)
+        .with(|job| {
+            job.sets[0].spec.files = vec![file(1, of("A1")), file(2, of("MK4")), file(3, of("MK4"))]
+        });
+    check(&farm, &[], &["p1 A1", "p2 A2"]);
+    assert_eq!(farm.why("A", "p3").expect("none fits").code(), "model");
+    let job = &farm.snapshot.jobs[&job_id("A")];
+    assert_eq!(job.sets[0].id, SetId(job.id.0));
+    let chosen = |name| {
+        file_for(&farm.snapshot, job, &job.sets[0], &printer(name)).map(|file| file.hash.0[0])
+    };
+    assert_eq!(
+        [chosen("p1"), chosen("p2"), chosen("p3")],
+        [Some(2), Some(1), None]
+    );
+}
+
+#[test]
+fn r_m11_a_file_that_nobody_has_keeps_this_hosts_printers_from_the_job() {
+    let mut farm = Farm::new(1).job("A", 1);
+    let hash = farm.snapshot.jobs[&job_id("A")].sets[0].spec.files[0].hash;
+    farm.presence.missing.insert(hash);
+    assert_eq!(farm.why("A", "p1").expect("missing").code(), "file-missing");
+}
+
+#[test]
+fn r_m3_named_printers_are_a_union_and_none_means_any() {
+    let farm = Farm::new(3)
+        .job("A", 3)
+        .with(|job| job.printers = vec!["p2".into(), "me/p3".into()]);
+    check(&farm, &[], &["p2 A1", "p3 A2"]);
+}

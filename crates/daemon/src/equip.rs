@@ -1,0 +1,135 @@
+//! What a person says of jobs and printers, between the words of the API and the core's. No rule lives here.
+
+use printmesh_api::{problem::Problem, reply, request};
+use printmesh_node::{Node, PrinterEdit, TermsEdit};
+use printmesh_queue::{ColorRule, Equipment, PrinterId, Priority, Slot, Terms};
+use printmesh_schedule::Start;
+
+use crate::{clock::rfc3339, convert::full_name, problems};
+
+/// Reads when and where a job may print.
+///
+/// # Errors
+/// `setting.bad` for a word that is none.
+pub(crate) fn terms(terms: request::Terms) -> Result<TermsEdit, Problem> {
+    fn of<T>(
+        word: Option<String>,
+        read: impl Fn(&str) -> Option<T>,
+        allowed: &str,
+    ) -> Result<Option<T>, Problem> {
+        let bad = |word: &str| {
+            let title = format!("`{word}` is none of {allowed}");
+            problems::new("setting.bad", 2, &title)
+        };
+        word.map(|word| read(&word).ok_or_else(|| bad(&word)))
+            .transpose()
+    }
+    Ok(TermsEdit {
+        group: terms.group,
+        backburner: terms.backburner,
+        priority: of(
+            terms.priority,
+            Priority::from_word,
+            "low, normal, high, rush",
+        )?,
+        due_ms: terms.due_ms,
+        not_before_ms: terms.not_before_ms,
+        color: of(terms.color, ColorRule::from_word, "any, prefer, require")?,
+        tags: terms.tags,
+    })
+}
+
+/// Says when and where a job may print.
+pub(crate) fn terms_reply(terms: &Terms) -> reply::Terms {
+    reply::Terms {
+        group: Some(terms.group.clone()).filter(|group| !group.is_empty()),
+        backburner: terms.backburner,
+        priority: terms.priority.word().to_owned(),
+        due: terms.due.map(rfc3339),
+        not_before: terms.not_before.map(rfc3339),
+        color: terms.color.word().to_owned(),
+        tags: terms.tags.clone(),
+    }
+}
+
+/// Reads what is said of a printer.
+pub(crate) fn printer_edit(change: request::PrinterChange) -> PrinterEdit {
+    let slots = change.slots.into_iter().map(|slot| Slot {
+        slot: slot.slot,
+        material: slot.material,
+        color: slot.color,
+        left_mg: slot.left_mg,
+    });
+    PrinterEdit {
+        position: change.position,
+        profile: change.profile,
+        model: change.model,
+        compatible: change.compatible,
+        nozzle_um: change.nozzle_um,
+        hardened: change.hardened,
+        volume_mm: change.volume_mm,
+        nozzle_c_max: change.nozzle_c_max,
+        bed_c_max: change.bed_c_max,
+        tags: change.tags,
+        slots: slots.collect(),
+    }
+}
+
+/// Says what a printer is and has.
+pub(crate) fn equipment(equipment: &Equipment) -> reply::Equipment {
+    let slots = equipment.slots.iter().map(|slot| reply::Slot {
+        slot: slot.slot,
+        material: slot.material.clone(),
+        color: slot.color.clone(),
+        left_mg: slot.left_mg,
+    });
+    reply::Equipment {
+        profile: equipment.profile.clone(),
+        model: equipment.model.clone(),
+        compatible: equipment.compatible.clone(),
+        nozzle_um: equipment.nozzle_um,
+        hardened: equipment.hardened,
+        volume_mm: equipment.volume_mm,
+        nozzle_c_max: equipment.nozzle_c_max,
+        bed_c_max: equipment.bed_c_max,
+        slots: slots.collect(),
+        tags: equipment.tags.clone(),
+        printed_s: equipment.printed_s,
+    }
+}
+
+/// Says which printers would start something else.
+pub(crate) fn preview(
+    node: &Node,
+    queue: String,
+    (now, then): (Vec<Start>, Vec<Start>),
+) -> reply::Preview {
+    let id = node.queue_named(&queue).ok();
+    let jobs = id.map(|id| &node.queue_view(id).snapshot.jobs);
+    let name = |start: &Start| {
+        let copy = start.open.copy;
+        let job = jobs.and_then(|jobs| jobs.get(&copy.job));
+        let name = job.map_or_else(|| copy.job.to_string(), |job| job.name.clone());
+        format!("{name}, copy {}", copy.index + 1)
+    };
+    let of = |starts: &[Start], id: &PrinterId| {
+        let start = starts.iter().find(|start| start.printer == *id);
+        start.map(name)
+    };
+    let mut ids: Vec<&PrinterId> = now
+        .iter()
+        .chain(&then)
+        .map(|start| &start.printer)
+        .collect();
+    ids.sort();
+    ids.dedup();
+    let changes = ids.into_iter().map(|id| reply::StartChange {
+        printer: full_name(node, id),
+        now: of(&now, id),
+        then: of(&then, id),
+    });
+    reply::Preview {
+        printers: changes.filter(|change| change.now != change.then).collect(),
+        queue,
+    }
+}

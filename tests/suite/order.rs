@@ -1,0 +1,211 @@
+//! The rules of order end to end: two daemons share a queue, one says what the rules are and submits, the other one prints.
+//!
+//! What each rule means in every case is the scheduler's own test (`crates/core/schedule/tests/plan`).
+
+use serde_json::Value;
+
+use super::environment::{Farm, Host, sliced};
+
+const FAST: &str = "sim://?speed=20000";
+
+/// Hosts a, which sets and submits, and b, which prints; both have a printer, and both wait.
+fn waiting_pair(farm: &Farm) -> (Host, Host) {
+    let (a, b) = farm.two_hosts(FAST);
+    for host in [&a, &b] {
+        host.ok(&["printer", "pause", "sim"]);
+    }
+    (a, b)
+}
+
+/// Submits a job of that name on host a and waits until host b has it.
+fn submit(a: &Host, b: &Host, name: &str, more: &[&str]) -> String {
+    let file = sliced("clip.gcode");
+    let job = a.submit(&[&["-q", "farm", "--name", name, &file], more].concat());
+    b.until("the job", |b| {
+        (b.run(&["job", "show", &job]).code == 0).then_some(())
+    });
+    job
+}
+
+/// What host b printed of these jobs, in the order in which it began: `A1` is the first copy of A.
+fn printed(b: &Host, jobs: &[String]) -> Vec<String> {
+    let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
+    b.ok(&["printer", "resume", "sim"]);
+    b.wait(&jobs);
+    b.ok(&["printer", "pause", "sim"]);
+    let mut rows = b.history();
+    rows.retain(|row| jobs.iter().any(|job| row["jobId"] == *job));
+    rows.reverse();
+    let name = |row: &Value| format!("{}{}", row["job"].as_str().unwrap(), row["copy"]);
+    rows.iter().map(name).collect()
+}
+
+/// Changes the rules on host a and waits until host b has them.
+fn set(a: &Host, b: &Host, key: &str, value: &str) {
+    a.ok(&["queue", "set", "farm", &format!("--{key}"), value]);
+    b.until("the rule", |b| {
+        let shown = b.json(&["queue", "show", "farm"]);
+        let mut settings = shown["settings"].as_array()?.iter();
+        settings
+            .find(|row| row["name"] == key && row["value"] == value)
+            .map(|_| ())
+    });
+}
+
+#[test]
+fn the_order_of_copies_groups_and_priorities_is_the_one_that_another_host_has_set() {
+    let farm = Farm::new();
+    let (a, b) = waiting_pair(&farm);
+
+    set(&a, &b, "order", "round-robin");
+    let kit = ["A", "B"].map(|name| submit(&a, &b, name, &["-c", "2"]));
+    assert_eq!(printed(&b, &kit), ["A1", "B1", "A2", "B2"]);
+    set(&a, &b, "order", "sequential");
+    let list = ["A", "B"].map(|name| submit(&a, &b, name, &["-c", "2"]));
+    assert_eq!(printed(&b, &list), ["A1", "A2", "B1", "B2"]);
+
+    set(&a, &b, "groups", "stock,rush orders");
+    set(&a, &b, "drain-groups", "on");
+    let grouped = [("R", "rush orders"), ("S", "stock"), ("T", "stock")]
+        .map(|(name, group)| submit(&a, &b, name, &["--group", group]));
+    assert_eq!(printed(&b, &grouped), ["S1", "T1", "R1"]);
+    set(&a, &b, "drain-groups", "off");
+
+    let urgent = |limit: &str| {
+        set(&a, &b, "sort-limit", limit);
+        let words: [(&str, &[&str]); 4] = [
+            ("N", &[]),
+            ("L", &["--priority", "low"]),
+            ("H", &["--priority", "rush"]),
+            ("D", &["--due", "+1h"]),
+        ];
+        let jobs = words.map(|(name, more)| submit(&a, &b, name, more));
+        printed(&b, &jobs)
+    };
+    assert_eq!(urgent("none"), ["D1", "H1", "N1", "L1"]);
+    // Half of four, then half of the three that are left, rounded up.
+    assert_eq!(urgent("50%"), ["N1", "H1", "L1", "D1"]);
+    assert_eq!(urgent("3,100%"), ["H1", "N1", "L1", "D1"]);
+}
+
+#[test]
+fn what_is_parked_or_early_waits_with_its_reason_until_a_person_says_otherwise() {
+    let farm = Farm::new();
+    let (a, b) = waiting_pair(&farm);
+    let reason = |job: &str, code: &str| {
+        b.until(code, |b| (b.job(job)["reason"] == code).then_some(()));
+    };
+
+    let parked =
+        [("P", &["--backburner"][..]), ("A", &[])].map(|(name, more)| submit(&a, &b, name, more));
+    assert_eq!(printed(&b, &parked), ["A1", "P1"], "after everything else");
+
+    set(&a, &b, "exclude-backburner", "on");
+    let parked = submit(&a, &b, "Q", &["--backburner"]);
+    let other = submit(&a, &b, "B", &[]);
+    assert_eq!(printed(&b, std::slice::from_ref(&other)), ["B1"]);
+    b.ok(&["printer", "resume", "sim"]);
+    reason(&parked, "backburner");
+    let preview = [
+        "queue",
+        "set",
+        "farm",
+        "--exclude-backburner",
+        "off",
+        "--dry-run",
+    ];
+    let changes = a.until("the free printer", |a| {
+        let shown = a.json(&preview);
+        shown["printers"]
+            .as_array()
+            .filter(|rows| !rows.is_empty())
+            .cloned()
+    });
+    assert_eq!(
+        (&changes[0]["printer"], &changes[0]["then"]),
+        (&"b/sim".into(), &"Q, copy 1".into())
+    );
+    reason(&parked, "backburner");
+    a.ok(&["job", "start", &parked, "--printer", "b/sim"]);
+    b.wait(&[&parked]);
+
+    let early = submit(&a, &b, "E", &["--not-before", "+1h"]);
+    reason(&early, "not-before");
+    let shown = b.json(&["printer", "show", "sim", "--why"]);
+    assert_eq!(shown["jobs"][0]["code"], "not-before", "{shown:#}");
+    a.ok(&["job", "edit", &early, "--not-before", "none"]);
+    b.wait(&[&early]);
+    // The date comes by itself.
+    let soon = submit(&a, &b, "F", &["--not-before", "+2s"]);
+    b.wait(&[&soon]);
+}
+
+#[test]
+fn a_copy_goes_to_the_printer_that_the_rules_and_its_equipment_say() {
+    let farm = Farm::new();
+    let (a, b) = farm.two_hosts(FAST);
+    let file = sliced("clip.gcode");
+    // A parked job starts by itself nowhere; where it would, is asked without starting it.
+    set(&a, &b, "exclude-backburner", "on");
+    let parked = a.submit(&["-q", "farm", &file, "--name", "P", "--backburner"]);
+    let would_start_on = |printer: &str| {
+        a.until(printer, |a| {
+            let words = ["queue", "set", "farm", "--exclude-backburner", "off", "-n"];
+            let shown = a.json(&words);
+            let rows = shown["printers"].as_array()?;
+            (rows.len() == 1 && rows[0]["printer"] == printer && rows[0]["then"] == "P, copy 1")
+                .then_some(())
+        });
+    };
+    let place = |host: &Host, place: &str| {
+        host.ok(&["printer", "edit", "sim", "--position", place]);
+    };
+    place(&a, "2");
+    place(&b, "1");
+    would_start_on("b/sim");
+    place(&b, "3");
+    would_start_on("a/sim");
+    set(&a, &b, "distribute", "least-recently-used");
+    for (printer, next) in [("a/sim", "b/sim"), ("b/sim", "a/sim")] {
+        let job = a.submit(&["-q", "farm", &file, "--backburner"]);
+        a.ok(&["job", "start", &job, "--printer", printer]);
+        a.wait(&[&job]);
+        would_start_on(next);
+    }
+    a.ok(&["job", "edit", &parked, "--backburner=false"]);
+    a.wait(&[&parked]);
+
+    // A tag that only one printer has.
+    b.ok(&["printer", "edit", "sim", "--tag", "enclosure"]);
+    let tagged = a.submit(&["-q", "farm", &file, "--tag", "enclosure"]);
+    a.wait(&[&tagged]);
+    assert_eq!(a.job(&tagged)["claims"][0]["host"], "b");
+    let nobody = a.submit(&["-q", "farm", &file, "--tag", "laser"]);
+    let rows = a.until("the reason", |a| {
+        let shown = a.job(&nobody);
+        (shown["reason"] == "tags")
+            .then(|| shown["why"].as_array().cloned())
+            .flatten()
+    });
+    let own = rows.iter().find(|row| row["printer"] == "a/sim").unwrap();
+    assert_eq!(own["fix"], "printmesh printer edit sim --tag laser");
+    a.ok(&["printer", "edit", "sim", "--tag", "laser"]);
+    a.wait(&[&nobody]);
+
+    // What is loaded is said once, and everybody sees it.
+    b.ok(&["printer", "load", "sim", "0=PETG/black:800g"]);
+    b.ok(&["printer", "nozzle", "sim", "0.6", "--hardened"]);
+    a.until("what is loaded", |a| {
+        let shown = a.json(&["printer", "show", "b/sim"]);
+        let has = &shown["equipment"];
+        let slot = &has["slots"][0];
+        (slot["material"] == "PETG" && slot["leftMg"] == 800_000 && has["nozzleUm"] == 600)
+            .then_some(())
+    });
+    assert!(
+        a.ok(&["printer", "show", "b/sim"])
+            .contains("0=PETG/black:800g")
+    );
+    b.ok(&["printer", "unload", "sim"]);
+    a.problem("printer.unknown", &["printer", "load", "nobody", "0=PLA"]);
+}
