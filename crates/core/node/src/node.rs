@@ -398,7 +398,11 @@ impl Node {
     }
 
     pub(crate) fn save_host(&mut self) {
-        let write = records::put(key::HOST.to_owned(), &self.host);
+        let mut record = self.host.clone();
+        if self.sabotaged(Sabotage::VolatileBallot) {
+            record.ballot = 0;
+        }
+        let write = records::put(key::HOST.to_owned(), &record);
         self.write(write);
     }
 
@@ -406,9 +410,7 @@ impl Node {
     pub(crate) fn next_ballot(&mut self, above: u64) -> u64 {
         let above = if above < BALLOT_MAX { above } else { 0 };
         self.host.ballot = self.host.ballot.max(above) + 1;
-        if !self.sabotaged(Sabotage::VolatileBallot) {
-            self.save_host();
-        }
+        self.save_host();
         self.host.ballot
     }
 
