@@ -20,6 +20,7 @@ fn saved(farm: &Farm, fixture: &str, name: &str) -> String {
 fn each_plate_of_a_project_becomes_a_set_and_is_printed() {
     let farm = Farm::new();
     let a = farm.printing_host("a", FAST);
+    a.ok(&["printer", "load", "sim", "0=PLA", "1=PLA", "3=PETG"]);
     let project = saved(&farm, "made.gcode.3mf", "kit.gcode.3mf");
     let job = a.submit(&[&format!("{project}:2"), "--draft"]);
     let shown = a.job(&job);
@@ -54,6 +55,7 @@ fn each_plate_of_a_project_becomes_a_set_and_is_printed() {
 fn binary_gcode_is_unpacked_and_printed() {
     let farm = Farm::new();
     let a = farm.printing_host("a", FAST);
+    a.ok(&["printer", "load", "sim", "0=PLA", "1=PETG"]);
     let file = saved(&farm, "made.bgcode", "part.bgcode");
     let job = a.submit(&[&file]);
     a.wait(&[&job]);

@@ -141,7 +141,7 @@ fn a_queue_is_printed_from_top_to_bottom_and_people_choose_the_order() {
     // The other host may reorder as well, also by place.
     b.ok(&["job", "move", "farm#4", "farm#3", "--top"]);
     until_names(&a, "farm", &["one", "four", "three", "two"]);
-    assert_eq!(a.json(&["queue", "show", "farm"])["strategy"], "in-order");
+    assert_eq!(a.json(&["queue", "show", "farm"])["strategy"], "sequential");
     a.ok(&["printer", "resume", "sim"]);
     a.wait(&["one", "two", "three", "four"]);
     assert_eq!(printed(&a), ["one", "four", "three", "two"]);
