@@ -154,13 +154,15 @@ impl Node {
         let Some(peer) = self.peers.get_mut(&from) else {
             return;
         };
-        let new = vouches && !std::mem::replace(&mut peer.vouched, true);
-        self.heard_told(from, mine);
         if !vouches {
+            self.heard_told(from, mine);
             return;
         }
-        if new {
-            // Whoever was told to wait asks again.
+        let vouched_before = std::mem::replace(&mut peer.vouched, true);
+        self.heard_told(from, mine);
+        // Whoever was told to wait may ask again, once: those that this word was still wanted for.
+        let woke = !vouched_before && self.was_waiting_for(from);
+        if woke {
             let peers: Vec<HostId> = self.peers.keys().copied().collect();
             peers.into_iter().for_each(|peer| self.say_memory(peer));
             self.resend_asks(self.me);
@@ -324,12 +326,29 @@ impl Node {
             .get(&queue)
             .and_then(|entry| entry.config.as_ref());
         config.is_none_or(|config| {
-            let vouched = |host: &&HostId| {
-                **host == self.me || self.peers.get(*host).is_some_and(|peer| peer.vouched)
-            };
-            let vouched = config.voters.hosts.iter().filter(vouched).count();
-            config.voters.hosts.is_empty() || vouched >= config.voters.majority()
+            let voters = &config.voters;
+            voters.hosts.is_empty() || self.vouched(&voters.hosts) >= voters.majority()
         })
+    }
+
+    /// Whether this voter's word was the one that some queue of this host was waiting for.
+    fn was_waiting_for(&self, voter: HostId) -> bool {
+        self.queues.values().any(|entry| {
+            entry.config.as_ref().is_some_and(|config| {
+                let hosts = &config.voters.hosts;
+                let (known, majority) = (self.vouched(hosts), config.voters.majority());
+                let of_it = hosts.contains(&voter) && hosts.contains(&self.me);
+                of_it && known == majority
+            })
+        })
+    }
+
+    /// How many of these hosts have said since this host started what they remember of it, itself included.
+    fn vouched(&self, hosts: &[HostId]) -> usize {
+        let vouched = |host: &&HostId| {
+            **host == self.me || self.peers.get(*host).is_some_and(|peer| peer.vouched)
+        };
+        hosts.iter().filter(vouched).count()
     }
 
     /// A voter of a configuration has forgotten what it decided in it: it does not count there.

@@ -209,10 +209,12 @@ impl Node {
     pub(crate) fn pause_printers(&mut self, reason: &str) {
         let names: Vec<String> = self.printers.keys().cloned().collect();
         for name in names {
-            if self.printers[&name].entry.paused.is_none() {
-                // It is a printer of this host.
-                let _ = self.printer_pause(&name, Some(reason.to_owned()));
+            if let Some(printer) = self.printers.get_mut(&name) {
+                let paused = &mut printer.entry.paused;
+                paused.get_or_insert_with(|| reason.to_owned());
             }
+            self.save_printer(&name);
+            self.give_back(&name, "the printer was paused");
         }
     }
 

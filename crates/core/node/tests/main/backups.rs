@@ -1,6 +1,6 @@
 //! Hosts whose disk knows less than they told others: restored from a backup, or copied while the other one lives.
 
-use printmesh_node::{Command, Resolve};
+use printmesh_node::{Command, Effect, Message, Resolve};
 
 use crate::farm::{Farm, Machines, job};
 
@@ -182,4 +182,35 @@ fn of_two_machines_with_one_key_the_one_that_knows_less_stops() {
     assert!(told(&farm, 1, "peer.state") > 0);
     let forgetful = |event: &&printmesh_node::Event| event.state.as_deref() == Some("forgetful");
     assert!(farm.hosts[1].events.iter().any(|event| forgetful(&event)));
+}
+
+/// In a farm of a thousand hosts each start of one would else be a million words.
+#[test]
+fn a_host_that_starts_asks_each_member_what_it_said_and_not_all_of_them_again_with_each_answer() {
+    const HOSTS: usize = 12;
+    let mut farm = Farm::choosing(&[1; HOSTS]);
+    farm.pass(60_000);
+    // A voter, and one that is none.
+    let voters = &farm.snapshot(0, "farm").voters.hosts;
+    let votes = |n: &usize| voters.contains(&farm.hosts[*n].id);
+    let (voter, other) = (
+        (0..HOSTS).find(votes).expect("five vote"),
+        (0..HOSTS).find(|n| !votes(n)).expect("seven do not"),
+    );
+    for n in [voter, other] {
+        farm.kill(n);
+        farm.settle();
+        farm.hosts[n].effects.clear();
+        farm.boot(n);
+        farm.settle();
+        let words = farm.hosts[n].effects.iter().filter(|effect| {
+            let Effect::Send { bytes, .. } = effect else {
+                return false;
+            };
+            matches!(Message::decode(bytes), Some(Message::Memory { .. }))
+        });
+        let words = words.count();
+        assert!((HOSTS - 1..=3 * HOSTS).contains(&words), "{words}");
+    }
+    farm.check();
 }
