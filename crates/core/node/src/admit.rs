@@ -8,6 +8,7 @@ use crate::{
     event::Event,
     join::{Asking, Window},
     limits::{ASKING_MAX, NAME_BYTES_MAX},
+    names::hosts_named,
     node::Node,
     problem::{Code, Problem},
     queues::check_name,
@@ -315,12 +316,10 @@ impl Node {
 
     fn asking_named(&self, queue: &str, member: &str) -> Result<HostId, Problem> {
         let id = self.network_queue(queue)?;
-        let matching = |(host, asking): &(&HostId, &Asking)| {
-            asking.queue == id && (asking.name == member || host.fingerprint().starts_with(member))
-        };
-        let found: Vec<_> = self.asking.iter().filter(matching).collect();
-        match found.as_slice() {
-            [(host, _)] => Ok(**host),
+        let asking = self.asking.iter().filter(|(_, asking)| asking.queue == id);
+        let asking = asking.map(|(host, asking)| (*host, asking.name.as_str()));
+        match hosts_named(member, asking).as_slice() {
+            [host] => Ok(*host),
             [] => Err(Problem::new(
                 Code::MemberUnknown,
                 format!("no host `{member}` asks to join {queue}"),

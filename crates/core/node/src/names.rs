@@ -1,7 +1,7 @@
 //! Finds what a person meant: unique prefixes, names, positions. Never guesses: several matches are an error that
 //! names them.
 
-use printmesh_queue::{Job, JobId, JobState, PrinterId, QueueId};
+use printmesh_queue::{HostId, Job, JobId, JobState, PrinterId, QueueId};
 use printmesh_schedule::job_status;
 
 use crate::{
@@ -13,6 +13,31 @@ use crate::{
 /// A job that moved has its name where it is now.
 fn job_moved(job: &Job) -> bool {
     matches!(job.state, JobState::Moved { .. })
+}
+
+/// Fewer characters of a fingerprint than its first half say nothing: a host may be named `b`, and many keys begin so.
+const FINGERPRINT_PREFIX: usize = 4;
+
+/// As many characters of a job's id as lists show are the id and nothing else, whatever a job is named.
+const JOB_ID_SHOWN: usize = 12;
+
+/// The hosts that a person can mean: by the whole fingerprint that one, else by name or the fingerprint's beginning.
+pub(crate) fn hosts_named<'a>(
+    reference: &str,
+    hosts: impl Iterator<Item = (HostId, &'a str)>,
+) -> Vec<HostId> {
+    let mut found = Vec::new();
+    for (host, name) in hosts {
+        let fingerprint = host.fingerprint();
+        if fingerprint == reference {
+            return vec![host];
+        }
+        let begins = reference.len() >= FINGERPRINT_PREFIX && fingerprint.starts_with(reference);
+        if name == reference || begins {
+            found.push(host);
+        }
+    }
+    found
 }
 
 impl Node {
@@ -116,14 +141,16 @@ impl Node {
         } else {
             Vec::new()
         };
-        if matches.is_empty() {
+        if matches.is_empty() || reference.len() < JOB_ID_SHOWN {
             // What is over gives way to what is not: a name may be used again.
             let (over, open): (Vec<_>, Vec<_>) = all()
                 .filter(|(_, job)| job.name == reference && !job_moved(job))
                 .partition(|(queue, job)| {
                     job_status(self.queues[queue].doc.snapshot(), job).is_over()
                 });
-            matches = if open.is_empty() { over } else { open };
+            let named = if open.is_empty() { over } else { open };
+            matches.retain(|(_, job)| job.name != reference);
+            matches.extend(named);
         }
         match matches.as_slice() {
             [] => Err(

@@ -10,6 +10,7 @@ use crate::{
     effect::Answer,
     event::Event,
     limits::CHANGE_MS,
+    names::hosts_named,
     node::Node,
     problem::{Code, Problem},
     records::{self, key},
@@ -185,16 +186,11 @@ impl Node {
     fn member_named(&self, queue: QueueId, name: &str) -> Result<HostId, Problem> {
         let entry = &self.queues[&queue];
         let snapshot = entry.doc.snapshot();
-        let fits = |host: &HostId, member: &printmesh_queue::Member| {
-            member.name == name || !name.is_empty() && host.fingerprint().starts_with(name)
-        };
-        let mut found = snapshot
-            .present_members()
-            .filter(|(host, member)| fits(host, member))
-            .map(|(host, _)| *host);
-        match (found.next(), found.next()) {
-            (Some(host), None) => Ok(host),
-            (None, _) => Err(Problem::new(
+        let members = snapshot.present_members();
+        let members = members.map(|(host, member)| (*host, member.name.as_str()));
+        match hosts_named(name, members).as_slice() {
+            [host] => Ok(*host),
+            [] => Err(Problem::new(
                 Code::MemberUnknown,
                 format!("no member of {} is named `{name}`", entry.name()),
             )
@@ -202,7 +198,7 @@ impl Node {
                 format!("printmesh queue peers {}", entry.name()),
                 "see the members",
             )),
-            (Some(_), Some(_)) => Err(Problem::new(
+            _ => Err(Problem::new(
                 Code::MemberUnknown,
                 format!("several members of {} are named `{name}`", entry.name()),
             )
