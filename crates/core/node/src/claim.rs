@@ -12,18 +12,19 @@ use crate::{
     register::{Nack, Phase, Round, Value, Verdict},
     sabotage::Sabotage,
     speculate::Next,
+    turns::Turns,
 };
 
 impl Node {
     /// Claims the next copy for a free printer. Returns whether it asked for one.
-    pub(crate) fn seek_work(&mut self, name: &str) -> bool {
+    pub(crate) fn seek_work(&mut self, name: &str, turns: &mut Turns) -> bool {
         let id = self.printer_id(name);
         if let Some((queue, open)) = self.asked_to_start(&id) {
             self.claim(name, queue, open);
             return true;
         }
         for queue in self.queues_in_order() {
-            match self.next_in(name, queue) {
+            match self.next_in(name, queue, turns) {
                 Some(Next::Ask(open)) => self.claim(name, queue, open),
                 Some(Next::Without(open)) => self.speculate(name, queue, open),
                 None => continue,

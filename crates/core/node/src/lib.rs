@@ -66,6 +66,7 @@ mod tell;
 mod tending;
 mod ticket;
 mod times;
+mod turns;
 mod view;
 mod voter;
 mod voters;

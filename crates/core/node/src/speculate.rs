@@ -4,13 +4,14 @@
 //! in the document until the voters have decided about it (`heal.rs`).
 
 use printmesh_queue::{Ballot, Budget, ClaimState, CopyId, Level, PrinterId, QueueId};
-use printmesh_schedule::{OpenCopy, Planner, Reason, Turn, Without, budget, standing};
+use printmesh_schedule::{OpenCopy, Turn, budget, standing};
 
 use crate::{
     event::Event,
     limits::{JITTER_MS, STAGGER_MS},
     node::{Node, Queue},
     records::{self, Stage, Work, key},
+    turns::{Given, Turns},
 };
 
 /// A printer that lets others go first.
@@ -33,29 +34,20 @@ pub(crate) enum Next {
 
 impl Node {
     /// What a free printer of this host does next in a queue.
-    pub(crate) fn next_in(&mut self, name: &str, queue: QueueId) -> Option<Next> {
-        let id = self.printer_id(name);
-        let presence = self.presence(queue);
-        self.refresh_index(queue);
-        let entry = &self.queues[&queue];
-        let index = entry.index.as_ref().expect("it was just refreshed");
-        let planner = Planner::new(entry.doc.snapshot(), &presence, index);
-        let (turn, alone) = match planner.turn(&id) {
-            Ok(turn) => (Some(turn), false),
-            Err(Reason::VotersAway {
-                without: Without::Now,
-                ..
-            }) => (planner.without(&id, None).ok(), true),
-            Err(_) => (None, false),
-        };
-        let Some(turn) = turn else {
+    pub(crate) fn next_in(
+        &mut self,
+        name: &str,
+        queue: QueueId,
+        turns: &mut Turns,
+    ) -> Option<Next> {
+        let Some(Given { turn, without }) = self.given(name, queue, turns) else {
             self.stop_waiting(name, Some(queue));
             return None;
         };
         if !self.is_its_turn(name, queue, &turn) {
             return None;
         }
-        match alone {
+        match without {
             true => Some(Next::Without(turn.open)),
             false if self.heard_ms(queue) > self.now.mono_ms => None,
             false => Some(Next::Ask(turn.open)),

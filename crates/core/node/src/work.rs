@@ -14,6 +14,7 @@ use crate::{
     node::Node,
     records::{self, Stage, Work, key},
     sabotage::Sabotage,
+    turns::Turns,
 };
 
 /// Runs of one claim fit below its ballot number (`limits::RUNS_MAX`).
@@ -34,19 +35,22 @@ impl Node {
     /// Moves every printer of this host on as far as it can go. Returns whether any moved.
     pub(crate) fn drive_printers(&mut self) -> bool {
         let names: Vec<String> = self.printers.keys().cloned().collect();
-        let mut moved = false;
+        let (mut moved, mut turns) = (false, Turns::default());
         for name in names {
-            moved |= self.drive(&name);
+            if self.drive(&name, &mut turns) {
+                moved = true;
+                turns.forget();
+            }
         }
         moved
     }
 
-    fn drive(&mut self, name: &str) -> bool {
+    fn drive(&mut self, name: &str, turns: &mut Turns) -> bool {
         let Some(printer) = self.printers.get(name) else {
             return false;
         };
         let Some(work) = printer.work.clone() else {
-            return !self.stopping && self.seek_work(name);
+            return !self.stopping && self.seek_work(name, turns);
         };
         if let Some(moved) = self.drive_without(name, &work) {
             return moved;

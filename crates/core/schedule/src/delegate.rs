@@ -172,7 +172,7 @@ fn with_patience(
         Some(wait_ms.saturating_sub(gone_ms)).filter(|left_ms| *left_ms > 0)
     };
     let mut foreign: Option<u64> = None;
-    let dealt = planner.deal(Some(printer), |job, open| {
+    let dealt = planner.deal(std::slice::from_ref(printer), |job, open| {
         let Some(row) = planner.index.of(job.id).filter(|_| asked(job)) else {
             return false;
         };

@@ -8,7 +8,10 @@
 //! A copy that failed on a printer goes to any other free one first; one that failed there twice waits for another one that
 //! could make it, so that one bad printer does not use up all its tries.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use printmesh_queue::{ColorRule, CopyId, Distribute, Job, JobState, PrinterId};
 
@@ -78,7 +81,7 @@ impl Dealt {
 impl Planner<'_> {
     /// Returns what would start where.
     pub fn plan(&self) -> Plan {
-        let dealt = self.deal(None, |_, _| true);
+        let dealt = self.deal(&[], |_, _| true);
         let quorum = self.presence.has_quorum(&self.snapshot.voters);
         let synced = !self.snapshot.voters.hosts.is_empty();
         let mut starts: Vec<(usize, Start)> = dealt
@@ -102,7 +105,7 @@ impl Planner<'_> {
 
     /// Of each printer what the plan says of it.
     pub(crate) fn rows(&self) -> BTreeMap<PrinterId, Result<Turn, Reason>> {
-        self.rows_of(self.deal(None, |_, _| true))
+        self.rows_of(self.deal(&[], |_, _| true))
     }
 
     fn rows_of(&self, dealt: Vec<Dealt>) -> BTreeMap<PrinterId, Result<Turn, Reason>> {
@@ -113,7 +116,7 @@ impl Planner<'_> {
             let row = self
                 .before_dealing(&seat.id)
                 .and_then(|()| match by_seat.remove(&at) {
-                    Some(one) => self.turn_of(&seat.id, one),
+                    Some(one) => self.turn_of(&seat.id, &one),
                     None => Err(Reason::NoPrinter),
                 });
             (seat.id.clone(), row)
@@ -126,10 +129,27 @@ impl Planner<'_> {
     /// # Errors
     /// Why it waits.
     pub fn turn(&self, printer: &PrinterId) -> Result<Turn, Reason> {
-        self.before_dealing(printer)?;
-        let mut dealt = self.deal(Some(printer), |_, _| true).into_iter();
-        let own = dealt.find(|one| self.index.seats[one.seat].id == *printer);
-        self.turn_of(printer, own.ok_or(Reason::NoPrinter)?)
+        let mut turns = self.turns(std::slice::from_ref(printer)).into_iter();
+        turns.next().unwrap_or(Err(Reason::NoPrinter))
+    }
+
+    /// Returns the rows of these printers in the plan, in their order.
+    pub fn turns(&self, printers: &[PrinterId]) -> Vec<Result<Turn, Reason>> {
+        let before: Vec<_> = printers.iter().map(|id| self.before_dealing(id)).collect();
+        let dealt = printers.iter().zip(&before).filter(|(_, row)| row.is_ok());
+        let wanted: Vec<PrinterId> = dealt.map(|(id, _)| id.clone()).collect();
+        let dealt = match wanted.is_empty() {
+            true => Vec::new(),
+            false => self.deal(&wanted, |_, _| true),
+        };
+        let rows = printers.iter().zip(before).map(|(id, before)| {
+            before?;
+            let own = dealt
+                .iter()
+                .find(|one| self.index.seats[one.seat].id == *id);
+            self.turn_of(id, own.ok_or(Reason::NoPrinter)?)
+        });
+        rows.collect()
     }
 
     /// Why a printer is dealt nothing at all.
@@ -146,7 +166,7 @@ impl Planner<'_> {
         self.waits(printer, record).map_or(Ok(()), Err)
     }
 
-    fn turn_of(&self, printer: &PrinterId, dealt: Dealt) -> Result<Turn, Reason> {
+    fn turn_of(&self, printer: &PrinterId, dealt: &Dealt) -> Result<Turn, Reason> {
         if let Some(row) = dealt.blocked {
             let job = self.job(&self.index.rows[row]);
             let because = self.misfit(job, printer).unwrap_or(Reason::NoCopyLeft);
@@ -173,37 +193,51 @@ impl Planner<'_> {
         })
     }
 
-    /// Deals the copies that are offered to the free printers; with `only`, until it is known what that one gets.
+    /// Deals the copies that are offered to the free printers, until it is known what `only` those get, or all of them when
+    /// none is named.
     pub(crate) fn deal(
         &self,
-        only: Option<&PrinterId>,
+        only: &[PrinterId],
         mut offered: impl FnMut(&Job, &OpenCopy) -> bool,
     ) -> Vec<Dealt> {
-        let only = only.and_then(|id| self.index.seat_at(id));
         let mut dealt: Vec<Dealt> = self.free().map(Dealt::new).collect();
         // Free printers that nothing is settled for, by their place above.
         let mut unsettled: Vec<usize> = (0..dealt.len()).collect();
+        // Those of them that are asked about.
+        let mut asked = match only.is_empty() {
+            true => unsettled.clone(),
+            false => {
+                let seats: BTreeSet<usize> = only
+                    .iter()
+                    .filter_map(|id| self.index.seat_at(id))
+                    .collect();
+                let is_asked = |one: &usize| seats.contains(&dealt[*one].seat);
+                unsettled.iter().copied().filter(is_asked).collect()
+            }
+        };
         let never_skip = self.snapshot.settings.never_skip;
         let seats = &self.index.seats;
         let first: Vec<usize> = dealt.iter().map(|one| one.seat).collect();
         let any_fits = |row: &Row| never_skip || first.iter().any(|at| self.fits(row, &seats[*at]));
         let mut walk = self.walk(|row| first.len() > FEW || any_fits(row));
         let mut place = 0;
-        while let Some((at, open)) = walk.next() {
-            let is_known = only.is_some_and(|only| {
-                let own = dealt.iter().find(|one| one.seat == only);
-                own.is_none_or(Dealt::is_settled)
-            });
-            if unsettled.is_empty() || is_known {
-                break;
-            }
+        // The unsettled printers that fit the job under way.
+        let (mut under_way, mut fitting) = (None, Vec::new());
+        while !asked.is_empty()
+            && let Some((at, open)) = walk.next()
+        {
             let row = &self.index.rows[at];
             let job = self.job(row);
             if !offered(job, &open) {
                 continue;
             }
-            let fits = |one: &usize| self.fits(row, &seats[dealt[*one].seat]);
-            let fitting: Vec<usize> = unsettled.iter().copied().filter(fits).collect();
+            if under_way.replace(at) == Some(at) {
+                fitting.retain(|one: &usize| !dealt[*one].is_settled());
+            } else {
+                unsettled.retain(|one| !dealt[*one].is_settled());
+                let fits = |one: &usize| self.fits(row, &seats[dealt[*one].seat]);
+                fitting = unsettled.iter().copied().filter(fits).collect();
+            }
             let taken = self.deal_one(&mut dealt, &fitting, row, at, open);
             if let Some(taker) = taken {
                 dealt[taker].place = place;
@@ -212,7 +246,10 @@ impl Planner<'_> {
                 if never_skip && !job.terms.backburner {
                     for one in &unsettled {
                         let seat = &seats[dealt[*one].seat];
-                        if !fitting.contains(one) && self.is_fixable(row, seat) {
+                        if !dealt[*one].is_settled()
+                            && !fitting.contains(one)
+                            && self.is_fixable(row, seat)
+                        {
                             dealt[*one].blocked = Some(at);
                         }
                     }
@@ -221,7 +258,7 @@ impl Planner<'_> {
                     walk.leave_job();
                 }
             }
-            unsettled.retain(|one| !dealt[*one].is_settled());
+            asked.retain(|one| !dealt[*one].is_settled());
         }
         self.come_after(&mut dealt);
         dealt
@@ -240,6 +277,9 @@ impl Planner<'_> {
         let refused = !self.presence.refused.is_empty()
             && self.presence.refused.contains(&(open.copy, open.attempt));
         let marked = Self::is_marked(row, open.copy.index);
+        if !marked && !refused {
+            return self.deal_new(dealt, fitting, row, at, open);
+        }
         let can = |one: &usize| {
             !marked || !had_its_turn(self.snapshot, &open, seats[dealt[*one].seat].id.host)
         };
@@ -298,6 +338,29 @@ impl Planner<'_> {
             }
         }
         taken
+    }
+
+    /// The same for a copy that nobody has asked for yet: most are.
+    fn deal_new(
+        &self,
+        dealt: &mut [Dealt],
+        fitting: &[usize],
+        row: &Row,
+        at: usize,
+        open: OpenCopy,
+    ) -> Option<usize> {
+        let mut free = fitting.iter().copied().filter(|one| !dealt[*one].has_line);
+        let taker = self
+            .best(dealt, row, open.copy, &mut free)
+            .or_else(|| fitting.first().copied())?;
+        dealt[taker].turn = Some(Turn { open, rank: 0 });
+        for one in fitting {
+            let one = &mut dealt[*one];
+            if one.turn.is_none() {
+                one.after.get_or_insert((at, open));
+            }
+        }
+        Some(taker)
     }
 
     /// The one of several printers that a copy goes to: they are in their order, so that the first of the best wins.
