@@ -310,6 +310,7 @@ fn garbage_from_a_member_does_no_harm() {
     let said = Message::Changes {
         queue,
         changes: vec![honest.clone()],
+        also: Vec::new(),
     }
     .encode();
     member.say(Vec::new());

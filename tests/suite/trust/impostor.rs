@@ -150,7 +150,15 @@ impl Impostor {
     }
 
     pub(super) fn send_changes(&self, queue: QueueId, changes: Vec<Vec<u8>>) {
-        self.say(Message::Changes { queue, changes }.encode());
+        let also = Vec::new();
+        self.say(
+            Message::Changes {
+                queue,
+                changes,
+                also,
+            }
+            .encode(),
+        );
     }
 
     /// Asks for a file by its hash; what the host answers.

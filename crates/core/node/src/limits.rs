@@ -31,6 +31,13 @@ pub const STAGGER_MS: u64 = 2_000;
 /// And up to so much more, so that two of them do not ask at once.
 pub const JITTER_MS: u64 = 1_000;
 
+/// So long after something changed a host begins to compare with others what they have, and so long it waits between them:
+/// several changes at once are one question, and a change that was lost with a link is found before anybody misses it.
+pub const COMPARE_MS: u64 = 5_000;
+
+/// With so many at a time, drawn anew: what one of fifty lacks is found in a few rounds.
+pub const COMPARE_WITH: usize = 2;
+
 /// A print that could not even begin is tried again on the same host after this long: what kept it from beginning, a
 /// printer that is being connected anew say, takes a while to pass. Others may have it at once.
 pub const FAILED_START_MS: u64 = 30_000;

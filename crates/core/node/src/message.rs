@@ -12,6 +12,9 @@ use crate::{
     register::{Nack, Value},
 };
 
+/// The first bytes of a member's key.
+pub type Tag = [u8; 4];
+
 /// A message between two connected members. New kinds are added at the end: old hosts skip what they cannot read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Message {
@@ -28,6 +31,8 @@ pub enum Message {
         queue: QueueId,
         /// Encoded changes.
         changes: Vec<Vec<u8>>,
+        /// Members that the sender sees to: they have these changes from it, or from whom it has them.
+        also: Vec<Tag>,
     },
     /// A claim, first phase: asks a voter.
     Prepare(Ask),

@@ -9,7 +9,7 @@ use std::{
 
 use printmesh_queue::{
     Ballot, CopyId, Edit, FileHash, HostId, JobId, JobState, PrinterId, PrinterRecord,
-    QueueDocument, QueueId, SetId, SignedChange, Signer, Timestamp, Touched, VersionVector,
+    QueueDocument, QueueId, SetId, SignedChange, Signer, Timestamp, Touched,
 };
 use printmesh_schedule::{Index, JobStatus, Presence};
 
@@ -35,6 +35,7 @@ use crate::{
     requests::OwnRequest,
     sabotage::Sabotage,
     speculate::Waiting,
+    spread::{Asked, Compare},
     tending::Tending,
     times::lease_ms,
     watch::Watch,
@@ -114,8 +115,10 @@ pub(crate) struct Queue {
     pub(crate) change: Option<Change>,
     pub(crate) tending: Tending,
     pub(crate) watch: Watch,
-    /// What this host had when it last asked a member for missing changes.
-    pub(crate) asked: BTreeMap<HostId, VersionVector>,
+    /// What members were last told that this host has.
+    pub(crate) asked: BTreeMap<HostId, Asked>,
+    /// With whom this host compares next what they have.
+    pub(crate) compare: Option<Compare>,
     /// What changed since listeners were told last.
     pub(crate) touched: Touched,
     /// What the scheduler asks of the document again and again, as it was before `stale` changed.
@@ -346,6 +349,7 @@ impl Node {
             .chain(self.tending_wakeups())
             .chain(self.queues.values().filter_map(|queue| queue.leaving_ms))
             .chain(self.early_wakeup())
+            .chain(self.compare_wakeup())
             .filter(|at| *at != u64::MAX)
             .min()
     }
@@ -447,7 +451,7 @@ impl Node {
             });
             let touched = entry.doc.take_touched();
             self.note_touched(queue, touched);
-            self.push(queue, &[change], None);
+            self.spread(queue, &[change], &BTreeSet::new());
         }
         Ok(value)
     }
@@ -561,6 +565,7 @@ impl Node {
         self.expire_joins();
         self.watch_contact();
         self.give_up_silent();
+        self.compare();
     }
 
     fn shut_down(&mut self) {
@@ -590,6 +595,7 @@ impl Queue {
             stale: Touched::default(),
             readmitted: BTreeSet::new(),
             leaving_ms: None,
+            compare: None,
             handing_over: None,
             told_jobs: BTreeMap::new(),
             told_printers: BTreeMap::new(),

@@ -1,16 +1,17 @@
 //! Keeping documents equal: version vectors on connect, new changes pushed at once, everything checked on arrival.
 
-use std::{collections::BTreeMap, net::SocketAddr};
-
-use printmesh_queue::{
-    Ballot, CopyId, HostId, PrinterId, QueueId, SignedChange, Touched, VersionVector,
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
 };
+
+use printmesh_queue::{Ballot, CopyId, HostId, PrinterId, QueueId, SignedChange, Touched};
 
 use crate::{
     event::Event,
-    limits::{ADDRESSES_MAX, CHANGES_BYTES},
-    message::{Beat, Message},
-    node::{Changes, Heard, Node, Progress},
+    limits::ADDRESSES_MAX,
+    message::{Beat, Message, Tag},
+    node::{Heard, Node, Progress},
     records::{self, key},
     register::Phase,
 };
@@ -40,8 +41,7 @@ impl Node {
         self.say_memory(host);
         self.ask_again_for_missing();
         for id in self.queues_shared_with(host) {
-            let vector = self.queues[&id].doc.vector();
-            self.send(host, Message::Have { queue: id, vector });
+            self.open_with(host, id);
         }
         let met = self.queues_shared_with(host).into_iter().flat_map(|id| {
             let members = self.queues[&id].doc.snapshot().present_members();
@@ -86,6 +86,7 @@ impl Node {
         self.save_peer(host);
         self.progress.retain(|printer, _| printer.host != host);
         self.watch_gone(host);
+        self.compare_now(host);
         self.tell_peer(host, "away", Some(reason));
     }
 
@@ -132,7 +133,7 @@ impl Node {
     }
 
     /// Queues of which a host is a member, as far as this host knows: it is told of no other.
-    fn queues_shared_with(&self, host: HostId) -> Vec<QueueId> {
+    pub(crate) fn queues_shared_with(&self, host: HostId) -> Vec<QueueId> {
         let mut ids = self.queues_in_order();
         ids.retain(|id| self.shares(*id, host));
         ids
@@ -156,7 +157,11 @@ impl Node {
     pub(crate) fn message(&mut self, from: HostId, message: Message) {
         match message {
             Message::Have { queue, vector } => self.have(from, queue, vector),
-            Message::Changes { queue, changes } => self.changes(from, queue, &changes),
+            Message::Changes {
+                queue,
+                changes,
+                also,
+            } => self.changes(from, queue, &changes, &also),
             Message::Prepare(mut ask) => {
                 self.heard_ask(from, &mut ask);
                 self.asked_to_prepare(from, ask);
@@ -217,64 +222,7 @@ impl Node {
         }
     }
 
-    fn have(&mut self, from: HostId, queue: QueueId, vector: VersionVector) {
-        if !self.shares(queue, from) {
-            tracing::debug!(peer = %from, "ignored a vector of a queue that is not shared");
-            return;
-        }
-        let missing = self.queues[&queue].doc.changes_after(&vector);
-        self.send_changes(from, queue, &missing);
-    }
-
-    fn send_changes(&mut self, to: HostId, queue: QueueId, changes: &Changes) {
-        let mut batch = Vec::new();
-        let mut size = 0;
-        for change in changes {
-            let bytes = change.to_bytes();
-            if size + bytes.len() > CHANGES_BYTES && !batch.is_empty() {
-                self.send(
-                    to,
-                    Message::Changes {
-                        queue,
-                        changes: std::mem::take(&mut batch),
-                    },
-                );
-                size = 0;
-            }
-            size += bytes.len();
-            batch.push(bytes);
-        }
-        if !batch.is_empty() {
-            self.send(
-                to,
-                Message::Changes {
-                    queue,
-                    changes: batch,
-                },
-            );
-        }
-    }
-
-    /// Sends new changes to every connected member that may not have them.
-    pub(crate) fn push(&mut self, queue: QueueId, changes: &Changes, from: Option<HostId>) {
-        let members: Vec<HostId> = self
-            .peers
-            .iter()
-            .filter(|(host, peer)| peer.connected && Some(**host) != from)
-            .map(|(host, _)| *host)
-            .filter(|host| self.shares(queue, *host))
-            .collect();
-        for member in members {
-            let unseen: Vec<_> = changes
-                .iter()
-                .filter(|change| change.author() != member)
-                .cloned()
-                .collect();
-            self.send_changes(member, queue, &unseen);
-        }
-    }
-
-    fn changes(&mut self, from: HostId, queue: QueueId, encoded: &[Vec<u8>]) {
+    fn changes(&mut self, from: HostId, queue: QueueId, encoded: &[Vec<u8>], also: &[Tag]) {
         if !self.shares(queue, from) {
             tracing::warn!(peer = %from, "refused changes of a queue that is not shared");
             return;
@@ -286,6 +234,7 @@ impl Node {
                 Err(error) => self.tell_refused(queue, from, None, &error.to_string()),
             }
         }
+        let sent: BTreeSet<_> = changes.iter().map(SignedChange::hash).collect();
         let entry = self.queues.get_mut(&queue).expect("shared queues exist");
         let admitted = entry.doc.admit(changes);
         // Told below; the next edit of this host must not tell it once more.
@@ -311,24 +260,32 @@ impl Node {
             }
             let copies = copies.clone();
             self.note_touched(queue, admitted.touched);
+            if admitted
+                .applied
+                .iter()
+                .any(|change| change.author() == self.me)
+            {
+                self.own_words(queue, &copies);
+            }
             self.adopt_claims(queue, &copies);
-            self.push(queue, &admitted.applied, Some(from));
+            let seen_to = self.seen_to(queue, from, also);
+            let (sent, waited): (Vec<_>, Vec<_>) = admitted
+                .applied
+                .into_iter()
+                .partition(|change| sent.contains(&change.hash()));
+            self.spread(queue, &sent, &seen_to);
+            // Those came before what they build on, from somebody else: whom that one saw to is not known any more.
+            self.spread(queue, &waited, &BTreeSet::new());
             // Who just became a member may be connected since before, and has been told nothing so far.
             for member in members.into_iter().filter(|member| *member != from) {
                 if self.shares(queue, member) {
-                    let vector = self.queues[&queue].doc.vector();
-                    self.send(member, Message::Have { queue, vector });
+                    self.say_have(member, queue);
                 }
             }
         }
         if admitted.parked > 0 {
-            // Something came before it: ask for what is missing, once for each thing that this host knows. A host
-            // whose history was forked by a restored backup would otherwise be asked for ever.
-            let entry = self.queues.get_mut(&queue).expect("shared queues exist");
-            let vector = entry.doc.vector();
-            if entry.asked.insert(from, vector.clone()).as_ref() != Some(&vector) {
-                self.send(from, Message::Have { queue, vector });
-            }
+            // Something came before it.
+            self.ask_for_past(from, queue);
         }
     }
 

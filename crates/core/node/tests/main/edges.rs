@@ -117,6 +117,7 @@ fn a_history_that_leads_nowhere_is_asked_for_once() {
         let message = Message::Changes {
             queue,
             changes: vec![change.clone()],
+            also: Vec::new(),
         };
         farm.input(
             1,

@@ -20,5 +20,6 @@ mod resuming;
 mod retrying;
 mod sleeping;
 mod speculation;
+mod spreading;
 mod voting;
 mod wishes;

@@ -28,6 +28,8 @@ pub(crate) struct Wire {
     flying: BTreeMap<(usize, usize), VecDeque<Input>>,
     talks: BTreeMap<u64, [usize; 2]>,
     talked: u64,
+    /// A link that died took a message with it.
+    pub(crate) lost: bool,
 }
 
 fn pair(a: usize, b: usize) -> (usize, usize) {
@@ -60,6 +62,7 @@ impl Wire {
         self.links.remove(&pair(a, b));
         for (from, to) in [(a, b), (b, a)] {
             let heard = self.flying.entry((from, to)).or_default();
+            self.lost |= heard.iter().any(is_message);
             heard.retain(|input| !matches!(input, Input::Message { .. }));
             heard.push_back(Input::PeerDisconnected {
                 host: hosts[from].id,
@@ -73,7 +76,8 @@ impl Wire {
             if self.linked(n, other) {
                 self.part(hosts, n, other);
             }
-            self.flying.remove(&(other, n));
+            let unheard = self.flying.remove(&(other, n)).unwrap_or_default();
+            self.lost |= unheard.iter().any(is_message);
         }
         let ended: Vec<u64> = self
             .talks
@@ -111,6 +115,10 @@ impl Wire {
             hosts[from].local.push_back(closed(talk, false));
         }
     }
+}
+
+fn is_message(input: &Input) -> bool {
+    matches!(input, Input::Message { .. })
 }
 
 fn closed(conversation: u64, attempt_failed: bool) -> Input {
