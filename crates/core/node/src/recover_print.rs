@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use printmesh_queue::{Bed, ClaimState, CopyId, CopyState, QueueId, RunResult};
+use printmesh_queue::{Bed, ClaimState, CopyId, CopyState, QueueId, RunRecord, RunResult};
 
 use crate::{
     confirm::Decision,
@@ -66,7 +66,7 @@ impl Node {
 
     /// The printer answers again and says what it is doing.
     pub(crate) fn printer_doing(&mut self, name: &str, doing: Doing) {
-        if self.is_watched(name, &doing) {
+        if self.is_watched(name, &doing) || self.is_forgotten(name, &doing) {
             return;
         }
         let here = |unsure: &&Unsure| unsure.work.ballot.printer == name;
@@ -124,6 +124,85 @@ impl Node {
             Doing::Printing { .. } | Doing::Idle { .. } => self.lose_sight(name, &work, k, began),
         }
         true
+    }
+
+    /// The printer is at, or was at, the very print that this host would begin next: its disk is older than that print, and
+    /// it begins no second time.
+    fn is_forgotten(&mut self, name: &str, doing: &Doing) -> bool {
+        let (Doing::Printing { print: Some(print) }
+        | Doing::Idle {
+            last: Some((print, _)),
+        }) = doing
+        else {
+            return false;
+        };
+        let Some(work) = self.printers.get(name).and_then(|p| p.work.clone()) else {
+            return false;
+        };
+        let mut done = self.runs_of(&work);
+        let Some((k, set, repetition)) = self.next_run(&work, &done) else {
+            return false;
+        };
+        if print_token(&work, k) != *print {
+            return false;
+        }
+        let run = done.remove(&k).unwrap_or(RunRecord {
+            set: set.id,
+            repetition,
+            result: RunResult::Started,
+            started: self.now.wall,
+            ended: None,
+            note: None,
+        });
+        if let Some(printer) = self.printers.get_mut(name) {
+            printer.entry.bed = Bed::Occupied;
+            printer.began = true;
+        }
+        self.save_printer(name);
+        self.set_stage(name, Stage::Running { k, began: true });
+        self.put_end(&work, k, &run, Some(ClaimState::Printing));
+        tracing::warn!(printer = name, job = %work.copy.job, copy = work.copy.index + 1, "follows a print that this host does not know to have begun: its disk is older");
+        if let Doing::Idle {
+            last: Some((_, ended)),
+        } = doing
+        {
+            let (result, note) = words(ended);
+            self.run_ended(name, print, result, note);
+        }
+        true
+    }
+
+    /// This very host's own words came back from another one: its disk is older than they are. What it is about to print may
+    /// have begun, or be over.
+    pub(crate) fn own_words(&mut self, queue: QueueId, copies: &BTreeSet<CopyId>) {
+        let works = self.printers.iter().filter_map(|(name, printer)| {
+            let work = printer.work.as_ref()?;
+            let of_it = work.queue == queue && copies.contains(&work.copy);
+            of_it.then(|| (name.clone(), work.clone()))
+        });
+        for (name, work) in works.collect::<Vec<_>>() {
+            let claims = self.queues[&queue].doc.snapshot().claims.get(&work.copy);
+            let claim = claims.and_then(|claims| claims.get(&(work.attempt, self.me)));
+            let Some(claim) = claim.filter(|claim| claim.record.ballot == work.ballot) else {
+                continue;
+            };
+            let known = |k: u32| matches!(work.stage, Stage::Running { k: now, .. } if now == k);
+            let begun = claim.runs.iter().find(|(k, run)| {
+                matches!(run.result, RunResult::Started | RunResult::Unknown) && !known(**k)
+            });
+            let begun = begun.map(|(k, _)| *k);
+            let state = claim.record.state;
+            match begun {
+                Some(k) => self.lose_sight(&name, &work, k, true),
+                None if !state.is_active() => {
+                    if let Some(printer) = self.printers.get_mut(&name) {
+                        printer.entry.bed = Bed::Unknown;
+                    }
+                    self.end_work(&name);
+                }
+                None => {}
+            }
+        }
     }
 
     /// Claims of this very host came back from another one: its disk is older than they are, and knows nothing of them.

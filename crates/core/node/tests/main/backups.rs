@@ -214,3 +214,71 @@ fn a_host_that_starts_asks_each_member_what_it_said_and_not_all_of_them_again_wi
     }
     farm.check();
 }
+
+/// A job of two prints, of which the first is done; a backup of the printer's host from then; the second print has begun since.
+fn in_the_second_print(by_itself: bool) -> (Farm, printmesh_queue::JobId, Backup) {
+    let mut farm = Farm::shared(&[0, 1]);
+    farm.kill(1);
+    if by_itself {
+        farm.alone
+            .insert((1, "p0".to_owned()), crate::farm::Alone::Rests(None));
+    }
+    farm.boot(1);
+    farm.settle();
+    farm.ready(1);
+    farm.machines = Machines::Wait;
+    let id = farm.submit(
+        0,
+        printmesh_node::NewJob {
+            sets: vec![(crate::farm::file("lid"), 2)],
+            ..job("farm", "lids")
+        },
+    );
+    farm.begin(1, "p0");
+    farm.finish(1, "p0");
+    farm.settle();
+    let old = backup(&farm, 1);
+    farm.ready(1);
+    farm.settle();
+    assert_eq!(farm.starts.len(), 2);
+    farm.begin(1, "p0");
+    farm.settle();
+    (farm, id, old)
+}
+
+#[test]
+fn a_printer_that_prints_on_while_its_host_is_restored_is_followed_and_prints_nothing_twice() {
+    let (mut farm, id, old) = in_the_second_print(true);
+    restore(&mut farm, 1, old);
+    farm.pass(60_000);
+    assert_eq!(farm.status(0, id), "printing", "{}", farm.dump(id));
+    farm.finish(1, "p0");
+    farm.pass(60_000);
+    farm.ready(1);
+    farm.pass(60_000);
+    assert_eq!(farm.status(0, id), "done", "{}", farm.dump(id));
+    assert_eq!(farm.starts.len(), 2);
+    farm.check();
+}
+
+#[test]
+fn a_print_that_a_restored_host_had_begun_itself_is_unknown_and_not_begun_again() {
+    let (mut farm, id, old) = in_the_second_print(false);
+    restore(&mut farm, 1, old);
+    farm.pass(60_000);
+    assert_eq!(farm.status(0, id), "unknown", "{}", farm.dump(id));
+    farm.ready(1);
+    farm.pass(60_000);
+    assert_eq!(farm.starts.len(), 2, "{}", farm.dump(id));
+    farm.ok(
+        1,
+        Command::JobResolve {
+            copy: id.to_string(),
+            resolve: Resolve::Done,
+        },
+    );
+    farm.pass(60_000);
+    assert_eq!(farm.status(0, id), "done", "{}", farm.dump(id));
+    assert_eq!(farm.starts.len(), 2);
+    farm.check();
+}
