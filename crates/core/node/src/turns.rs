@@ -29,11 +29,9 @@ impl Turns {
 impl Node {
     /// What a free printer takes next in a queue.
     pub(crate) fn given(&mut self, name: &str, queue: QueueId, turns: &mut Turns) -> Option<Given> {
-        if !turns.0.contains_key(&queue) {
-            let found = self.find_turns(queue);
-            turns.0.insert(queue, found);
-        }
-        turns.0[&queue].get(name).copied()
+        let found = turns.0.entry(queue);
+        let found = found.or_insert_with(|| self.find_turns(queue));
+        found.get(name).copied()
     }
 
     fn find_turns(&mut self, queue: QueueId) -> BTreeMap<String, Given> {
