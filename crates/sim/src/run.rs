@@ -287,6 +287,12 @@ impl World {
                 self.command(host, Command::JobRelease { job }, Asked::Other);
             }
         }
+        for (host, job) in self.orphaned_wishes() {
+            let command = Command::JobCancel {
+                job: job.to_string(),
+            };
+            self.command(host, command, Asked::TakeOut { job });
+        }
         let mood = self.mood.below(3);
         for host in 0..self.hosts.len() {
             self.resolve(host, mood);
@@ -309,6 +315,21 @@ impl World {
                 );
             }
         }
+    }
+
+    /// Jobs that a host wanted out that is gone for good: whoever sees that takes them out instead.
+    fn orphaned_wishes(&self) -> Vec<(usize, JobId)> {
+        let gone: Vec<_> = self.hosts.iter().filter(|host| host.destroyed).collect();
+        let mut jobs = self.open_jobs();
+        jobs.retain(|(host, job)| {
+            let views = self.hosts[*host].node().map(|node| node.queues());
+            let mut views = views.into_iter().flatten().map(|(_, view)| view);
+            views.any(|view| {
+                let wish = printmesh_schedule::withdrawal_wish(view.snapshot, *job);
+                wish.is_some_and(|wish| gone.iter().any(|host| host.id == wish.id.host))
+            })
+        });
+        jobs
     }
 
     fn open_jobs(&self) -> Vec<(usize, JobId)> {
