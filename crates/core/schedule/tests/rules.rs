@@ -23,6 +23,8 @@ fn member(name: &str, host: HostId, role: Role) -> Member {
         role,
         issued: Timestamp(1),
         invite: None,
+        turn: 0,
+        removed: false,
         signature: [0; 64],
     };
     Member {

@@ -5,6 +5,7 @@ mod convergence;
 mod edits;
 mod forgeries;
 mod predecessors;
+mod roles;
 mod spoiled;
 
 use std::collections::BTreeMap;

@@ -79,6 +79,8 @@ impl Farm {
             role: Role::Admin,
             issued: Timestamp(1),
             invite: None,
+            turn: 0,
+            removed: false,
             signature: [0; 64],
         };
         let member = Member {
