@@ -48,7 +48,9 @@ impl Node {
             Code::TicketBad,
             Code::TicketExpired,
             Code::TicketUsed,
+            Code::TicketRevoked,
             Code::TicketForeign,
+            Code::MemberRemoved,
             Code::LanNothing,
         ];
         let code = known

@@ -40,6 +40,7 @@ impl Node {
         self.say_memory(host);
         self.ask_again_for_missing();
         for id in self.queues_shared_with(host) {
+            self.give_key(id, host);
             let vector = self.queues[&id].doc.vector();
             self.send(host, Message::Have { queue: id, vector });
         }
@@ -149,7 +150,7 @@ impl Node {
             // Before the first sync only the host that admitted us is known.
             let known = member || entry.readmitted.contains(&host);
             let here = !entry.record.left || entry.leaving_ms.is_some();
-            here && (known || entry.record.introduced_by == Some(host))
+            here && (known || entry.introducer() == Some(host))
         })
     }
 
@@ -191,6 +192,7 @@ impl Node {
                 };
                 self.refused(from, &reply, phase, unit, nack);
             }
+            Message::Key { queue, key } => self.take_key(from, queue, key),
             Message::Config(message) => self.config_message(from, message),
             Message::Memory {
                 mine,
@@ -287,7 +289,7 @@ impl Node {
             }
         }
         let entry = self.queues.get_mut(&queue).expect("shared queues exist");
-        let admitted = entry.doc.admit(changes);
+        let mut admitted = entry.doc.admit(changes);
         // Told below; the next edit of this host must not tell it once more.
         entry.doc.take_touched();
         for change in &admitted.applied {
@@ -311,6 +313,7 @@ impl Node {
             }
             let copies = copies.clone();
             self.note_touched(queue, admitted.touched);
+            self.decided(queue, std::mem::take(&mut admitted.decisions));
             self.adopt_claims(queue, &copies);
             self.push(queue, &admitted.applied, Some(from));
             // Who just became a member may be connected since before, and has been told nothing so far.
@@ -353,6 +356,7 @@ impl Node {
         let Some(entry) = self.queues.get_mut(&queue) else {
             return;
         };
+        entry.count_invites |= !touched.members.is_empty();
         for host in &touched.members {
             let member = entry.doc.snapshot().members.get(host);
             if member.is_some_and(|member| !member.left) {

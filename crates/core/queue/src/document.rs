@@ -65,6 +65,20 @@ pub struct Refused {
     pub why: Refusal,
 }
 
+/// Another role for a member, or its removal; decided by somebody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The member.
+    pub member: HostId,
+    /// How often something was decided anew about it.
+    pub turn: u32,
+    /// The change that says so.
+    pub change: Arc<SignedChange>,
+    /// Who decided had not seen all that this host has of the member: that stays in the queue only if this host says so
+    /// ([`Edit::keep_what_was`]).
+    pub overlooks: bool,
+}
+
 /// What became of changes from others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admitted {
@@ -72,9 +86,8 @@ pub struct Admitted {
     pub applied: Vec<Arc<SignedChange>>,
     /// Refused for ever; or withheld, because of what was decided about their authors meanwhile.
     pub refused: Vec<Refused>,
-    /// Members about whom something was decided by somebody who had not seen all that this host has of them, and the
-    /// number of that decision: what they wrote before stays only if this host says so ([`Edit::keep_what_was`]).
-    pub keep: Vec<(HostId, u32)>,
+    /// What was decided anew about members.
+    pub decisions: Vec<Decision>,
     /// How many wait for their past, earlier ones included.
     pub parked: usize,
     /// What the applied ones changed.
@@ -296,7 +309,7 @@ impl QueueDocument {
         let applied = entries.iter().filter(|(hash, _)| self.past.contains(*hash));
         admitted.touched = Touched::of(applied.flat_map(|(_, entries)| entries));
         self.touched.extend(admitted.touched.clone());
-        admitted.keep = self.decided(&entries);
+        admitted.decisions = self.decided(&entries);
         admitted.parked = self.parked.len();
         admitted
     }
@@ -375,17 +388,22 @@ impl QueueDocument {
         judge(Trust::Nobody).is_ok().then_some(why)
     }
 
-    /// Members about whom one of these changes decides without having seen all that is known of them here.
-    fn decided(&self, changes: &[(ChangeHash, Vec<Entry>)]) -> Vec<(HostId, u32)> {
+    /// What these changes decide anew about members.
+    fn decided(&self, changes: &[(ChangeHash, Vec<Entry>)]) -> Vec<Decision> {
         let mut found = Vec::new();
         for (hash, entries) in changes {
             for entry in entries {
                 if let Entry::Certificate(member) = entry
+                    && let Some(change) = self.past.change(*hash)
                     && let Some(certificate) = self.past.certificate_now(*member)
                     && certificate.turn > 0
-                    && self.past.overlooks(*hash, *member)
                 {
-                    found.push((*member, certificate.turn));
+                    found.push(Decision {
+                        member: *member,
+                        turn: certificate.turn,
+                        change: Arc::clone(change),
+                        overlooks: self.past.overlooks(*hash, *member),
+                    });
                 }
             }
         }

@@ -43,7 +43,7 @@ pub use change::{
 };
 pub use claim::{Ballot, Claim, ClaimRecord, ClaimState, LostRecord, RunRecord, RunResult};
 pub use configuration::{Configuration, ERA, Seal, is_sealed, next_config, next_era, seal_bytes};
-pub use document::{Admitted, LoadError, QueueDocument, Refused};
+pub use document::{Admitted, Decision, LoadError, QueueDocument, Refused};
 pub use edit::{Edit, EditError};
 pub use equipment::{Equipment, Slot};
 pub use id::{CopyId, FileHash, HostId, JobId, ParseIdError, PrinterId, QueueId, SetId};

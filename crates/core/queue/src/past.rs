@@ -104,6 +104,11 @@ impl Past {
         hash == genesis_hash() || self.by_hash.contains_key(&hash)
     }
 
+    pub(crate) fn change(&self, hash: ChangeHash) -> Option<&Arc<SignedChange>> {
+        let place = self.by_hash.get(&hash)?;
+        Some(&self.known[*place as usize].change)
+    }
+
     /// The change with this place in its author's chain.
     pub(crate) fn at(&self, author: Author, seq: u64) -> Option<&Arc<SignedChange>> {
         let chain = &self.chains[*self.numbers.get(&author)? as usize];

@@ -119,6 +119,7 @@ impl<'a> Planner<'a> {
         let asked = Asked {
             tags: &job.terms.tags,
             color: job.terms.color,
+            submitter: job.submitter,
             models_known: self.index.models_known,
         };
         let mut sets = job.sets.iter();

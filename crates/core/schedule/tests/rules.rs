@@ -102,6 +102,7 @@ impl Farm {
             lost: BTreeMap::new(),
             configs: BTreeMap::new(),
             settings: printmesh_queue::Settings::default(),
+            invites: BTreeMap::new(),
             requests: BTreeMap::new(),
         };
         Self {

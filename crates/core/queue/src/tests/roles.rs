@@ -90,7 +90,8 @@ impl Host {
     fn exchange(&mut self, from: &Self) -> Vec<Refusal> {
         let changes = from.document.changes_after(&self.document.vector());
         let admitted = self.admit(changes.iter().map(|change| (**change).clone()).collect());
-        for (member, turn) in admitted.keep {
+        for Decision { member, turn, .. } in admitted.decisions.into_iter().filter(|d| d.overlooks)
+        {
             if self.document.snapshot().members[&self.id()].may(Role::Observer) {
                 self.edit(|edit| edit.keep_what_was(member, turn));
             }

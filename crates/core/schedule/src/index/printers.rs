@@ -89,6 +89,7 @@ impl Index {
         let asked = Asked {
             tags: &needed.tags,
             color: needed.color,
+            submitter: needed.submitter,
             models_known: self.models_known,
         };
         let mut sets = needed.sets.iter();

@@ -118,6 +118,7 @@ impl Farm {
             lost: BTreeMap::new(),
             configs: BTreeMap::new(),
             settings: Settings::default(),
+            invites: BTreeMap::new(),
             requests: BTreeMap::new(),
         };
         let mut presence = Presence::alone(ME);
