@@ -4,6 +4,7 @@ mod configurations;
 mod convergence;
 mod edits;
 mod forgeries;
+mod generator;
 mod predecessors;
 mod roles;
 mod spoiled;
