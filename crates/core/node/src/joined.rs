@@ -8,6 +8,7 @@ use crate::{
     event::Event,
     join::Syncing,
     limits::{JOIN_MS, NAME_BYTES_MAX},
+    message::Message,
     node::{Node, Queue},
     problem::{Code, Problem},
     records::{QueueKind, QueueRecord},
@@ -152,6 +153,15 @@ impl Node {
             .chain([(outgoing.host, outgoing.addresses)])
         {
             self.learn_addresses(host, addresses);
+        }
+        // Whose link was up before has asked in vain: until now this host said nothing of this queue.
+        let linked = self.peers.iter().filter(|(_, peer)| peer.connected);
+        let linked: Vec<HostId> = linked.map(|(host, _)| *host).collect();
+        for host in linked {
+            if self.shares(id, host) {
+                let vector = self.queues[&id].doc.vector();
+                self.send(host, Message::Have { queue: id, vector });
+            }
         }
         if let Some(command) = outgoing.command {
             let deadline_ms = self.now.mono_ms + JOIN_MS;

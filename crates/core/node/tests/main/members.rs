@@ -414,3 +414,23 @@ fn a_printer_may_be_for_the_jobs_of_some_members_only() {
     assert_eq!(farm.status(0, of_a), "done");
     farm.check();
 }
+
+#[test]
+fn who_is_let_in_again_at_once_hears_what_it_missed_over_the_link_that_was_there() {
+    let mut farm = Farm::shared(&[0, 0]);
+    farm.ok(0, remove("b"));
+    farm.pass(5_000);
+    farm.ok(
+        1,
+        Command::QueueLeave {
+            queue: "farm".into(),
+        },
+    );
+    // It has just left, and still keeps its links; the other one takes it in again.
+    farm.ok(0, role("b", Role::Operator));
+    farm.settle();
+    farm.join(1, Role::Operator);
+    farm.submit(1, job("farm", "again"));
+    assert_eq!(farm.snapshot(0, "farm").jobs.len(), 1);
+    farm.check();
+}
