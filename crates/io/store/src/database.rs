@@ -351,7 +351,8 @@ fn survive_panic<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, 
 fn private(path: &Path) -> Result<(), OpenError> {
     let metadata = fs::metadata(path).map_err(|error| OpenError::from_io(path, error))?;
     let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o077 == 0 {
+    // A folder of that name is somebody else's; that it is no database is said when it is opened.
+    if mode & 0o077 == 0 || !metadata.is_file() {
         return Ok(());
     }
     Err(OpenError::OpenToOthers {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     change::{Action, Body, OpRef, Scalar, Target},
     document::Spot,
-    schema::Container,
+    schema::{Container, GENESIS_OPS},
 };
 
 /// How many are tried when nobody says otherwise.
@@ -259,8 +259,9 @@ fn forbidden(stage: &Stage, member: usize, n: &mut Numbers) -> Wish {
         ),
         (Spot::Raw(Target::Genesis(0)), word.clone(), text(&word)),
         (
+            // Nobody made a map with a number of the genesis change; a higher one may be a job of its own.
             Spot::Raw(Target::Made(OpRef {
-                counter: 1 + n.next() % 900,
+                counter: 1 + n.next() % GENESIS_OPS,
                 author: 0,
             })),
             word.clone(),

@@ -223,6 +223,7 @@ fn a_newer_format_is_refused() {
 fn a_damaged_file_is_told_from_an_empty_home() {
     let (_folder, path) = folder();
     let check = |what: &str| {
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let error = Database::open(&path).unwrap_err();
         assert!(
             matches!(error, OpenError::Damaged { .. }),
