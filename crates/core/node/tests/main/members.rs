@@ -418,6 +418,11 @@ fn a_printer_may_be_for_the_jobs_of_some_members_only() {
 #[test]
 fn who_is_let_in_again_at_once_hears_what_it_missed_over_the_link_that_was_there() {
     let mut farm = Farm::shared(&[0, 0]);
+    // A ticket from before: with a new one a change comes along that tells all the rest.
+    let Answer::Ticket(parts) = farm.ok(0, share(5)) else {
+        panic!("a ticket")
+    };
+    let ticket = farm.as_ticket(0, parts);
     farm.ok(0, remove("b"));
     farm.pass(5_000);
     farm.ok(
@@ -429,7 +434,13 @@ fn who_is_let_in_again_at_once_hears_what_it_missed_over_the_link_that_was_there
     // It has just left, and still keeps its links; the other one takes it in again.
     farm.ok(0, role("b", Role::Operator));
     farm.settle();
-    farm.join(1, Role::Operator);
+    farm.ok(
+        1,
+        Command::QueueJoin {
+            ticket,
+            as_name: None,
+        },
+    );
     farm.submit(1, job("farm", "again"));
     assert_eq!(farm.snapshot(0, "farm").jobs.len(), 1);
     farm.check();
