@@ -17,6 +17,8 @@ use crate::context::Context;
 ///   printmesh printer edit mk4 --model MK4S --volume 250x210x220
 ///   printmesh printer edit mk4 --position 1
 ///   printmesh printer edit mk4 --tag enclosure --tag fast
+///   printmesh printer edit mk4 --accept-from workshop --accept-from garage
+///   printmesh printer edit mk4 --allow bracket
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, group = clap::ArgGroup::new("said").required(true).multiple(true))]
 pub(super) struct Edit {
@@ -46,6 +48,12 @@ pub(super) struct Edit {
     /// A word for jobs to ask for; may be repeated
     #[arg(long, group = "said")]
     tag: Vec<String>,
+    /// A member whose jobs it takes, and nobody else's; may be repeated
+    #[arg(long, group = "said", value_name = "MEMBER")]
+    accept_from: Vec<String>,
+    /// Let it print the files of this job although the guard refuses them; only its own host can
+    #[arg(long, group = "said", value_name = "JOB")]
+    allow: Option<String>,
 }
 
 /// Say what is loaded
@@ -109,6 +117,8 @@ pub(super) async fn edit(cx: &Context, args: Edit) -> Result<u8, Problem> {
         nozzle_c_max: args.nozzle_max,
         bed_c_max: args.bed_max,
         tags: list(args.tag),
+        allow: args.allow,
+        accept_from: list(args.accept_from),
         ..PrinterChange::default()
     };
     let printer = args.printer;

@@ -1,14 +1,17 @@
-//! `member`: who may come into a queue.
+//! `member`: who may come into a queue, what they may do there, and who has to go.
 
 use clap::{Args, Subcommand};
 use printmesh_api::{problem::Problem, reply::Reply, request::Request};
 
-use super::show;
+use super::{queue::Role, show};
 use crate::context::Context;
 
-/// Let hosts that ask into a queue, or refuse them
+/// See who is in a queue, let hosts in, change their roles, take them out
 ///
 /// Examples:
+///   printmesh member list farm
+///   printmesh member role farm garage operator
+///   printmesh member remove farm garage
 ///   printmesh member approve LAN garage
 ///   printmesh member deny LAN stranger
 #[derive(Args, Debug)]
@@ -20,6 +23,30 @@ pub(crate) struct Member {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// List everybody who is or was in a queue
+    #[command(visible_alias = "ls")]
+    List {
+        /// Queue
+        queue: String,
+    },
+    /// Give a member another role; every host goes by it at once
+    Role {
+        /// Queue
+        queue: String,
+        /// Its name, or the beginning of its key
+        member: String,
+        /// What it may do from now on
+        #[arg(value_enum)]
+        role: Role,
+    },
+    /// Take a member out; what it wrote stays, and no ticket lets it in again
+    #[command(visible_alias = "rm")]
+    Remove {
+        /// Queue
+        queue: String,
+        /// Its name, or the beginning of its key
+        member: String,
+    },
     /// Let a host in that asked to join, after comparing the code
     Approve {
         /// Queue that it asked for
@@ -38,6 +65,29 @@ enum Action {
 
 pub(super) async fn run(cx: &Context, args: Member) -> Result<u8, Problem> {
     match args.action {
+        Action::List { queue } => show(cx, Request::MemberList { queue }).await,
+        Action::Role {
+            queue,
+            member,
+            role,
+        } => {
+            let role = role.word().to_owned();
+            show(
+                cx,
+                Request::MemberRole {
+                    queue,
+                    member,
+                    role,
+                },
+            )
+            .await
+        }
+        Action::Remove { queue, member } => {
+            cx.confirm(&format!(
+                "Take {member} out of {queue}? It keeps what it has read, and writes nothing more"
+            ))?;
+            show(cx, Request::MemberRemove { queue, member }).await
+        }
         Action::Approve { queue, member } => {
             compare(cx, &queue, &member).await?;
             show(cx, Request::MemberApprove { queue, member }).await

@@ -5,12 +5,16 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use printmesh_api::{
     problem::Problem,
-    reply::{Reply, Share},
+    reply::{Done, Reply, Share},
     request::Request,
 };
 
 use super::{join, settings, show, voters};
-use crate::{context::Context, error::exit, render::time::parse_duration};
+use crate::{
+    context::Context,
+    error::{exit, foreign},
+    render::{qr, time::parse_duration},
+};
 
 /// Create, share, join, rename and order queues
 ///
@@ -41,6 +45,9 @@ enum Action {
         queue: String,
     },
     Share(ShareArgs),
+    /// Show the queue key, which is shared among trusted hosts only
+    #[command(subcommand)]
+    Key(KeyAction),
     Join(join::Join),
     /// Leave a queue; its jobs stay with the other members
     Leave {
@@ -83,6 +90,9 @@ enum Action {
 ///   printmesh queue share farm                            for one host, until tomorrow
 ///   printmesh queue share farm --role submitter --uses 5 --expires 7d
 ///   printmesh queue share LAN --open 10m                  let hosts of this network in that ask
+///   printmesh queue share farm --qr                       the ticket as a QR code too
+///   printmesh queue share farm --list                     tickets that were given out
+///   printmesh queue share farm --revoke 9f2c41aa          take one back
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 struct ShareArgs {
@@ -103,11 +113,33 @@ struct ShareArgs {
     /// No ticket: for so long, let every host of this network in that asks
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with_all = ["with_key", "expires", "uses"])]
     open: Option<Duration>,
+    /// Show the ticket as a QR code too
+    #[arg(long, conflicts_with = "open")]
+    qr: bool,
+    /// No ticket: list those that were given out
+    #[arg(long, conflicts_with_all = ["role", "expires", "uses", "with_key", "open", "qr", "revoke"])]
+    list: bool,
+    /// No ticket: take one back, by its id
+    #[arg(long, value_name = "ID", conflicts_with_all = ["role", "expires", "uses", "with_key", "open", "qr"])]
+    revoke: Option<String>,
+}
+
+/// What is done with the queue key.
+#[derive(Debug, Subcommand)]
+enum KeyAction {
+    /// Say whether this host holds the key; with --reveal show it
+    Show {
+        /// Queue
+        queue: String,
+        /// Show the key, as a ticket for any number of hosts: whoever has it is an admin, for ever
+        #[arg(long)]
+        reveal: bool,
+    },
 }
 
 /// What a member may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Role {
+pub(super) enum Role {
     /// Look
     Observer,
     /// Submit jobs too
@@ -121,7 +153,7 @@ enum Role {
 }
 
 impl Role {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Observer => "observer",
             Self::Submitter => "submitter",
@@ -144,6 +176,7 @@ pub(super) async fn run(cx: &Context, args: Queue) -> Result<u8, Problem> {
         Action::List => show(cx, Request::QueueList).await,
         Action::Show { queue } => show(cx, Request::QueueShow { queue }).await,
         Action::Share(args) => share(cx, args).await,
+        Action::Key(KeyAction::Show { queue, reveal }) => key(cx, queue, reveal).await,
         Action::Join(args) => join::run(cx, args).await,
         Action::Leave { queue } => show(cx, Request::QueueLeave { queue }).await,
         Action::Rename { queue, name } => show(cx, Request::QueueRename { queue, name }).await,
@@ -156,6 +189,13 @@ pub(super) async fn run(cx: &Context, args: Queue) -> Result<u8, Problem> {
 }
 
 async fn share(cx: &Context, args: ShareArgs) -> Result<u8, Problem> {
+    if args.list {
+        return show(cx, Request::TicketList { queue: args.queue }).await;
+    }
+    if let Some(ticket) = args.revoke {
+        let queue = args.queue;
+        return show(cx, Request::TicketRevoke { queue, ticket }).await;
+    }
     let role = match args.with_key {
         true => Role::Admin,
         false => args.role,
@@ -171,8 +211,45 @@ async fn share(cx: &Context, args: ShareArgs) -> Result<u8, Problem> {
     let reply = cx.call(request).await?;
     cx.output.reply(&reply)?;
     if let Reply::Share(share) = &reply {
+        if let Some(ticket) = share.ticket.as_deref().filter(|_| args.qr) {
+            cx.output.note(&qr::code(ticket)?);
+        }
         cx.output.note(&remark(cx, share));
     }
+    Ok(exit::DONE)
+}
+
+async fn key(cx: &Context, queue: String, reveal: bool) -> Result<u8, Problem> {
+    if reveal {
+        let request = Request::QueueShare {
+            queue,
+            role: Role::Admin.word().to_owned(),
+            expires_s: None,
+            uses: 1,
+            with_key: true,
+            open_s: None,
+        };
+        let reply = cx.call(request).await?;
+        cx.output.reply(&reply)?;
+        if let Reply::Share(share) = &reply {
+            cx.output.note(&remark(cx, share));
+        }
+        return Ok(exit::DONE);
+    }
+    let request = Request::QueueShow {
+        queue: queue.clone(),
+    };
+    let Reply::Queue(shown) = cx.call(request).await? else {
+        return Err(foreign("the queue"));
+    };
+    let text = match shown.holds_key {
+        true => "this host holds the key; --reveal shows it".to_owned(),
+        false => format!("this host does not hold the key of {queue}; its admins do"),
+    };
+    cx.output.reply(&Reply::Done(Done {
+        already: false,
+        text,
+    }))?;
     Ok(exit::DONE)
 }
 
@@ -189,9 +266,16 @@ fn remark(cx: &Context, share: &Share) -> String {
         Some(uses) => format!("{uses} hosts"),
         None => "any number of hosts".to_owned(),
     };
+    let revoke = match &share.id {
+        Some(id) => format!(
+            " To take it back: {}",
+            cx.command(&format!("queue share {} --revoke {id}", share.queue))
+        ),
+        None => String::new(),
+    };
     format!(
         "For {hosts}, role {}, {until}. On the other host: printmesh join TICKET. \
-         Whoever has it can join: send it over a private channel.",
+         Whoever has it can join: send it over a private channel.{revoke}",
         share.role
     )
 }

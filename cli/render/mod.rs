@@ -3,8 +3,10 @@
 pub(crate) mod file;
 pub(crate) mod job;
 pub(crate) mod json;
+pub(crate) mod people;
 pub(crate) mod printer;
 pub(crate) mod progress;
+pub(crate) mod qr;
 pub(crate) mod queue;
 pub(crate) mod status;
 pub(crate) mod table;
@@ -218,6 +220,8 @@ fn names(reply: &Reply) -> Vec<String> {
         Reply::Queue(queue) => vec![queue.name.clone()],
         Reply::PeerList(list) => list.items.iter().map(|peer| peer.host.clone()).collect(),
         Reply::Voters(voters) => voters.voters.iter().map(|one| one.host.clone()).collect(),
+        Reply::TicketList(list) => list.items.iter().map(|one| one.id.clone()).collect(),
+        Reply::MemberList(list) => list.items.iter().map(|one| one.host.clone()).collect(),
         Reply::Share(share) => share.ticket.iter().cloned().collect(),
         Reply::Join(join) => join.queue.iter().cloned().collect(),
         Reply::JobList(list) => list.items.iter().map(|job| job.id.clone()).collect(),
@@ -247,6 +251,8 @@ fn view(reply: &Reply, clock: &Clock) -> Vec<Block> {
         Reply::Queue(queue) => queue::one(queue, clock),
         Reply::PeerList(list) => queue::peers(list, clock),
         Reply::Voters(voters) => queue::voters(voters),
+        Reply::TicketList(list) => people::tickets(list, clock),
+        Reply::MemberList(list) => people::members(list, clock),
         Reply::Share(share) => queue::share(share),
         Reply::Join(join) => queue::join(join),
         Reply::JobList(list) => job::list(list),

@@ -135,6 +135,7 @@ fn equipment(printer: &Printer) -> Vec<(&'static str, Cell)> {
         ("bed max", limit(has.bed_c_max)),
         ("loaded", text(&slots)),
         ("tags", text(&has.tags)),
+        ("accept from", text(&has.accept_from)),
         (
             "printed",
             Some(duration(has.printed_s)).filter(|_| has.printed_s > 0),

@@ -175,6 +175,7 @@ async fn a_ticket_is_alone_on_stdout() {
         role: "printer".to_owned(),
         expires: Some("2026-11-21T12:30:00Z".to_owned()),
         uses: Some(1),
+        id: None,
     };
     stage.fake.on("queue-share", Ok(Reply::Share(share)));
     let ran = stage.on_terminal(&["queue", "share", "farm"]).await;

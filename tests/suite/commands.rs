@@ -120,6 +120,7 @@ fn play(form: Form) -> BTreeSet<String> {
     on_a("queue list", &[], "QueueList");
     on_a("queue show", &["farm"], "Queue");
     on_a("queue share", &["farm"], "Share");
+    on_a("queue key", &["show", "farm"], "Done");
     on_a("queue rename", &["farm", "rack"], "Done");
     on_a("queue order", &["rack", "local"], "Done");
     on_a("queue peers", &["rack"], "PeerList");
@@ -149,6 +150,7 @@ fn play(form: Form) -> BTreeSet<String> {
     let (one, other) = (a.ticket("rack"), a.ticket("rack"));
     script.run(&b, "join", &[&one], "Join");
     script.run(&b, "queue join", &[&other], "Join");
+    on_a_later(&mut script, &a);
     script.run(&b, "queue leave", &["rack"], "Done");
     script.run(&b, "daemon stop", &[], "Done");
     // The next ones do not succeed here: the voters answer, and nobody asked to join.
@@ -167,6 +169,15 @@ fn play(form: Form) -> BTreeSet<String> {
         script.seen.insert(format!("member {command}"));
     }
     script.seen
+}
+
+/// What needs another member.
+fn on_a_later(script: &mut Script, a: &Host) {
+    script.run(a, "queue share", &["rack", "--list"], "TicketList");
+    script.run(a, "member list", &["rack"], "MemberList");
+    script.run(a, "member role", &["rack", "b", "printer"], "Done");
+    script.run(a, "member remove", &["rack", "b", "--yes"], "Done");
+    script.run(a, "member role", &["rack", "b", "operator"], "Done");
 }
 
 /// Every command that the help names.

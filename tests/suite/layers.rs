@@ -161,6 +161,7 @@ fn the_top_level_stays_as_it_is() {
         "tests",
         "README.md",
         "CHANGELOG.md",
+        "SECURITY.md",
         "LICENSE-MIT",
         "LICENSE-APACHE",
         "target",

@@ -1,7 +1,9 @@
 //! Item 4 of issue 2 with real daemons: who gets in, what a member's bytes can do, how changes travel.
 
+mod guard;
 mod hostile;
 mod impostor;
+mod members;
 mod mesh;
 mod tickets;
 

@@ -219,7 +219,10 @@ fn queue(node: &Node, place: usize, name: String, view: QueueView<'_>) -> reply:
         strategy: snapshot.settings.get(printmesh_queue::Setting::Order),
         position: place as u32 + 1,
         role: me
-            .map_or("-", |member| member.certificate.role.word())
+            .map_or("-", |member| match member.is_removed() {
+                true => "removed",
+                false => member.certificate.role.word(),
+            })
             .to_owned(),
         holds_key: view.holds_key,
         jobs_open: jobs.len() as u32,
@@ -658,6 +661,7 @@ fn hope(reason: &Reason) -> u8 {
         | Reason::Model { .. }
         | Reason::Volume { .. }
         | Reason::Temperature { .. }
+        | Reason::NotAccepted
         | Reason::Tags { .. } => 7,
         Reason::Draft
         | Reason::Held
@@ -747,6 +751,7 @@ fn fix(node: &Node, id: &PrinterId, reason: &Reason) -> Option<String> {
         | Reason::Model { .. }
         | Reason::Volume { .. }
         | Reason::Temperature { .. }
+        | Reason::NotAccepted
         | Reason::NoPrinter
         | Reason::QueueEmpty
         | Reason::NotSynced => return None,

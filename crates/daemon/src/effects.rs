@@ -108,8 +108,10 @@ impl Effects {
                 fence,
                 path,
                 hash,
+                guard,
             } => {
                 let request = Start {
+                    guard,
                     print,
                     fence,
                     path,

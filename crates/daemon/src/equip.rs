@@ -71,6 +71,8 @@ pub(crate) fn printer_edit(change: request::PrinterChange) -> PrinterEdit {
         nozzle_c_max: change.nozzle_c_max,
         bed_c_max: change.bed_c_max,
         tags: change.tags,
+        allow: change.allow,
+        accept_from: change.accept_from,
         slots: slots.collect(),
     }
 }
@@ -94,6 +96,11 @@ pub(crate) fn equipment(equipment: &Equipment) -> reply::Equipment {
         bed_c_max: equipment.bed_c_max,
         slots: slots.collect(),
         tags: equipment.tags.clone(),
+        accept_from: equipment
+            .accept_from
+            .iter()
+            .map(|host| host.fingerprint())
+            .collect(),
         printed_s: equipment.printed_s,
     }
 }

@@ -4,17 +4,18 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use printmesh_api::problem::Problem;
 use printmesh_queue::{HostId, Signer};
 use printmesh_store::{Home, KeyError};
+use zeroize::Zeroizing;
 
 use crate::problems;
 
-/// Signs with this host's device key.
+/// Signs with this host's device key. What is left of it in memory is wiped when it goes.
 pub(crate) struct DeviceKey(SigningKey);
 
 impl DeviceKey {
     /// Makes a new one and keeps it; an existing one is never replaced.
     pub(crate) fn create(home: &Home) -> Result<Self, Problem> {
-        let seed = random()?;
-        home.create_device_key(&seed)
+        let seed = Zeroizing::new(random()?);
+        home.create_device_key(&*seed)
             .map_err(|error| problem(&error))?;
         Ok(Self(SigningKey::from_bytes(&seed)))
     }
@@ -24,18 +25,19 @@ impl DeviceKey {
         let Some(bytes) = home.load_device_key().map_err(|error| problem(&error))? else {
             return Ok(None);
         };
-        let seed: [u8; 32] = bytes.try_into().map_err(|_| {
+        let bytes = Zeroizing::new(bytes);
+        let seed: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| {
             problems::new("key.damaged", 1, "the device key is damaged").because(format!(
                 "{} does not hold 32 bytes",
                 home.device_key().display()
             ))
         })?;
-        Ok(Some(Self(SigningKey::from_bytes(&seed))))
+        Ok(Some(Self(SigningKey::from_bytes(seed))))
     }
 
     /// The secret, for the connection that is proven with it.
-    pub(crate) fn seed(&self) -> [u8; 32] {
-        self.0.to_bytes()
+    pub(crate) fn seed(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_bytes())
     }
 }
 

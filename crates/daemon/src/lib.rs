@@ -8,11 +8,13 @@ mod config;
 mod convert;
 mod effects;
 mod equip;
+mod guard;
 mod inputs;
 mod intake;
 mod key;
 pub mod look;
 mod mind;
+mod people;
 mod printers;
 mod problems;
 mod profiles;
@@ -97,7 +99,7 @@ pub async fn run(options: RunOptions) -> Result<(), Problem> {
     let (node, first) = wake(&database, device)?.ok_or_else(not_set_up)?;
 
     let (network_events, told) = mpsc::channel(NETWORK_EVENTS);
-    let net = start_network(&home, &config, seed, network_events).await?;
+    let net = start_network(&home, &config, *seed, network_events).await?;
     let imports = Imports::open(&home.imports()).map_err(|error| {
         problems::new("home.not-writable", 1, "the imports folder cannot be used")
             .because(problems::chain(&error))
@@ -118,7 +120,7 @@ pub async fn run(options: RunOptions) -> Result<(), Problem> {
         mind: mind.clone(),
         net: net.clone(),
         imports: Arc::new(imports),
-        printers: Printers::new(mind.clone()),
+        printers: Printers::new(mind.clone(), home.root().to_owned()),
         events: events.clone(),
         told: 0,
     };

@@ -9,11 +9,11 @@ use std::{
 
 use printmesh_node::{Doing, Ended, Input, Machine, PrinterReport, TryFailure};
 use printmesh_printer::{Address, Driver, Event, Outcome, Phase, PrintRequest, PrinterInfo};
-use printmesh_queue::FileHash;
+use printmesh_queue::{Equipment, FileHash};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock, mind::Mind, problems};
+use crate::{clock, guard, mind::Mind, problems};
 
 /// First wait before a lost printer is tried again; doubles up to the last.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
@@ -45,6 +45,8 @@ pub(crate) struct Start {
     pub(crate) path: String,
     /// What the file's bytes must hash to.
     pub(crate) hash: FileHash,
+    /// What the printer is and may; `None` = a person lets the file pass.
+    pub(crate) guard: Option<Box<Equipment>>,
     /// When the node decided it, by the monotonic clock.
     pub(crate) decided_ms: u64,
 }
@@ -52,6 +54,8 @@ pub(crate) struct Start {
 /// The printers of this host.
 pub(crate) struct Printers {
     mind: Mind,
+    /// Where profiles are.
+    home: PathBuf,
     connections: HashMap<String, (Slot, CancellationToken)>,
     /// Connections made by `printer add`: opening a port twice would reset most boards twice.
     tried: Arc<Mutex<HashMap<String, Tried>>>,
@@ -61,9 +65,10 @@ pub(crate) struct Printers {
 }
 
 impl Printers {
-    pub(crate) fn new(mind: Mind) -> Self {
+    pub(crate) fn new(mind: Mind, home: PathBuf) -> Self {
         Self {
             mind,
+            home,
             connections: HashMap::new(),
             tried: Arc::default(),
             unwanted: Arc::default(),
@@ -126,15 +131,17 @@ impl Printers {
         }
     }
 
-    /// Verifies the file from disk, then starts. Refused starts come back as failed prints that never began.
+    /// Verifies the file from disk, holds it against what the printer may, then starts. Refused starts come back as failed prints that never began.
     pub(crate) fn start(&self, name: String, start: Start) {
         let Start {
             print,
             fence,
             path,
             hash,
+            guard,
             decided_ms,
         } = start;
+        let home = self.home.clone();
         let slot = self
             .connections
             .get(&name)
@@ -145,11 +152,16 @@ impl Printers {
             let path = PathBuf::from(path);
             let checked = path.clone();
             let verify = move || {
-                printmesh_store::imports::verify(&checked, &blake3::Hash::from_bytes(hash.0))
+                let hash = blake3::Hash::from_bytes(hash.0);
+                printmesh_store::imports::verify(&checked, &hash)
+                    .map_err(|error| problems::chain(&error))?;
+                match guard {
+                    Some(equipment) => guard::check(&home, &checked, &equipment),
+                    None => Ok(()),
+                }
             };
             let verified = match tokio::task::spawn_blocking(verify).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(problems::chain(&error)),
+                Ok(verified) => verified,
                 Err(error) => Err(error.to_string()),
             };
             let started = verified.and_then(|()| {

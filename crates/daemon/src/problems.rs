@@ -95,6 +95,16 @@ pub(crate) fn open(error: &OpenError) -> Problem {
             5,
             "another process uses this home's state",
         ),
+        OpenError::OpenToOthers { path, .. } => new(
+            "key.unusable",
+            1,
+            "others can read the state of this host, and the queue keys in it",
+        )
+        .because(error.to_string())
+        .fix(
+            format!("chmod 600 {}", path.display()),
+            "take their permission away; if somebody may have read it, make a new queue",
+        ),
         OpenError::DiskFull { .. } => disk_full(),
         OpenError::NewerFormat { found, known } => new(
             "state.newer",

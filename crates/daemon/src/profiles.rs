@@ -108,6 +108,11 @@ impl Profiles {
         Ok(shown(&self.profiles[place], &self.origins[place]))
     }
 
+    /// Returns the profile of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Profile> {
+        self.place(name).map(|place| &self.profiles[place])
+    }
+
     /// Returns the name of the profile that a print was sliced for, and in plain words why it is that one, or none.
     pub(crate) fn detect(&self, metadata: &Metadata) -> (Option<String>, String) {
         match detect(metadata, &self.profiles) {

@@ -14,7 +14,7 @@ use printmesh_queue::{HostId, JobId, Role};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock, convert, equip, intake::unique_name, mind::Mind, problems};
+use crate::{clock, convert, equip, intake::unique_name, mind::Mind, people, problems};
 
 /// The daemon as the API sees it.
 pub(crate) struct Door {
@@ -155,6 +155,39 @@ impl Door {
             } => {
                 self.share(queue, &role, expires_s, uses, with_key, open_s)
                     .await
+            }
+            Request::TicketList { queue } => {
+                self.read(move |node| {
+                    let id = node.queue_named(&queue)?;
+                    Ok(people::tickets(node, id))
+                })
+                .await
+            }
+            Request::TicketRevoke { queue, ticket } => {
+                self.done(Command::TicketRevoke { queue, ticket }).await
+            }
+            Request::MemberList { queue } => {
+                self.read(move |node| {
+                    let id = node.queue_named(&queue)?;
+                    Ok(people::members(node, id))
+                })
+                .await
+            }
+            Request::MemberRole {
+                queue,
+                member,
+                role,
+            } => {
+                let role = people::role(&role)?;
+                self.done(Command::MemberRole {
+                    queue,
+                    member,
+                    role,
+                })
+                .await
+            }
+            Request::MemberRemove { queue, member } => {
+                self.done(Command::MemberRemove { queue, member }).await
             }
             Request::QueueJoin { ticket, as_name } => {
                 let command = match ticket {
@@ -441,15 +474,10 @@ impl Door {
         open_s: Option<u64>,
     ) -> Result<Reply, Problem> {
         let role = if role.is_empty() {
-            Some(DEFAULT_ROLE)
+            DEFAULT_ROLE
         } else {
-            Role::from_word(role)
+            people::role(role)?
         };
-        let role = role.ok_or_else(|| {
-            let words: Vec<&str> = Role::ALL.iter().map(|role| role.word()).collect();
-            problems::new("member.role", 2, "there is no such role")
-                .because(format!("roles: {}", words.join(", ")))
-        })?;
         let expires =
             |ms: u64| clock::rfc3339(printmesh_queue::Timestamp(clock::now().wall.0 + ms));
         if let Some(seconds) = open_s {
@@ -467,6 +495,7 @@ impl Door {
                 role: role.word().to_owned(),
                 expires: Some(expires(for_ms)),
                 uses: None,
+                id: None,
             }));
         }
         let expires_ms = expires_s.map(|seconds| seconds.saturating_mul(1000));
@@ -501,6 +530,7 @@ impl Door {
             role: if with_key { Role::Admin } else { role }.word().to_owned(),
             expires: expires_ms.filter(|_| !with_key).map(expires),
             uses: (!with_key).then_some(uses),
+            id: parts.invite.map(|id| id.fingerprint()),
         }))
     }
 

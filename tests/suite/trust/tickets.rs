@@ -178,3 +178,94 @@ fn the_queue_key_lets_any_number_in_who_may_admit_others() {
     until_jobs(&a, &["from-c"]);
     a.until_link("farm", "c", "connected");
 }
+
+#[test]
+fn tickets_are_listed_taken_back_and_shown_as_a_code_to_photograph() {
+    let farm = Farm::new();
+    let [a, b, c] = hosts(&farm);
+    let share = a.json(&["queue", "share", "farm", "--uses", "2", "--role", "printer"]);
+    let (ticket, id) = (
+        share["ticket"].as_str().unwrap(),
+        share["id"].as_str().unwrap(),
+    );
+    b.ok(&["join", ticket]);
+    let listed = |host: &Host| {
+        let list = host.json(&["queue", "share", "farm", "--list"]);
+        let rows = list["items"].as_array().unwrap().clone();
+        rows.into_iter()
+            .find(|row| row["id"] == id)
+            .expect("it is listed")
+    };
+    let row = listed(&a);
+    assert_eq!(
+        (&row["used"], &row["uses"]),
+        (&1.into(), &2.into()),
+        "{row:#}"
+    );
+    assert_eq!(
+        (&row["state"], &row["role"], &row["by"]),
+        (&"open".into(), &"printer".into(), &"a".into())
+    );
+    assert!(
+        !a.ok(&["queue", "share", "farm", "--list"]).contains("pmq1"),
+        "no secret is listed"
+    );
+    b.problem("member.role", &["queue", "share", "farm", "--revoke", id]);
+    a.problem(
+        "ticket.unknown",
+        &["queue", "share", "farm", "--revoke", "zzzzzzzz"],
+    );
+    a.ok(&["queue", "share", "farm", "--revoke", id]);
+    assert_eq!(listed(&b)["state"], "revoked");
+    c.problem("ticket.revoked", &["join", ticket]);
+    assert!(!is_member(&a, "c"));
+    // The ticket itself stays alone on stdout; the code is for the eyes.
+    let ran = a.run(&["queue", "share", "farm", "--qr"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    assert!(
+        ran.stdout.starts_with("pmq1") && ran.stdout.lines().count() == 1,
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn the_queue_key_is_shown_only_to_who_asks_for_it_in_so_many_words() {
+    let farm = Farm::new();
+    let [a, b, _c] = hosts(&farm);
+    b.ok(&["join", &a.ticket("farm")]);
+    let shown = a.ok(&["queue", "key", "show", "farm"]);
+    assert!(
+        !shown.contains("pmq1") && shown.contains("--reveal"),
+        "{shown}"
+    );
+    let revealed = a.ok(&["queue", "key", "show", "farm", "--reveal"]);
+    let key = Ticket::from_str(revealed.trim()).unwrap();
+    assert_eq!(key.kind, printmesh_net::TicketKind::QueueKey);
+    b.problem(
+        "member.no-key",
+        &["queue", "key", "show", "farm", "--reveal"],
+    );
+    assert!(!b.ok(&["queue", "key", "show", "farm"]).contains("pmq1"));
+    assert!(!a.log().contains(revealed.trim()), "a key is never logged");
+}
+
+#[test]
+fn state_that_others_could_have_read_is_refused_with_what_to_do() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let farm = Farm::new();
+    let mut host = farm.host("a");
+    host.start();
+    host.stop();
+    for file in ["device.key", "state.redb"] {
+        let path = host.home.join(file);
+        let set =
+            |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        set(0o640);
+        let said = host.try_start().unwrap_err();
+        assert!(said.contains("chmod 600"), "{file}: {said}");
+        set(0o600);
+    }
+    host.start();
+}

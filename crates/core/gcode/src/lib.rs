@@ -1,7 +1,7 @@
 //! What a sliced file says about itself: which slicer made it, how long it prints, what it needs; and whether it is G-code at all.
 //!
 //! G-code as text, binary G-code and sliced projects are read; the latter two are unpacked to text, which every printer takes. The
-//! caller opens the file. It deliberately does not interpret moves, and does not judge whether a file is safe for a printer.
+//! caller opens the file. [`guard`] judges whether a printer may be given it.
 //!
 //! A file is data from a stranger: no input makes anything here panic, and what is read, kept and unpacked is bounded by what
 //! `limits.rs` says. Of text only the start and the end are read; of binary G-code all but the G-code; of a project the settings
@@ -19,6 +19,7 @@ mod bgcode;
 mod comment;
 mod dialect;
 mod draft;
+pub mod guard;
 mod kind;
 mod limits;
 mod metadata;

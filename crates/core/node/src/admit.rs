@@ -1,7 +1,7 @@
 //! The member's side of joining: tickets, windows, and hosts that ask and are let in or refused by a person.
 
 use ed25519_dalek::{Signer as _, SigningKey};
-use printmesh_queue::{Certificate, HostId, QueueId, Role, verify};
+use printmesh_queue::{HostId, QueueId, Role, verify};
 
 use crate::{
     effect::{Answer, TicketParts},
@@ -28,7 +28,7 @@ impl Node {
             .map(|(id, _)| (*id, None))
     }
 
-    fn queue_key(&self, queue: QueueId) -> Result<SigningKey, Problem> {
+    pub(crate) fn queue_key(&self, queue: QueueId) -> Result<SigningKey, Problem> {
         let entry = &self.queues[&queue];
         entry
             .record
@@ -63,6 +63,7 @@ impl Node {
                 "a ticket needs at least one use",
             ));
         }
+        self.require(id, Role::Admin)?;
         let name = self.queues[&id].doc.snapshot().name.clone();
         if with_key {
             return Ok(Answer::Ticket(TicketParts {
@@ -70,6 +71,7 @@ impl Node {
                 name,
                 secret: key.to_bytes(),
                 proof: Vec::new(),
+                invite: None,
                 expires_at_s: None,
             }));
         }
@@ -85,12 +87,14 @@ impl Node {
             signature: Vec::new(),
         };
         invite.signature = key.sign(&invite.signed_bytes()).to_bytes().to_vec();
+        self.note_invite(id, &invite)?;
         let proof = postcard::to_stdvec(&invite).expect("plain data always encodes");
         Ok(Answer::Ticket(TicketParts {
             queue: id.0,
             name,
             secret,
             proof,
+            invite: Some(public),
             expires_at_s,
         }))
     }
@@ -116,6 +120,9 @@ impl Node {
             .map(|(host, _)| *host)
             .collect();
         for host in waiting {
+            if self.is_out(id, host) {
+                continue;
+            }
             self.let_in(host, role)?;
         }
         let text = format!(
@@ -180,6 +187,12 @@ impl Node {
                             return Err(Problem::new(
                                 Code::TicketExpired,
                                 "this ticket has expired",
+                            ));
+                        }
+                        if entry.doc.snapshot().is_revoked(invite.public) {
+                            return Err(Problem::new(
+                                Code::TicketRevoked,
+                                "this ticket was taken back",
                             ));
                         }
                         let members = entry.doc.snapshot().members.iter();
@@ -262,7 +275,8 @@ impl Node {
         invite: Option<HostId>,
     ) -> Result<(), Problem> {
         let key = self.queue_key(queue)?;
-        let certificate = Certificate::issue(&key, peer, role, self.now.wall, invite);
+        let certificate = self.certificate_for(queue, &key, peer, role, invite)?;
+        let role = certificate.role;
         self.edit(queue, |edit| {
             edit.put_certificate(&certificate);
             Ok(())
@@ -272,7 +286,7 @@ impl Node {
         if snapshot
             .members
             .get(&peer)
-            .is_some_and(|member| member.left)
+            .is_some_and(|member| member.left && !member.is_removed())
             && let Some(entry) = self.queues.get_mut(&queue)
         {
             entry.readmitted.insert(peer);
@@ -304,6 +318,8 @@ impl Node {
         let Some(asking) = self.asking.get(&host).cloned() else {
             return Ok(());
         };
+        // A person says so: that outweighs what was decided before.
+        self.let_back_in(asking.queue, host, role)?;
         self.admit(
             asking.conversation,
             asking.queue,

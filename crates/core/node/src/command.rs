@@ -27,6 +27,29 @@ pub enum Command {
         /// Put the queue key itself into it.
         with_key: bool,
     },
+    /// Takes a ticket back.
+    TicketRevoke {
+        /// Queue name.
+        queue: String,
+        /// The ticket's id, or its beginning.
+        ticket: String,
+    },
+    /// Gives a member another role.
+    MemberRole {
+        /// Queue name.
+        queue: String,
+        /// Its name or fingerprint.
+        member: String,
+        /// Its new role.
+        role: Role,
+    },
+    /// Takes a member out of a queue.
+    MemberRemove {
+        /// Queue name.
+        queue: String,
+        /// Its name or fingerprint.
+        member: String,
+    },
     /// Admits every host of the LAN that asks, for a while.
     QueueOpen {
         /// Queue name.
@@ -332,6 +355,10 @@ pub struct PrinterEdit {
     pub bed_c_max: Option<u32>,
     /// Words for jobs to ask for.
     pub tags: Option<Vec<String>>,
+    /// Names or keys of the members whose jobs it takes.
+    pub accept_from: Option<Vec<String>>,
+    /// A job whose files it may print although the guard refuses them.
+    pub allow: Option<String>,
     /// Slots that hold something else now; one without material is empty.
     pub slots: Vec<Slot>,
 }

@@ -32,6 +32,13 @@ impl Node {
                 uses,
                 with_key,
             } => self.queue_share(&queue, role, expires_ms, uses, with_key)?,
+            Command::TicketRevoke { queue, ticket } => self.ticket_revoke(&queue, &ticket)?,
+            Command::MemberRole {
+                queue,
+                member,
+                role,
+            } => self.member_role(&queue, &member, role)?,
+            Command::MemberRemove { queue, member } => self.member_remove(&queue, &member)?,
             Command::QueueOpen {
                 queue,
                 role,

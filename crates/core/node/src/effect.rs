@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use printmesh_queue::{FileHash, HostId, JobId, SetId};
+use printmesh_queue::{Equipment, FileHash, HostId, JobId, SetId};
 
 use crate::{event::Event, problem::Problem};
 
@@ -85,6 +85,8 @@ pub struct TicketParts {
     pub secret: [u8; 32],
     /// Signed invite record; empty with the queue key.
     pub proof: Vec<u8>,
+    /// Public key of the invite: names it ever after; none with the queue key.
+    pub invite: Option<HostId>,
     /// Seconds since 1970 when it expires.
     pub expires_at_s: Option<u64>,
 }
@@ -187,6 +189,8 @@ pub enum Effect {
         path: String,
         /// What its bytes must hash to.
         hash: FileHash,
+        /// What the printer is and may, to hold the file's commands against; `None` = a person lets it pass.
+        guard: Option<Box<Equipment>>,
     },
     /// Pauses a print of this host; heaters stay on.
     PausePrint {

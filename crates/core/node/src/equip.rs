@@ -1,13 +1,16 @@
 //! What the printers of this host are and have: said by a person, and used up by prints.
 
-use printmesh_queue::{Equipment, RunRecord, RunResult, Slot};
+use std::collections::BTreeMap;
+
+use printmesh_queue::{Equipment, FileHash, HostId, RunRecord, RunResult, Slot};
 use printmesh_schedule::file_for;
 
 use crate::{
     command::PrinterEdit,
     effect::Answer,
     jobs::check_words,
-    limits::SLOTS_MAX,
+    limits::{ALLOWED_MAX, SLOTS_MAX},
+    names::hosts_named,
     node::Node,
     problem::{Code, Problem},
     records::Work,
@@ -25,12 +28,33 @@ impl Node {
     ) -> Result<Answer, Problem> {
         let name = self.own_printer(name)?;
         check(&edit)?;
+        let allowed = match &edit.allow {
+            Some(job) => self.files_of(job)?,
+            None => Vec::new(),
+        };
+        let accepted = match &edit.accept_from {
+            Some(words) => Some(self.members_named(words)?),
+            None => None,
+        };
         let printer = self.printers.get_mut(&name).expect("just resolved");
-        let before = (printer.entry.position, printer.entry.equipment.clone());
+        let before = (
+            printer.entry.position,
+            printer.entry.equipment.clone(),
+            printer.entry.allowed.clone(),
+        );
+        for hash in allowed {
+            printer.entry.allowed.retain(|known| *known != hash);
+            printer.entry.allowed.push(hash);
+        }
+        let over = printer.entry.allowed.len().saturating_sub(ALLOWED_MAX);
+        printer.entry.allowed.drain(..over);
         if let Some(position) = edit.position {
             printer.entry.position = position - 1;
         }
         change(&mut printer.entry.equipment, edit);
+        if let Some(accepted) = accepted {
+            printer.entry.equipment.accept_from = accepted;
+        }
         if printer.entry.equipment.slots.len() > SLOTS_MAX {
             printer.entry.equipment = before.1;
             return Err(Problem::new(
@@ -38,12 +62,50 @@ impl Node {
                 format!("a printer has at most {SLOTS_MAX} slots"),
             ));
         }
-        let already = before == (printer.entry.position, printer.entry.equipment.clone());
+        let entry = &printer.entry;
+        let already =
+            (before.0, &before.1, &before.2) == (entry.position, &entry.equipment, &entry.allowed);
         self.save_printer(&name);
         Ok(Answer::Done {
             already,
             text: format!("{name} is as you say"),
         })
+    }
+
+    /// The members of this host's queues that a person means, each by its key.
+    fn members_named(&self, words: &[String]) -> Result<Vec<HostId>, Problem> {
+        let mut members: BTreeMap<HostId, &str> = BTreeMap::new();
+        for entry in self.queues.values() {
+            let known = entry.doc.snapshot().members.iter();
+            members.extend(known.map(|(host, member)| (*host, member.name.as_str())));
+        }
+        let mut found = Vec::new();
+        for word in words {
+            let all = members.iter().map(|(host, name)| (*host, *name));
+            let [host] = hosts_named(word, all)[..] else {
+                let title = format!("`{word}` names no member, or several");
+                return Err(Problem::new(Code::MemberUnknown, title)
+                    .fix("printmesh member list QUEUE", "see their names and keys"));
+            };
+            if !found.contains(&host) {
+                found.push(host);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Every file of a job, its alternatives too.
+    fn files_of(&self, job: &str) -> Result<Vec<FileHash>, Problem> {
+        let (queue, id) = self.job_named(job)?;
+        let job = &self.queues[&queue].doc.snapshot().jobs[&id];
+        let files = job.sets.iter().flat_map(|set| &set.spec.files);
+        Ok(files.map(|file| file.hash).collect())
+    }
+
+    /// What the guard holds a file against on a printer; `None` when a person at this host lets it pass.
+    pub(crate) fn guarded_by(&self, name: &str, hash: FileHash) -> Option<Equipment> {
+        let entry = &self.printers.get(name)?.entry;
+        (!entry.allowed.contains(&hash)).then(|| entry.equipment.clone())
     }
 
     /// A print has ended: hours are counted whatever came of it, material only when it is whole. What a print that failed

@@ -227,7 +227,9 @@ impl Node {
         }
         for syncing in std::mem::take(&mut self.joins.syncing) {
             let entry = &self.queues[&syncing.queue];
-            if entry.doc.snapshot().members.contains_key(&self.me) {
+            // A host that was removed before is in there too, until the news that it is let in again has come.
+            let me = entry.doc.snapshot().members.get(&self.me);
+            if me.is_some_and(|me| !me.is_removed()) {
                 let queue = self
                     .queue_names()
                     .remove(&syncing.queue)

@@ -48,7 +48,9 @@ impl Node {
             Code::TicketBad,
             Code::TicketExpired,
             Code::TicketUsed,
+            Code::TicketRevoked,
             Code::TicketForeign,
+            Code::MemberRemoved,
             Code::LanNothing,
         ];
         let code = known
@@ -150,6 +152,14 @@ impl Node {
             .chain([(outgoing.host, outgoing.addresses)])
         {
             self.learn_addresses(host, addresses);
+        }
+        // Whose link was up before has asked in vain: until now this host said nothing of this queue.
+        let linked = self.peers.iter().filter(|(_, peer)| peer.connected);
+        let linked: Vec<HostId> = linked.map(|(host, _)| *host).collect();
+        for host in linked {
+            if self.shares(id, host) {
+                self.open_with(host, id);
+            }
         }
         if let Some(command) = outgoing.command {
             let deadline_ms = self.now.mono_ms + JOIN_MS;

@@ -23,7 +23,7 @@ impl Node {
         self.may_leave(id)?;
         let snapshot = self.queues[&id].doc.snapshot();
         let others = snapshot.present_members().any(|(host, _)| *host != self.me);
-        if others && snapshot.voters.hosts.contains(&self.me) {
+        if others && !self.is_removed(id) && snapshot.voters.hosts.contains(&self.me) {
             self.hand_over(command, id)?;
             return Ok(None);
         }

@@ -21,6 +21,12 @@ pub const FROZEN_MS: u64 = 5_000;
 /// hide no more than a minute of beats.
 pub const WATCH_MS: u64 = 60_000;
 
+/// A printer remembers so many files that a person let past the guard; the oldest are forgotten and asked about anew.
+pub const ALLOWED_MAX: usize = 256;
+
+/// A member that was removed keeps its link so long, so that it hears of it; nothing that it says counts any more.
+pub const PARTING_MS: u64 = 3_000;
+
 /// A voter gives nothing up until it has been awake and among the voters for so many leases: whoever is
 /// alive speaks up meanwhile.
 pub const HEALTHY_LEASES: u64 = 2;

@@ -102,6 +102,24 @@ pub enum Message {
         /// This is all that the sender remembers of the receiver.
         vouches: bool,
     },
+    /// The receiver became an admin: with this it lets others in.
+    Key {
+        /// The queue.
+        queue: QueueId,
+        /// Its key.
+        key: QueueKey,
+    },
+}
+
+/// The secret half of a queue's id.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueKey(pub(crate) [u8; 32]);
+
+impl std::fmt::Debug for QueueKey {
+    /// Never shows it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("QueueKey")
+    }
 }
 
 /// What is asked of a voter.

@@ -115,6 +115,8 @@ pub(crate) struct Queue {
     pub(crate) change: Option<Change>,
     pub(crate) tending: Tending,
     pub(crate) watch: Watch,
+    /// Somebody came in: was an invite used more often than it may be?
+    pub(crate) count_invites: bool,
     /// What members were last told that this host has.
     pub(crate) asked: BTreeMap<HostId, Asked>,
     /// With whom this host compares next what they have.
@@ -126,6 +128,8 @@ pub(crate) struct Queue {
     pub(crate) stale: Touched,
     /// Members that left and were admitted again; they count until their own change says so.
     pub(crate) readmitted: BTreeSet<HostId>,
+    /// Members that were removed just now: until when they are told so.
+    pub(crate) parting: BTreeMap<HostId, u64>,
     /// Left just now: until when its members are told so.
     pub(crate) leaving_ms: Option<u64>,
     /// The command to leave that waits until the others have this host's vote.
@@ -298,6 +302,7 @@ impl Node {
                 self.message(self.me, message);
             }
             self.expire();
+            self.count_invites();
             // First, so that a printer is chosen for by what it is now.
             self.publish();
             self.tend_voters();
@@ -348,6 +353,7 @@ impl Node {
             .chain(self.heal_wakeup())
             .chain(self.tending_wakeups())
             .chain(self.queues.values().filter_map(|queue| queue.leaving_ms))
+            .chain(self.parting_wakeups())
             .chain(self.early_wakeup())
             .chain(self.compare_wakeup())
             .filter(|at| *at != u64::MAX)
@@ -462,7 +468,9 @@ impl Node {
             f(edit);
             Ok(())
         });
-        if let Err(problem) = done {
+        if let Err(problem) = done
+            && !self.is_removed(queue)
+        {
             tracing::error!(%queue, %problem, "a fact of this host did not get into the document");
         }
     }
@@ -555,6 +563,7 @@ impl Node {
         let now = self.now.mono_ms;
         for queue in self.queues.values_mut() {
             queue.refused.retain(|_, until| *until > now);
+            queue.parting.retain(|_, until| *until > now);
             queue.leaving_ms = queue.leaving_ms.filter(|until| *until > now);
         }
         self.note_voters();
@@ -589,11 +598,13 @@ impl Queue {
             change: None,
             tending: Tending::default(),
             watch: Watch::default(),
+            count_invites: false,
             asked: BTreeMap::new(),
             touched: Touched::default(),
             index: None,
             stale: Touched::default(),
             readmitted: BTreeSet::new(),
+            parting: BTreeMap::new(),
             leaving_ms: None,
             compare: None,
             handing_over: None,
@@ -607,6 +618,13 @@ impl Queue {
         }
     }
 
+    /// The host that admitted us: known before the document is.
+    pub(crate) fn introducer(&self) -> Option<HostId> {
+        let members = &self.doc.snapshot().members;
+        let removed = |host: &HostId| members.get(host).is_some_and(|member| member.is_removed());
+        self.record.introduced_by.filter(|host| !removed(host))
+    }
+
     /// Its name on this host.
     pub(crate) fn name(&self) -> String {
         let shared = &self.doc.snapshot().name;
@@ -616,13 +634,6 @@ impl Queue {
             (None, QueueKind::Network) if shared.is_empty() => self.record.joined_as.clone(),
             (None, QueueKind::Network) => shared.clone(),
         }
-    }
-}
-
-impl QueueRecord {
-    /// The host that admitted us: known before the document is.
-    pub(crate) fn introducer(&self) -> impl Iterator<Item = HostId> {
-        self.introduced_by.iter().copied()
     }
 }
 

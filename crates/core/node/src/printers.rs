@@ -87,6 +87,7 @@ impl Node {
             equipment: Equipment::default(),
             set_aside: false,
             failed_in_a_row: Vec::new(),
+            allowed: Vec::new(),
         };
         self.printers.insert(name.to_owned(), Printer::new(entry));
         self.save_printer(name);
@@ -125,6 +126,7 @@ impl Node {
             equipment: Equipment::default(),
             set_aside: false,
             failed_in_a_row: Vec::new(),
+            allowed: Vec::new(),
         };
         records::put(key::printer(name), &entry)
     }

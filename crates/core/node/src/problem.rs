@@ -86,6 +86,8 @@ codes! {
     PrinterUnreachable = "printer.unreachable", 9;
     /// The role does not allow it.
     NotAllowed = "member.role", 4;
+    /// That member was removed from the queue.
+    MemberRemoved = "member.removed", 4;
     /// This host does not hold the queue key.
     NoQueueKey = "member.no-key", 4;
     /// No such host asks.
@@ -96,6 +98,10 @@ codes! {
     TicketExpired = "ticket.expired", 4;
     /// The ticket was used as often as it may be.
     TicketUsed = "ticket.used", 4;
+    /// The ticket was taken back.
+    TicketRevoked = "ticket.revoked", 4;
+    /// No such ticket was given out.
+    TicketUnknown = "ticket.unknown", 3;
     /// The ticket is not for a queue of that host.
     TicketForeign = "ticket.foreign", 4;
     /// The other host did not answer.

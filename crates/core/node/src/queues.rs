@@ -260,6 +260,9 @@ impl Node {
                 continue;
             };
             let rename = member.name != self.host.name;
+            if member.is_removed() {
+                continue;
+            }
             let back = member.left;
             let prints = member.certificate.role >= Role::Printer;
             let mut printers = Vec::new();
@@ -323,6 +326,9 @@ impl Node {
                 "see who is away",
             ));
         };
+        if member.is_removed() {
+            return Err(self.was_removed(queue));
+        }
         if member.certificate.role >= role {
             return Ok(());
         }

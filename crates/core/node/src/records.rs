@@ -74,6 +74,9 @@ pub(crate) struct PrinterEntry {
     /// took it back.
     #[serde(default)]
     pub(crate) failed_in_a_row: Vec<FileHash>,
+    /// Files that a person at this host lets it print although the guard refuses them. Never told to anybody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) allowed: Vec<FileHash>,
 }
 
 /// What a printer works on: the journal, written before each physical step.

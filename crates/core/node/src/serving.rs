@@ -130,11 +130,10 @@ impl Node {
     /// Voters change the list by themselves, operators because a person wants it.
     fn may_set_voters(&self, queue: QueueId, from: HostId, voters: &[HostId]) -> bool {
         let members = &self.queues[&queue].doc.snapshot().members;
-        let role = members
-            .get(&from)
-            .filter(|member| !member.left)
-            .map(|member| member.certificate.role);
-        voters.contains(&from) || role >= Some(Role::Operator)
+        let member = members.get(&from);
+        let operates = member.is_some_and(|member| member.may(Role::Operator));
+        let gone = member.is_some_and(|member| member.is_removed());
+        operates || voters.contains(&from) && !gone
     }
 
     /// Asks this host's record something; what changed of it is durable with this step.

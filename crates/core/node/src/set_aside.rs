@@ -7,6 +7,9 @@ use printmesh_schedule::{failing_files, fails_everything, file_of};
 
 use crate::{event::Event, node::Node, records::Work};
 
+/// How the reason begins of a print that the guard did not let start.
+pub const GUARDED: &str = "gcode-guard: ";
+
 /// More failures than this in a row are not kept: any rule looks at the last few.
 const ROW_MAX: usize = 16;
 
@@ -21,6 +24,10 @@ impl Node {
         result: RunResult,
         why: &str,
     ) {
+        // The printer was never asked: nobody sets one aside by handing in bad files.
+        if why.starts_with(GUARDED) {
+            return;
+        }
         let snapshot = self.queues[&work.queue].doc.snapshot();
         let run = self.runs_of(work).remove(&k);
         let file =

@@ -41,6 +41,7 @@ impl Node {
         self.say_memory(host);
         self.ask_again_for_missing();
         for id in self.queues_shared_with(host) {
+            self.give_key(id, host);
             self.open_with(host, id);
         }
         let met = self.queues_shared_with(host).into_iter().flat_map(|id| {
@@ -150,7 +151,7 @@ impl Node {
             // Before the first sync only the host that admitted us is known.
             let known = member || entry.readmitted.contains(&host);
             let here = !entry.record.left || entry.leaving_ms.is_some();
-            here && (known || entry.record.introduced_by == Some(host))
+            here && (known || entry.introducer() == Some(host))
         })
     }
 
@@ -196,6 +197,7 @@ impl Node {
                 };
                 self.refused(from, &reply, phase, unit, nack);
             }
+            Message::Key { queue, key } => self.take_key(from, queue, key),
             Message::Config(message) => self.config_message(from, message),
             Message::Memory {
                 mine,
@@ -236,7 +238,7 @@ impl Node {
         }
         let sent: BTreeSet<_> = changes.iter().map(SignedChange::hash).collect();
         let entry = self.queues.get_mut(&queue).expect("shared queues exist");
-        let admitted = entry.doc.admit(changes);
+        let mut admitted = entry.doc.admit(changes);
         // Told below; the next edit of this host must not tell it once more.
         entry.doc.take_touched();
         for change in &admitted.applied {
@@ -260,6 +262,7 @@ impl Node {
             }
             let copies = copies.clone();
             self.note_touched(queue, admitted.touched);
+            self.decided(queue, std::mem::take(&mut admitted.decisions));
             if admitted
                 .applied
                 .iter()
@@ -310,6 +313,7 @@ impl Node {
         let Some(entry) = self.queues.get_mut(&queue) else {
             return;
         };
+        entry.count_invites |= !touched.members.is_empty();
         for host in &touched.members {
             let member = entry.doc.snapshot().members.get(host);
             if member.is_some_and(|member| !member.left) {

@@ -128,7 +128,8 @@ impl Node {
                 .map(|(host, _)| *host)
                 .chain(queue.readmitted.iter().copied());
             for host in members
-                .chain(queue.record.introducer())
+                .chain(queue.parting.keys().copied())
+                .chain(queue.introducer())
                 .filter(|host| *host != self.me)
             {
                 let known = self

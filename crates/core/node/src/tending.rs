@@ -92,7 +92,7 @@ impl Node {
         let snapshot = self.queues[&queue].doc.snapshot();
         let members = snapshot.present_members().map(|(host, member)| Candidate {
             host: *host,
-            may_print: member.certificate.role >= Role::Printer,
+            may_print: member.may(Role::Printer),
             has_printers: snapshot.present_printers().any(|(id, _)| id.host == *host),
             here: self.is_here(*host),
             for_ms: self.now.mono_ms.saturating_sub(self.since_ms(*host)),

@@ -204,9 +204,9 @@ pub(crate) fn stands_in_the_way(
         return Some(Nack::NotAllowed);
     };
     let allowed = match value {
-        Value::Print { .. } => member.certificate.role >= Role::Printer,
+        Value::Print { .. } => member.may(Role::Printer),
         Value::Withdraw { .. } => {
-            member.certificate.role >= Role::Operator || job.submitter == from
+            member.may(Role::Operator) || member.may(Role::Submitter) && job.submitter == from
         }
     };
     if !allowed {

@@ -201,7 +201,7 @@ impl Node {
             .get(&self.me)
             .filter(|member| !member.left)?;
         // Not when it is sealed: what it gives up then would not reach the voters that follow.
-        if !entry.serves(self.me, cfg) || member.certificate.role < Role::Printer {
+        if !entry.serves(self.me, cfg) || !member.may(Role::Printer) {
             return None;
         }
         let signed = snapshot

@@ -318,6 +318,7 @@ impl Node {
             fence: (work.ballot.n << FENCE_RUN_BITS) + u64::from(k),
             path,
             hash,
+            guard: self.guarded_by(name, hash).map(Box::new),
         });
         true
     }

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    QueueId, Role, Voters,
+    Certificate, QueueId, Role, Voters,
     change::{Action, Body, Op, OpId, Target},
     engine::Map,
-    past::{Deps, Effect, Past},
+    past::{Deps, Effect, Past, best},
     rules::{Fact, JobPart, NewJob, Write, certificate},
     schema::{Container, Entry, Meta, Place, meta_key},
 };
@@ -20,6 +20,9 @@ pub enum Refusal {
     /// No certificate of its author is in its past, or in itself.
     #[error("its author is not a member")]
     UnknownAuthor,
+    /// Its author was removed from the queue.
+    #[error("its author was removed from the queue")]
+    Removed,
     /// Not signed by its author for this queue.
     #[error("the signature is not its author's")]
     BadSignature,
@@ -66,6 +69,7 @@ impl Refusal {
     pub fn code(self) -> &'static str {
         match self {
             Self::UnknownAuthor => "unknown-author",
+            Self::Removed => "removed",
             Self::BadSignature => "bad-signature",
             Self::Epoch => "epoch",
             Self::Sequence => "sequence",
@@ -86,8 +90,10 @@ impl Refusal {
 /// Whether the rules of who may write what are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// A change from anywhere.
+    /// A change from anywhere: by what its author had seen.
     Nobody,
+    /// A change from anywhere, by what is known here of its author by now.
+    Today,
     /// From this host's own log: it was judged when it came, perhaps by an earlier version's rules.
     OwnLog,
 }
@@ -132,11 +138,18 @@ pub(crate) fn judge(
         entries: Vec::with_capacity(body.ops.len()),
         effects: Vec::with_capacity(body.ops.len()),
     };
-    judge.role = judge.role_of_author();
+    let certificate = judge.certificate_of_author();
+    let removed = certificate.as_ref().is_some_and(|found| found.removed);
+    // A decision proves itself, whoever brings it: two admins that remove one another are both out, on every host.
+    let proves_itself = trust == Trust::Today && judge.only_certificates();
+    if removed && trust != Trust::OwnLog && !proves_itself {
+        return Err(Refusal::Removed);
+    }
+    judge.role = certificate.map(|found| found.role);
     for (counter, op) in (body.start_op..).zip(&body.ops) {
         judge.op(counter, op)?;
     }
-    if trust == Trust::Nobody {
+    if trust != Trust::OwnLog {
         judge.new_jobs.values().try_for_each(NewJob::judge)?;
     }
     let (effects, entries) = (judge.effects, judge.entries);
@@ -163,8 +176,8 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// The best role that a certificate gives the author: one that it had seen, or one that it brings.
-    fn role_of_author(&self) -> Option<Role> {
+    /// The author's certificate that counts: one that it had seen (or that is known here by now), or one that it brings.
+    fn certificate_of_author(&self) -> Option<Certificate> {
         let host = self.body.author.host;
         let brought = self.body.ops.iter().filter_map(|op| {
             let place = Place::Genesis(Container::Members);
@@ -174,9 +187,21 @@ impl<'a> Judge<'a> {
             let own = op.target == Target::Genesis(Container::Members.counter())
                 && Entry::parse(place, &op.key) == Some(Entry::Certificate(host));
             own.then(|| certificate(value, host, self.queue))?
-                .map(|found| found.role)
         });
-        brought.chain(self.past.role(host, &self.deps.clock)).max()
+        let brought: Vec<Certificate> = brought.collect();
+        let seen = match self.trust {
+            Trust::Today => self.past.certificate_now(host),
+            Trust::Nobody | Trust::OwnLog => self.past.certificate(host, &self.deps.clock),
+        };
+        best(brought.iter().chain(seen)).cloned()
+    }
+
+    fn only_certificates(&self) -> bool {
+        self.body.ops.iter().all(|op| {
+            let place = Place::Genesis(Container::Members);
+            op.target == Target::Genesis(Container::Members.counter())
+                && matches!(Entry::parse(place, &op.key), Some(Entry::Certificate(_)))
+        })
     }
 
     fn op(&mut self, counter: u64, op: &'a Op) -> Result<(), Refusal> {
@@ -191,7 +216,7 @@ impl<'a> Judge<'a> {
             return Err(Refusal::Predecessor);
         }
         let entry = Entry::parse(place, &op.key).ok_or(Refusal::Schema)?;
-        if self.trust == Trust::Nobody {
+        if self.trust != Trust::OwnLog {
             let before: Vec<&Fact> = before.iter().map(|(_, fact)| *fact).collect();
             let voters_before = self.voters_before(&entry);
             let write = Write {

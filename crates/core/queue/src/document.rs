@@ -19,6 +19,7 @@ use crate::{
     past::Past,
     read,
     schema::{EPOCH, Entry},
+    withheld::Withheld,
 };
 
 #[cfg(test)]
@@ -64,13 +65,29 @@ pub struct Refused {
     pub why: Refusal,
 }
 
+/// Another role for a member, or its removal; decided by somebody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The member.
+    pub member: HostId,
+    /// How often something was decided anew about it.
+    pub turn: u32,
+    /// The change that says so.
+    pub change: Arc<SignedChange>,
+    /// Who decided had not seen all that this host has of the member: that stays in the queue only if this host says so
+    /// ([`Edit::keep_what_was`]).
+    pub overlooks: bool,
+}
+
 /// What became of changes from others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admitted {
     /// Applied now, in a causal order, the ones that had waited among them: to be kept and sent on in this order.
     pub applied: Vec<Arc<SignedChange>>,
-    /// Refused for ever.
+    /// Refused for ever; or withheld, because of what was decided about their authors meanwhile.
     pub refused: Vec<Refused>,
+    /// What was decided anew about members.
+    pub decisions: Vec<Decision>,
     /// How many wait for their past, earlier ones included.
     pub parked: usize,
     /// What the applied ones changed.
@@ -85,6 +102,7 @@ pub struct QueueDocument {
     past: Past,
     snapshot: Snapshot,
     parked: Parked,
+    withheld: Withheld,
     refused: BTreeSet<ChangeHash>,
     refused_order: VecDeque<ChangeHash>,
     touched: Touched,
@@ -110,6 +128,7 @@ impl QueueDocument {
             past: Past::default(),
             snapshot: read::empty(queue),
             parked: Parked::default(),
+            withheld: Withheld::default(),
             refused: BTreeSet::new(),
             refused_order: VecDeque::new(),
             touched: Touched::default(),
@@ -248,6 +267,7 @@ impl QueueDocument {
             let hash = change.hash();
             if self.past.contains(hash)
                 || self.parked.contains(hash)
+                || self.withheld.contains(hash)
                 || self.refused.contains(&hash)
             {
                 continue;
@@ -263,6 +283,12 @@ impl QueueDocument {
                     seq: change.seq(),
                     why,
                 }),
+            }
+        }
+        let decides = |entry: &Entry| matches!(entry, Entry::Certificate(_));
+        if fresh.iter().any(|fresh| fresh.entries.iter().any(decides)) {
+            for (change, body) in self.withheld.take_all() {
+                self.admit_one(change, body, &mut fresh, &mut admitted.refused);
             }
         }
         self.parked.trim();
@@ -283,6 +309,7 @@ impl QueueDocument {
         let applied = entries.iter().filter(|(hash, _)| self.past.contains(*hash));
         admitted.touched = Touched::of(applied.flat_map(|(_, entries)| entries));
         self.touched.extend(admitted.touched.clone());
+        admitted.decisions = self.decided(&entries);
         admitted.parked = self.parked.len();
         admitted
     }
@@ -295,31 +322,92 @@ impl QueueDocument {
         fresh: &mut Vec<Fresh>,
         refused: &mut Vec<Refused>,
     ) {
-        let mut open = VecDeque::from([(change, body)]);
-        while let Some((change, body)) = open.pop_front() {
+        // The third says that a member has built on it, whatever was decided about its author.
+        let mut open = VecDeque::from([(change, body, false)]);
+        while let Some((change, body, is_kept)) = open.pop_front() {
             let hash = change.hash();
+            let follows_withheld = body.deps.iter().any(|dep| self.withheld.contains(*dep));
+            let missing =
+                |dep: &&ChangeHash| !self.past.contains(**dep) && !self.withheld.contains(**dep);
             let verdict = if self.past.at(change.chain(), change.seq()).is_some() {
                 Err(Refusal::Equivocation)
             } else if body.deps.iter().any(|dep| self.refused.contains(dep)) {
                 Err(Refusal::Follows)
-            } else if let Some(missing) = body.deps.iter().find(|dep| !self.past.contains(**dep)) {
+            } else if let Some(missing) = body.deps.iter().find(missing) {
                 let missing = *missing;
                 self.parked.park(change, body, missing);
                 continue;
+            } else if follows_withheld && self.takes_part(change.author()) {
+                let before = self.withheld.take_past_of(&body);
+                open.push_front((change, body, is_kept));
+                for (change, body) in before.into_iter().rev() {
+                    open.push_front((change, body, true));
+                }
+                continue;
+            } else if follows_withheld {
+                Ok(None)
+            } else if let Some(why) = self.withholds(&body).filter(|_| !is_kept) {
+                refused.push(Refused {
+                    author: Some(change.author()),
+                    seq: change.seq(),
+                    why,
+                });
+                Ok(None)
             } else {
                 self.take(Arc::new(change.clone()), &body, Trust::Nobody)
+                    .map(Some)
             };
             match verdict {
-                Ok(good) => fresh.push(good),
+                Ok(Some(good)) => fresh.push(good),
+                Ok(None) => self.withheld.put(change, body),
                 Err(why) => self.refuse(&change, why, refused),
             }
             let woken = self.parked.wake(hash);
             open.extend(
                 woken
                     .into_iter()
-                    .map(|waiting| (waiting.change, waiting.body)),
+                    .map(|waiting| (waiting.change, waiting.body, false)),
             );
         }
+    }
+
+    /// Whether a host is a member by all that is known here.
+    fn takes_part(&self, host: HostId) -> bool {
+        let certificate = self.past.certificate_now(host);
+        certificate.is_some_and(|certificate| !certificate.removed)
+    }
+
+    /// Why a change is withheld that is good by what its author had seen: something else was decided about it since.
+    fn withholds(&self, body: &Body) -> Option<Refusal> {
+        let certificate = self.past.certificate_now(body.author.host)?;
+        if certificate.turn == 0 {
+            return None;
+        }
+        let judge = |trust| judge(&self.past, self.queue, body, trust);
+        let why = judge(Trust::Today).err()?;
+        judge(Trust::Nobody).is_ok().then_some(why)
+    }
+
+    /// What these changes decide anew about members.
+    fn decided(&self, changes: &[(ChangeHash, Vec<Entry>)]) -> Vec<Decision> {
+        let mut found = Vec::new();
+        for (hash, entries) in changes {
+            for entry in entries {
+                if let Entry::Certificate(member) = entry
+                    && let Some(change) = self.past.change(*hash)
+                    && let Some(certificate) = self.past.certificate_now(*member)
+                    && certificate.turn > 0
+                {
+                    found.push(Decision {
+                        member: *member,
+                        turn: certificate.turn,
+                        change: Arc::clone(change),
+                        overlooks: self.past.overlooks(*hash, *member),
+                    });
+                }
+            }
+        }
+        found
     }
 
     fn refuse(&mut self, change: &SignedChange, why: Refusal, refused: &mut Vec<Refused>) {

@@ -6,16 +6,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::{
-    Author, Certificate, ClaimRecord, Configuration, CopyId, Job, JobId, JobState, LostRecord,
-    PrinterId, PrinterRecord, QueueId, Rank, Refusal, Request, RequestId, RunRecord, SetId,
-    Setting, Snapshot, Terms, Timestamp, Voters, WireError,
+    Author, Certificate, ClaimRecord, Configuration, CopyId, HostId, InviteRecord, Job, JobId,
+    JobState, LostRecord, PrinterId, PrinterRecord, QueueId, Rank, Refusal, Request, RequestId,
+    RunRecord, SetId, Setting, Snapshot, Terms, Timestamp, Voters, WireError,
     change::{Action, Scalar},
     engine::{Engine, Found, Map},
     read,
     schema::{
         ClaimId, Container, EPOCH, FORMAT, JobField, Meta, SetField, WRITER, again_key,
-        certificate_key, claim_key, job_key, lost_key, member_left_key, member_name_key, meta_key,
-        printer_key, request_key, run_key, set_key,
+        certificate_key, claim_key, invite_key, job_key, lost_key, member_kept_key,
+        member_left_key, member_name_key, meta_key, printer_key, request_key, run_key, set_key,
     },
 };
 
@@ -190,6 +190,20 @@ impl<'a> Edit<'a> {
     pub fn leave(&mut self) {
         let key = member_left_key(self.author.host);
         self.put_root(Container::Members, key, Scalar::Flag(true));
+    }
+
+    /// Says of an invite that it was made, or that it is good no more.
+    pub fn put_invite(&mut self, public: HostId, record: &InviteRecord) {
+        let key = invite_key(self.author.host, public);
+        self.put_root(Container::Members, key, Scalar::json(record));
+    }
+
+    /// Says that what `member` had written here before `turn` was decided about it belongs to the queue: this change
+    /// follows it, so that the others take it in too.
+    pub fn keep_what_was(&mut self, member: HostId, turn: u32) {
+        let key = member_kept_key(self.author.host);
+        let value = Scalar::text(format!("{member}/{turn}"));
+        self.put_root(Container::Members, key, value);
     }
 
     /// Comes back after [`Edit::leave`].

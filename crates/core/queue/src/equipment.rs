@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::HostId;
+
 /// What a printer is and has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Equipment {
@@ -37,6 +39,9 @@ pub struct Equipment {
     /// Words for jobs to ask for, like `enclosure`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Members whose jobs it takes; none = everybody's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accept_from: Vec<HostId>,
     /// Seconds that it has printed in its life, as far as its host knows.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub printed_s: u64,

@@ -13,6 +13,7 @@ mod equipment;
 #[doc(hidden)]
 pub mod fuzzing;
 mod id;
+mod invite;
 mod job;
 mod member;
 mod needs;
@@ -33,6 +34,7 @@ mod terms;
 mod tests;
 mod time;
 mod vector;
+mod withheld;
 
 pub use admit::Refusal;
 pub use change::{
@@ -41,10 +43,11 @@ pub use change::{
 };
 pub use claim::{Ballot, Claim, ClaimRecord, ClaimState, LostRecord, RunRecord, RunResult};
 pub use configuration::{Configuration, ERA, Seal, is_sealed, next_config, next_era, seal_bytes};
-pub use document::{Admitted, LoadError, QueueDocument, Refused};
+pub use document::{Admitted, Decision, LoadError, QueueDocument, Refused};
 pub use edit::{Edit, EditError};
 pub use equipment::{Equipment, Slot};
 pub use id::{CopyId, FileHash, HostId, JobId, ParseIdError, PrinterId, QueueId, SetId};
+pub use invite::InviteRecord;
 pub use job::{FileSpec, Job, JobState, Set, SetSpec};
 pub use member::{Certificate, Member, Role, Voters, verify};
 pub use needs::{Needs, ToolNeed};

@@ -1,4 +1,4 @@
-//! Who belongs to a queue, with which role, proven by a certificate that the queue key signed.
+//! Who belongs to a queue, with which role, proven by a certificate that the queue key signed; who was taken out of it.
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,12 @@ pub struct Certificate {
     /// Public half of the invite that was used up, if it came by one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invite: Option<HostId>,
+    /// How often somebody decided anew about this member; the highest counts, whatever it says.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub turn: u32,
+    /// It takes the member out; `role` is what it had.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
     /// ed25519 over [`Certificate::signed_bytes`] by the queue key.
     #[serde(with = "signature")]
     pub signature: [u8; 64],
@@ -76,28 +82,61 @@ impl Certificate {
         issued: Timestamp,
         invite: Option<HostId>,
     ) -> Self {
-        use ed25519_dalek::Signer as _;
-        let mut certificate = Self {
+        Self {
             queue: QueueId(key.verifying_key().to_bytes()),
             member,
             role,
             issued,
             invite,
+            turn: 0,
+            removed: false,
             signature: [0; 64],
-        };
-        certificate.signature = key.sign(&certificate.signed_bytes()).to_bytes();
-        certificate
+        }
+        .signed(key)
+    }
+
+    /// Issues what takes the place of this certificate: another role, or the member's removal.
+    pub fn replace(
+        &self,
+        key: &ed25519_dalek::SigningKey,
+        role: Role,
+        removed: bool,
+        issued: Timestamp,
+    ) -> Self {
+        Self {
+            role,
+            issued,
+            removed,
+            turn: self.turn.saturating_add(1),
+            ..self.clone()
+        }
+        .signed(key)
+    }
+
+    fn signed(mut self, key: &ed25519_dalek::SigningKey) -> Self {
+        use ed25519_dalek::Signer as _;
+        self.signature = key.sign(&self.signed_bytes()).to_bytes();
+        self
     }
 
     /// Returns the exact bytes that are signed.
     pub fn signed_bytes(&self) -> Vec<u8> {
-        let mut bytes = b"printmesh certificate 1".to_vec();
+        let decided = self.turn > 0 || self.removed;
+        let version: &[u8] = match decided {
+            false => b"printmesh certificate 1",
+            true => b"printmesh certificate 2",
+        };
+        let mut bytes = version.to_vec();
         bytes.extend_from_slice(&self.queue.0);
         bytes.extend_from_slice(&self.member.0);
         bytes.push(self.role as u8);
         bytes.extend_from_slice(&self.issued.0.to_be_bytes());
         bytes.push(u8::from(self.invite.is_some()));
         bytes.extend_from_slice(&self.invite.map_or([0; 32], |invite| invite.0));
+        if decided {
+            bytes.extend_from_slice(&self.turn.to_be_bytes());
+            bytes.push(u8::from(self.removed));
+        }
         bytes
     }
 
@@ -105,6 +144,10 @@ impl Certificate {
     pub fn is_valid_for(&self, queue: QueueId) -> bool {
         self.queue == queue && verify(&queue.0, &self.signed_bytes(), &self.signature)
     }
+}
+
+fn is_first(turn: &u32) -> bool {
+    *turn == 0
 }
 
 /// Returns whether `key` signed `bytes` (strict: no small-order keys, one valid form).
@@ -118,12 +161,24 @@ pub fn verify(key: &[u8; 32], bytes: &[u8], signature: &[u8; 64]) -> bool {
 /// A member as the snapshot shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Its certificate; of several valid ones the highest role counts, then the earliest.
+    /// Its certificate; of several valid ones the last decision counts, then the highest role, then the earliest.
     pub certificate: Certificate,
     /// Its name as it gives it; the fingerprint when it gave none.
     pub name: String,
-    /// It left by itself.
+    /// It left by itself, or was removed: it takes part in nothing.
     pub left: bool,
+}
+
+impl Member {
+    /// Returns whether it takes part, with this role or a higher one.
+    pub fn may(&self, role: Role) -> bool {
+        !self.left && self.certificate.role >= role
+    }
+
+    /// Returns whether somebody took it out.
+    pub fn is_removed(&self) -> bool {
+        self.certificate.removed
+    }
 }
 
 /// Who decides claims in a queue: one, three or five voters.

@@ -10,10 +10,10 @@ use std::{
 };
 
 use crate::{
-    Author, Certificate, ChangeHash, HostId, JobId, Role, SignedChange, VersionVector,
+    Author, Certificate, ChangeHash, HostId, JobId, SignedChange, VersionVector,
     change::OpId,
     engine::{Map, genesis_hash},
-    rules::Fact,
+    rules::{Fact, standing},
     schema::GENESIS_OPS,
 };
 
@@ -96,12 +96,17 @@ pub(crate) struct Past {
     heads: BTreeSet<u32>,
     values: BTreeMap<Map, BTreeMap<String, Vec<Written>>>,
     jobs: BTreeMap<OpId, MadeJob>,
-    roles: BTreeMap<HostId, Vec<(Role, Position)>>,
+    certificates: BTreeMap<HostId, Vec<(Box<Certificate>, Position)>>,
 }
 
 impl Past {
     pub(crate) fn contains(&self, hash: ChangeHash) -> bool {
         hash == genesis_hash() || self.by_hash.contains_key(&hash)
+    }
+
+    pub(crate) fn change(&self, hash: ChangeHash) -> Option<&Arc<SignedChange>> {
+        let place = self.by_hash.get(&hash)?;
+        Some(&self.known[*place as usize].change)
     }
 
     /// The change with this place in its author's chain.
@@ -253,13 +258,27 @@ impl Past {
             .map(|made| made.job)
     }
 
-    /// The best role of a host that had been seen.
-    pub(crate) fn role(&self, host: HostId, clock: &Clock) -> Option<Role> {
-        let roles = self.roles.get(&host).into_iter().flatten();
-        roles
-            .filter(|(_, at)| clock.covers(*at))
-            .map(|(role, _)| *role)
-            .max()
+    /// The certificate of a host that counts among those that had been seen.
+    pub(crate) fn certificate(&self, host: HostId, clock: &Clock) -> Option<&Certificate> {
+        let certificates = self.certificates.get(&host).into_iter().flatten();
+        let seen = certificates.filter(|(_, at)| clock.covers(*at));
+        best(seen.map(|(certificate, _)| certificate.as_ref()))
+    }
+
+    /// The certificate of a host that counts among all that are known here.
+    pub(crate) fn certificate_now(&self, host: HostId) -> Option<&Certificate> {
+        let certificates = self.certificates.get(&host).into_iter().flatten();
+        best(certificates.map(|(certificate, _)| certificate.as_ref()))
+    }
+
+    /// Whether there are changes of `host` that a known change had not seen.
+    pub(crate) fn overlooks(&self, hash: ChangeHash, host: HostId) -> bool {
+        let Some(deps) = self.deps(&[hash]) else {
+            return false;
+        };
+        let chains = self.authors.iter().zip(&self.chains);
+        let mut own = chains.filter(|(author, _)| author.host == host);
+        own.any(|(author, chain)| self.seen_of(*author, &deps.clock) < chain.len() as u64)
     }
 
     /// Takes in a change that was judged good.
@@ -315,8 +334,8 @@ impl Past {
             value.replaced.push(at);
         }
         if let Some(Fact::Certificate(certificate)) = &effect.fact {
-            let Certificate { member, role, .. } = **certificate;
-            self.roles.entry(member).or_default().push((role, at));
+            let of_member = self.certificates.entry(certificate.member).or_default();
+            of_member.push((certificate.clone(), at));
         }
         if let Some(job) = effect.makes {
             self.jobs.insert(effect.id, MadeJob { job, at });
@@ -330,6 +349,13 @@ impl Past {
             });
         }
     }
+}
+
+/// The certificate that counts, of several valid ones of one member.
+pub(crate) fn best<'a>(
+    certificates: impl Iterator<Item = &'a Certificate>,
+) -> Option<&'a Certificate> {
+    certificates.max_by(|a, b| standing(a).cmp(&standing(b)))
 }
 
 #[cfg(test)]

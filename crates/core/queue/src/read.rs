@@ -13,8 +13,8 @@ use crate::{
     rules::{self, standing, strongest},
     schema::{
         ClaimId, Container, Entry, JobField, Meta, Place, SetField, certificate_key, claim_key,
-        lost_key, member_left_key, member_name_key, meta_key, printer_key, request_key, run_key,
-        run_keys,
+        invite_key, lost_key, member_left_key, member_name_key, meta_key, printer_key, request_key,
+        run_key, run_keys,
     },
 };
 
@@ -64,6 +64,8 @@ impl Touched {
                 Entry::Certificate(host)
                 | Entry::MemberName(host)
                 | Entry::MemberLeft(host)
+                | Entry::MemberKept(host)
+                | Entry::Invite(host, _)
                 | Entry::MemberOther(host) => {
                     touched.members.insert(*host);
                 }
@@ -96,6 +98,7 @@ pub(crate) fn empty(queue: QueueId) -> Snapshot {
             hosts: Vec::new(),
         },
         members: BTreeMap::new(),
+        invites: BTreeMap::new(),
         printers: BTreeMap::new(),
         jobs: BTreeMap::new(),
         claims: BTreeMap::new(),
@@ -161,6 +164,14 @@ pub(crate) fn refresh(snapshot: &mut Snapshot, engine: &Engine, entries: &BTreeS
             Entry::Certificate(host) | Entry::MemberName(host) | Entry::MemberLeft(host) => {
                 members.insert(*host);
             }
+            Entry::Invite(host, public) => {
+                let record =
+                    engine.value(Map::Root(Container::Members), &invite_key(*host, *public));
+                if let Some(record) = record.and_then(|record| record.as_json()) {
+                    let said = snapshot.invites.entry(*public).or_default();
+                    said.insert(*host, record);
+                }
+            }
             Entry::Printer(id) => {
                 let record = engine.value(Map::Root(Container::Printers), &printer_key(id));
                 match record.and_then(|record| record.as_json()) {
@@ -180,6 +191,7 @@ pub(crate) fn refresh(snapshot: &mut Snapshot, engine: &Engine, entries: &BTreeS
                 Meta::Format | Meta::MinWriter | Meta::Queue | Meta::Epoch | Meta::Other,
             )
             | Entry::SettingOther
+            | Entry::MemberKept(_)
             | Entry::MemberOther(_)
             | Entry::Group
             | Entry::JobOther(_)
@@ -259,10 +271,11 @@ fn member(engine: &Engine, queue: QueueId, host: HostId) -> Option<Member> {
         .and_then(Scalar::as_text)
         .filter(|name| !name.is_empty());
     let left = value(member_left_key(host)).and_then(|left| left.as_flag());
+    let removed = certificate.removed;
     Some(Member {
         certificate,
         name: name.map_or_else(|| host.fingerprint(), str::to_owned),
-        left: left.unwrap_or(false),
+        left: left.unwrap_or(false) || removed,
     })
 }
 

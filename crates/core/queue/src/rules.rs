@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Certificate, ClaimRecord, ColorRule, Configuration, HostId, JobId, JobState, LostRecord,
-    PrinterRecord, Priority, QueueId, Rank, Refusal, Request, Role, RunRecord, SetId, SetSpec,
-    Setting, Settings, Voters,
+    Certificate, ClaimRecord, ColorRule, Configuration, HostId, InviteRecord, JobId, JobState,
+    LostRecord, PrinterRecord, Priority, QueueId, Rank, Refusal, Request, Role, RunRecord, SetId,
+    SetSpec, Setting, Settings, Voters,
     change::{Action, Scalar},
     configuration::is_sealed,
     schema::{EPOCH, Entry, FORMAT, JOB_KEYS, JobField, Meta, SetField},
@@ -43,7 +43,7 @@ pub(crate) enum Fact {
 /// One write, with what its rule asks for.
 pub(crate) struct Write<'a> {
     pub(crate) queue: QueueId,
-    /// Who writes, with the best role that a certificate in its past gives; `None` without one.
+    /// Who writes, with the role that the best certificate in its past gives; `None` without one.
     pub(crate) host: HostId,
     pub(crate) role: Option<Role>,
     pub(crate) entry: &'a Entry,
@@ -97,9 +97,11 @@ impl Write<'_> {
             Entry::Meta(_) | Entry::Setting(_) | Entry::SettingOther => role >= Role::Admin,
             // It proves itself; whether it is better than the one before is asked with its value.
             Entry::Certificate(_) => true,
-            Entry::MemberName(host) | Entry::MemberLeft(host) | Entry::MemberOther(host) => {
-                *host == self.host
-            }
+            Entry::MemberName(host)
+            | Entry::MemberLeft(host)
+            | Entry::MemberKept(host)
+            | Entry::MemberOther(host) => *host == self.host,
+            Entry::Invite(host, _) => *host == self.host && role >= Role::Admin,
             Entry::Lost(id) => id.host == self.host && role >= Role::Printer,
             Entry::Group => role >= Role::Operator,
             Entry::Request(id) => id.host == self.host && role >= Role::Submitter,
@@ -162,6 +164,8 @@ impl Write<'_> {
                 }
             }
             Entry::MemberName(_) => schema(value.as_text().map(is_name)),
+            Entry::Invite(..) => schema(value.as_json::<InviteRecord>().map(|_| true)),
+            Entry::MemberKept(_) => schema(value.as_text().map(is_name)),
             Entry::MemberLeft(_) => schema(value.as_flag().map(|_| true)),
             Entry::Printer(printer) => schema(
                 value
@@ -242,10 +246,15 @@ pub(crate) fn certificate(value: &Scalar, member: HostId, queue: QueueId) -> Opt
         .filter(|certificate| certificate.member == member && certificate.is_valid_for(queue))
 }
 
-/// Orders valid certificates of one member: the highest role, then the earliest; the signature breaks ties.
+/// Orders valid certificates of one member: the last decision about it; of concurrent ones a removal, then the lowest
+/// role. As long as nobody decided anything, the highest role that it was let in with. Then the earliest; the signature
+/// breaks ties.
 pub(crate) fn standing(certificate: &Certificate) -> impl Ord + use<> {
+    let role = certificate.role as i8;
     (
-        certificate.role,
+        certificate.turn,
+        certificate.removed,
+        if certificate.turn > 0 { -role } else { role },
         std::cmp::Reverse(certificate.issued),
         certificate.signature,
     )

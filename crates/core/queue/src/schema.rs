@@ -173,6 +173,10 @@ pub(crate) enum Entry {
     Certificate(HostId),
     MemberName(HostId),
     MemberLeft(HostId),
+    /// Which decision about another member this host knew when it carried on what that one had written before.
+    MemberKept(HostId),
+    /// What a member says of an invite, by the invite's public key.
+    Invite(HostId, HostId),
     /// Something else that a member says about itself, by a later version.
     MemberOther(HostId),
     Group,
@@ -287,7 +291,11 @@ impl Entry {
                     "cert" => Self::Certificate(member),
                     "name" => Self::MemberName(member),
                     "left" => Self::MemberLeft(member),
-                    _ => Self::MemberOther(member),
+                    "kept" => Self::MemberKept(member),
+                    other => match other.strip_prefix("invite/") {
+                        Some(public) => Self::Invite(member, host(public)?),
+                        None => Self::MemberOther(member),
+                    },
                 })
             }
             Place::Genesis(Container::Printers) => {
@@ -400,6 +408,14 @@ pub(crate) fn member_name_key(member: HostId) -> String {
 
 pub(crate) fn member_left_key(member: HostId) -> String {
     format!("{member}/left")
+}
+
+pub(crate) fn member_kept_key(member: HostId) -> String {
+    format!("{member}/kept")
+}
+
+pub(crate) fn invite_key(member: HostId, public: HostId) -> String {
+    format!("{member}/invite/{public}")
 }
 
 pub(crate) fn printer_key(printer: &PrinterId) -> String {

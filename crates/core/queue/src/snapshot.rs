@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Bed, Claim, ClaimState, CopyId, HostId, Job, JobId, JobState, LostRecord, Member, OnPartial,
-    PrinterId, PrinterRecord, QueueId, Request, RequestId, RunRecord, RunResult, Settings, Voters,
+    Bed, Claim, ClaimState, CopyId, HostId, InviteRecord, Job, JobId, JobState, LostRecord, Member,
+    OnPartial, PrinterId, PrinterRecord, QueueId, Request, RequestId, RunRecord, RunResult,
+    Settings, Voters,
 };
 
 /// What a queue says now.
@@ -18,6 +19,8 @@ pub struct Snapshot {
     pub voters: Voters,
     /// Its members, the ones that left included.
     pub members: BTreeMap<HostId, Member>,
+    /// What admins say of the invites that were given out, by the invite's public key.
+    pub invites: BTreeMap<HostId, BTreeMap<HostId, InviteRecord>>,
     /// Printers that members announced, removed ones included.
     pub printers: BTreeMap<PrinterId, PrinterRecord>,
     /// All jobs that were ever submitted.
@@ -249,6 +252,22 @@ impl Snapshot {
             .values()
             .filter(|run| run.result == RunResult::Ok)
             .count() as u32
+    }
+
+    /// Returns whether an invite was taken back.
+    pub fn is_revoked(&self, invite: HostId) -> bool {
+        let said = self.invites.get(&invite);
+        said.is_some_and(|said| said.values().any(|record| record.revoked))
+    }
+
+    /// Returns the members that an invite let in, in the order in which it was used; the first of them are the ones that it
+    /// may let in. Of one that was used on two sides of a cut network that tells who was too many.
+    pub fn let_in_by(&self, invite: HostId) -> Vec<HostId> {
+        let of_invite = |member: &&(&HostId, &Member)| member.1.certificate.invite == Some(invite);
+        let mut members: Vec<_> = self.members.iter().collect::<Vec<_>>();
+        members.retain(|member| of_invite(&member));
+        members.sort_by_key(|(host, member)| (member.certificate.issued, **host));
+        members.into_iter().map(|(host, _)| *host).collect()
     }
 
     /// Returns members that have not left.

@@ -66,6 +66,7 @@ pub(crate) struct Class {
     pub(crate) sets: Vec<Vec<Needs>>,
     pub(crate) tags: Vec<String>,
     pub(crate) color: ColorRule,
+    pub(crate) submitter: HostId,
 }
 
 /// One printer.
@@ -339,6 +340,7 @@ impl Index {
                 .collect(),
             tags: job.terms.tags.clone(),
             color: job.terms.color,
+            submitter: job.submitter,
         };
         if let Some(known) = self.by_class.get(&class) {
             return *known;

@@ -5,7 +5,7 @@
 //! amount that is known to be too small.
 
 use printmesh_queue::{
-    ColorRule, Equipment, FileSpec, Job, Needs, PrinterId, Set, Snapshot, ToolNeed,
+    ColorRule, Equipment, FileSpec, HostId, Job, Needs, PrinterId, Set, Snapshot, ToolNeed,
 };
 
 use crate::Reason;
@@ -22,6 +22,8 @@ const NOZZLE_UM: u32 = 1;
 pub(crate) struct Asked<'a> {
     pub(crate) tags: &'a [String],
     pub(crate) color: ColorRule,
+    /// Who submitted it.
+    pub(crate) submitter: HostId,
     /// Some printer of the queue has a model or a profile: from then on an unknown one is no match.
     pub(crate) models_known: bool,
 }
@@ -46,6 +48,7 @@ pub fn file_for<'a>(
     let asked = Asked {
         tags: &job.terms.tags,
         color: job.terms.color,
+        submitter: job.submitter,
         models_known: models_known(snapshot),
     };
     let fits = |file: &&FileSpec| misfit(&file.needs, asked, &record.equipment).is_none();
@@ -59,6 +62,7 @@ pub fn misfit_of(snapshot: &Snapshot, job: &Job, printer: &PrinterId) -> Option<
     let asked = Asked {
         tags: &job.terms.tags,
         color: job.terms.color,
+        submitter: job.submitter,
         models_known: models_known(snapshot),
     };
     let mut sets = job.sets.iter();
@@ -81,7 +85,8 @@ pub(crate) fn set_misfit<'a>(
 
 /// Returns the first axis on which one file does not fit a printer. Amounts are compared for whole copies only.
 fn misfit(needs: &Needs, asked: Asked<'_>, equipment: &Equipment) -> Option<Reason> {
-    model(needs, asked, equipment)
+    accepts(asked, equipment)
+        .or_else(|| model(needs, asked, equipment))
         .or_else(|| nozzle(needs, equipment))
         .or_else(|| volume(needs, equipment))
         .or_else(|| temperature(needs, equipment))
@@ -94,6 +99,12 @@ fn misfit(needs: &Needs, asked: Asked<'_>, equipment: &Equipment) -> Option<Reas
 
 fn same(a: &str, b: &str) -> bool {
     a.trim().eq_ignore_ascii_case(b.trim())
+}
+
+/// A printer may be for some members only: by their keys, since a name is what a member says of itself.
+fn accepts(asked: Asked<'_>, equipment: &Equipment) -> Option<Reason> {
+    let from = &equipment.accept_from;
+    (!from.is_empty() && !from.contains(&asked.submitter)).then_some(Reason::NotAccepted)
 }
 
 /// A file for one model never goes to another one, unless a person said that it may.

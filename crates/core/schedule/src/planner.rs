@@ -63,7 +63,7 @@ impl<'a> Planner<'a> {
             return Some(Reason::HostAway);
         }
         let member = self.snapshot.members.get(&id.host);
-        if member.is_none_or(|member| member.certificate.role < Role::Printer) {
+        if member.is_none_or(|member| !member.may(Role::Printer)) {
             return Some(Reason::Role);
         }
         let own = self.presence.busy.contains(id);
@@ -119,6 +119,7 @@ impl<'a> Planner<'a> {
         let asked = Asked {
             tags: &job.terms.tags,
             color: job.terms.color,
+            submitter: job.submitter,
             models_known: self.index.models_known,
         };
         let mut sets = job.sets.iter();

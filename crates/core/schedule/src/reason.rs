@@ -167,6 +167,8 @@ pub enum Reason {
         /// Milligrams that are left and not reserved.
         left_mg: u64,
     },
+    /// The printer takes jobs of other members only.
+    NotAccepted,
     /// The printer lacks something that the job asks for.
     Tags {
         /// What it lacks.
@@ -197,6 +199,7 @@ impl Reason {
             | Self::Volume { .. }
             | Self::Temperature { .. }
             | Self::Tags { .. }
+            | Self::NotAccepted
             | Self::PinnedElsewhere
             | Self::NotBefore { .. }
             | Self::Backburner
@@ -272,6 +275,7 @@ impl Reason {
             Self::Color { .. } => "color",
             Self::Amount { .. } => "amount",
             Self::Tags { .. } => "tags",
+            Self::NotAccepted => "accept-from",
             Self::NoPrinter => "no-printer",
             Self::QueueEmpty => "queue-empty",
             Self::NotSynced => "not-synced",
@@ -373,6 +377,7 @@ impl Reason {
                 needs_mg.div_ceil(1000),
                 left_mg / 1000
             ),
+            Self::NotAccepted => "the printer takes jobs of other members only".to_owned(),
             Self::Tags { missing } => format!("the printer lacks {missing}"),
             Self::NoPrinter => "there is no printer".into(),
             Self::QueueEmpty => "the queue is empty".into(),

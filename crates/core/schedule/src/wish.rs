@@ -23,8 +23,8 @@ pub fn wishes(snapshot: &Snapshot) -> impl Iterator<Item = Wish<'_>> {
             .members
             .get(&id.host)
             .filter(|member| !member.left)?;
-        let role = asker.certificate.role;
-        let may = role >= Role::Operator || role >= Role::Submitter && job.submitter == id.host;
+        let may =
+            asker.may(Role::Operator) || asker.may(Role::Submitter) && job.submitter == id.host;
         (may && job.state == JobState::Open).then_some(Wish { id, request })
     })
 }

@@ -105,7 +105,8 @@ fn next(last: Option<&Reason>, text: &str) -> Option<Reason> {
             left_mg: 0,
         },
         Some(Reason::Amount { .. }) => Reason::Tags { missing: text() },
-        Some(Reason::Tags { .. }) => return None,
+        Some(Reason::Tags { .. }) => Reason::NotAccepted,
+        Some(Reason::NotAccepted) => return None,
     })
 }
 

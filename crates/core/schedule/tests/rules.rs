@@ -23,6 +23,8 @@ fn member(name: &str, host: HostId, role: Role) -> Member {
         role,
         issued: Timestamp(1),
         invite: None,
+        turn: 0,
+        removed: false,
         signature: [0; 64],
     };
     Member {
@@ -100,6 +102,7 @@ impl Farm {
             lost: BTreeMap::new(),
             configs: BTreeMap::new(),
             settings: printmesh_queue::Settings::default(),
+            invites: BTreeMap::new(),
             requests: BTreeMap::new(),
         };
         Self {

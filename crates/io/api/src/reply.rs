@@ -18,6 +18,10 @@ pub enum Reply {
     Voters(Voters),
     /// A ticket, or an opened window.
     Share(Share),
+    /// Tickets that were given out.
+    TicketList(List<Invite>),
+    /// Everybody who is or was in a queue.
+    MemberList(List<Member>),
     /// Result of joining or asking to join.
     Join(Join),
     /// Jobs.
@@ -234,6 +238,51 @@ pub struct Share {
     pub expires: Option<String>,
     /// How many hosts may join with it; absent = any number.
     pub uses: Option<u32>,
+    /// Names the ticket ever after; absent for a window and for the queue key itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+/// A ticket that was given out; its secret is known to its holder only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Invite {
+    /// Its name.
+    pub id: String,
+    /// Host that made it.
+    pub by: String,
+    /// Role of who joins with it.
+    pub role: String,
+    /// When it was made.
+    pub made: String,
+    /// When it ends; absent = never.
+    pub expires: Option<String>,
+    /// How many hosts may join with it.
+    pub uses: u32,
+    /// How many did.
+    pub used: u32,
+    /// `open`, `used`, `expired` or `revoked`.
+    pub state: String,
+}
+
+/// One who is or was in a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Member {
+    /// Host name.
+    pub host: String,
+    /// Short form of its key.
+    pub fingerprint: String,
+    /// Full key, hex.
+    pub key: String,
+    /// Its role; what it had when it is not in the queue any more.
+    pub role: String,
+    /// `member`, `left` or `removed`.
+    pub state: String,
+    /// When that was decided, by the decider's clock.
+    pub since: String,
+    /// Whether it is this host.
+    pub me: bool,
 }
 
 /// Result of joining.
@@ -460,6 +509,8 @@ pub struct Equipment {
     pub slots: Vec<Slot>,
     /// Words for jobs to ask for.
     pub tags: Vec<String>,
+    /// Short keys of the members whose jobs it takes; empty = everybody's.
+    pub accept_from: Vec<String>,
     /// Seconds that it has printed.
     pub printed_s: u64,
 }

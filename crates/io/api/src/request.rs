@@ -43,6 +43,18 @@ pub enum Request {
         /// Instead of a ticket: admit every host of this LAN that asks during so many seconds.
         open_s: Option<u64>,
     },
+    /// Tickets of a queue that were given out.
+    TicketList {
+        /// Queue name.
+        queue: String,
+    },
+    /// Takes a ticket back.
+    TicketRevoke {
+        /// Queue name.
+        queue: String,
+        /// The ticket's id, or its beginning.
+        ticket: String,
+    },
     /// Joins a queue by ticket; without one, asks the LAN host that offers its queue.
     QueueJoin {
         /// Ticket text (`pmq1…`).
@@ -114,6 +126,27 @@ pub enum Request {
         /// Queue name.
         queue: String,
         /// Name or key prefix of the host that asks.
+        member: String,
+    },
+    /// Everybody who is or was in a queue.
+    MemberList {
+        /// Queue name.
+        queue: String,
+    },
+    /// Gives a member another role.
+    MemberRole {
+        /// Queue name.
+        queue: String,
+        /// Name or key prefix of the member.
+        member: String,
+        /// observer, submitter, printer, operator or admin.
+        role: String,
+    },
+    /// Takes a member out of a queue.
+    MemberRemove {
+        /// Queue name.
+        queue: String,
+        /// Name or key prefix of the member.
         member: String,
     },
     /// Puts uploaded files in a queue as one job.
@@ -334,6 +367,12 @@ pub struct PrinterChange {
     pub bed_c_max: Option<u32>,
     /// Words for jobs to ask for.
     pub tags: Option<Vec<String>>,
+    /// Names or keys of the members whose jobs it takes; an empty list = everybody's.
+    #[serde(default)]
+    pub accept_from: Option<Vec<String>>,
+    /// A job whose files it may print although the guard refuses them.
+    #[serde(default)]
+    pub allow: Option<String>,
     /// Slots that hold something else now.
     pub slots: Vec<SlotChange>,
 }

@@ -52,6 +52,12 @@ pub(crate) const ROUTES: &[Route] = &[
     row("queue-show", Method::GET, "/queues/{queue}"),
     row("queue-rename", Method::PATCH, "/queues/{queue}"),
     row("queue-share", Method::POST, "/queues/{queue}/tickets"),
+    row("ticket-list", Method::GET, "/queues/{queue}/tickets"),
+    row(
+        "ticket-revoke",
+        Method::DELETE,
+        "/queues/{queue}/tickets/{ticket}",
+    ),
     row("queue-leave", Method::POST, "/queues/{queue}/leave"),
     row("queue-peers", Method::GET, "/queues/{queue}/peers"),
     row("queue-voters", Method::GET, "/queues/{queue}/voters"),
@@ -69,6 +75,17 @@ pub(crate) const ROUTES: &[Route] = &[
         "member-deny",
         Method::POST,
         "/queues/{queue}/members/{member}/deny",
+    ),
+    row("member-list", Method::GET, "/queues/{queue}/members"),
+    row(
+        "member-role",
+        Method::PUT,
+        "/queues/{queue}/members/{member}/role",
+    ),
+    row(
+        "member-remove",
+        Method::DELETE,
+        "/queues/{queue}/members/{member}",
     ),
     row("job-submit", Method::POST, "/jobs"),
     Route {

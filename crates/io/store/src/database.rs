@@ -16,7 +16,7 @@ mod transaction;
 use std::{
     fs::{self, OpenOptions},
     io,
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{PoisonError, RwLock},
@@ -100,6 +100,7 @@ impl Database {
         {
             create(path)?;
         }
+        private(path)?;
         Self::open_file(path)
     }
 
@@ -343,6 +344,20 @@ fn survive_panic<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, 
         Err(redb::Error::Corrupted(
             "the storage engine panicked".to_owned(),
         ))
+    })
+}
+
+/// Refuses a file that others can read: queue keys are in it.
+fn private(path: &Path) -> Result<(), OpenError> {
+    let metadata = fs::metadata(path).map_err(|error| OpenError::from_io(path, error))?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    // A folder of that name is somebody else's; that it is no database is said when it is opened.
+    if mode & 0o077 == 0 || !metadata.is_file() {
+        return Ok(());
+    }
+    Err(OpenError::OpenToOthers {
+        path: path.to_owned(),
+        mode,
     })
 }
 

@@ -131,6 +131,7 @@ fn d18_a_database_of_the_first_format_opens_with_all_it_had_and_a_newer_one_is_r
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.redb");
     fs::write(&path, include_bytes!("fixtures/format-1.redb")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     let database = Database::open(&path).unwrap();
     assert_eq!(contents(&database), "1a962ea4d2c8bf30");
     let entries = database.logs().unwrap().into_iter();

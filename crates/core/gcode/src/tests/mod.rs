@@ -2,6 +2,7 @@
 
 mod binary;
 mod build;
+mod guard;
 mod hostile;
 mod profiles;
 mod projects;

@@ -302,3 +302,23 @@ fn a_bad_file_and_a_bad_printer_are_told_apart_and_neither_drags_the_other_down(
     assert_eq!(farm.status(0, crooked), "done");
     farm.check();
 }
+
+#[test]
+fn files_that_the_guard_refuses_set_no_printer_aside() {
+    let mut farm = Farm::shared(&[1]);
+    farm.set("retries", "0");
+    farm.machines = Machines::Wait;
+    for n in 0..6 {
+        farm.submit(0, job("farm", &format!("bad {n}")));
+        let why = format!(
+            "{}line 1: M500: would change the settings",
+            printmesh_node::GUARDED
+        );
+        farm.fail(0, "p0", &why);
+        assert!(!is_set_aside(&farm, 0, "a/p0"), "after {n}");
+    }
+    farm.machines = Machines::PrintAndClear;
+    let good = farm.submit(0, job("farm", "good"));
+    farm.pass(60_000);
+    assert_eq!(farm.status(0, good), "done");
+}

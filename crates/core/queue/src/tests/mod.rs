@@ -4,7 +4,9 @@ mod configurations;
 mod convergence;
 mod edits;
 mod forgeries;
+mod generator;
 mod predecessors;
+mod roles;
 mod spoiled;
 
 use std::collections::BTreeMap;

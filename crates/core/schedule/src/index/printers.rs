@@ -68,7 +68,7 @@ impl Index {
             key: (used, record.position),
             kind: self.kind(kind),
             seed: seed_of_printer(snapshot.queue, id),
-            may_print: member.is_some_and(|m| m.certificate.role >= Role::Printer),
+            may_print: member.is_some_and(|m| m.may(Role::Printer)),
             is_ready: machine_waits(record).is_none(),
             autoprint: record.autoprint,
             claims: self.working.contains_key(id),
@@ -89,6 +89,7 @@ impl Index {
         let asked = Asked {
             tags: &needed.tags,
             color: needed.color,
+            submitter: needed.submitter,
             models_known: self.models_known,
         };
         let mut sets = needed.sets.iter();

@@ -79,6 +79,8 @@ impl Farm {
             role: Role::Admin,
             issued: Timestamp(1),
             invite: None,
+            turn: 0,
+            removed: false,
             signature: [0; 64],
         };
         let member = Member {
@@ -116,6 +118,7 @@ impl Farm {
             lost: BTreeMap::new(),
             configs: BTreeMap::new(),
             settings: Settings::default(),
+            invites: BTreeMap::new(),
             requests: BTreeMap::new(),
         };
         let mut presence = Presence::alone(ME);

@@ -1,9 +1,9 @@
 //! The axes of matching: what a file needs against what a printer has, each with its code.
 
-use printmesh_queue::{ColorRule, Equipment, Needs, SetId, Slot, ToolNeed};
+use printmesh_queue::{ColorRule, Equipment, HostId, Needs, SetId, Slot, ToolNeed};
 use printmesh_schedule::file_for;
 
-use crate::farm::{Farm, check, file, job_id, printer, slot, tool};
+use crate::farm::{Farm, ME, check, file, job_id, printer, slot, tool};
 
 /// The code that keeps p1 from a job with such a file, or `fits`; p2 has a model, so that models count.
 fn code(needs: Needs, has: Equipment) -> &'static str {
@@ -336,4 +336,16 @@ fn r_m3_named_printers_are_a_union_and_none_means_any() {
         .job("A", 3)
         .with(|job| job.printers = vec!["p2".into(), "me/p3".into()]);
     check(&farm, &[], &["p2 A1", "p3 A2"]);
+}
+
+#[test]
+fn a_printer_for_some_members_takes_nobody_elses_jobs() {
+    let from = |hosts: Vec<HostId>| Equipment {
+        accept_from: hosts,
+        ..Equipment::default()
+    };
+    let other = HostId([7; 32]);
+    assert_eq!(code(Needs::default(), from(Vec::new())), "fits");
+    assert_eq!(code(Needs::default(), from(vec![other, ME])), "fits");
+    assert_eq!(code(Needs::default(), from(vec![other])), "accept-from");
 }

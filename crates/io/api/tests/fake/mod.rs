@@ -324,6 +324,21 @@ pub(crate) fn requests() -> Vec<Request> {
                 ..PrinterChange::default()
             },
         },
+        Request::TicketList { queue: queue() },
+        Request::TicketRevoke {
+            queue: queue(),
+            ticket: "9f2c41aa".to_owned(),
+        },
+        Request::MemberList { queue: queue() },
+        Request::MemberRole {
+            queue: queue(),
+            member: "garage".to_owned(),
+            role: "operator".to_owned(),
+        },
+        Request::MemberRemove {
+            queue: queue(),
+            member: "garage".to_owned(),
+        },
         Request::PrinterWhy { printer: printer() },
         Request::PrinterRemove { printer: printer() },
         Request::Autoprint {

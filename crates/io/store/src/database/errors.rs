@@ -18,6 +18,14 @@ pub enum OpenError {
     /// Another process has it open: another daemon on this home.
     #[error("the state database is in use by another process")]
     InUse,
+    /// Others can read it: the keys in it may be known to them.
+    #[error("{path} can be read by others (mode {mode:04o}): run `chmod 600 {path}`")]
+    OpenToOthers {
+        /// The database's file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// The place where it belongs cannot be written.
     #[error("failed to open {path} for writing")]
     NotWritable {

@@ -223,6 +223,7 @@ fn a_newer_format_is_refused() {
 fn a_damaged_file_is_told_from_an_empty_home() {
     let (_folder, path) = folder();
     let check = |what: &str| {
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let error = Database::open(&path).unwrap_err();
         assert!(
             matches!(error, OpenError::Damaged { .. }),
@@ -255,4 +256,21 @@ fn what_an_interrupted_creation_left_behind_is_no_obstacle() {
         .unwrap()
         .commit(&[put("a", "1")])
         .unwrap();
+}
+
+#[test]
+fn what_others_could_have_read_is_refused() {
+    let (_folder, path) = folder();
+    drop(Database::open(&path).unwrap());
+    for mode in [0o640, 0o604, 0o666, 0o620] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let refused = Database::open(&path).err().unwrap();
+        assert!(
+            matches!(refused, OpenError::OpenToOthers { .. }),
+            "{mode:o}: {refused}"
+        );
+        assert!(refused.to_string().contains("chmod 600"), "{refused}");
+    }
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    Database::open(&path).unwrap();
 }

@@ -65,7 +65,7 @@ pub(crate) struct Host {
     key: [u8; 32],
     boots: u8,
     local: VecDeque<Input>,
-    peers: BTreeSet<HostId>,
+    pub(crate) peers: BTreeSet<HostId>,
     accepts_joins: bool,
     offers_lan: bool,
     machines: BTreeMap<String, Option<String>>,

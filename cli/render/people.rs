@@ -1,0 +1,63 @@
+//! Members of a queue and the tickets that were given out, as text.
+
+use printmesh_api::reply::{Invite, List, Member};
+
+use super::{
+    freshness,
+    job::state,
+    table::{Block, Cell, Table, Tone},
+    time::Clock,
+};
+
+/// Everybody who is or was in a queue.
+pub(crate) fn members(list: &List<Member>, clock: &Clock) -> Vec<Block> {
+    let rows = list.items.iter().map(|member| {
+        let standing = match (member.state.as_str(), member.me) {
+            ("member", true) => Cell::both("this host", "member"),
+            ("removed", _) => Cell::new("removed").tone(Tone::Warn),
+            (other, _) => Cell::new(other),
+        };
+        vec![
+            Cell::new(&member.host),
+            Cell::new(&member.fingerprint),
+            Cell::new(&member.role),
+            standing,
+            Cell::both(clock.short(&member.since), &member.since),
+            Cell::new(&member.key),
+        ]
+    });
+    table(
+        vec!["HOST", "KEY", "ROLE", "STATE", "SINCE", ""],
+        rows.collect(),
+        list,
+    )
+}
+
+/// The tickets that were given out.
+pub(crate) fn tickets(list: &List<Invite>, clock: &Clock) -> Vec<Block> {
+    let rows = list.items.iter().map(|ticket| {
+        let end = ticket.expires.as_ref();
+        let until = end.map_or_else(|| "never".to_owned(), |end| clock.short(end));
+        vec![
+            Cell::new(&ticket.id),
+            state(&ticket.state),
+            Cell::new(&ticket.role),
+            format!("{}/{}", ticket.used, ticket.uses).into(),
+            Cell::both(until, end.map_or("", String::as_str)),
+            Cell::new(&ticket.by),
+            Cell::both(clock.short(&ticket.made), &ticket.made),
+        ]
+    });
+    let head = vec!["ID", "STATE", "ROLE", "USED", "ENDS", "MADE BY", "MADE"];
+    table(head, rows.collect(), list)
+}
+
+fn table<T>(head: Vec<&'static str>, rows: Vec<Vec<Cell>>, list: &List<T>) -> Vec<Block> {
+    let mut blocks = vec![Block::Table(Table {
+        label: None,
+        head,
+        rows,
+    })];
+    blocks.extend(freshness(&list.sync));
+    blocks
+}

@@ -1,0 +1,73 @@
+//! Members and tickets of a queue, between the words of the API and the core's. No rule lives here.
+
+use printmesh_api::{problem::Problem, reply};
+use printmesh_node::Node;
+use printmesh_queue::{QueueId, Role, Timestamp};
+
+use crate::{
+    clock::{self, rfc3339},
+    convert, problems,
+};
+
+/// Reads a role.
+///
+/// # Errors
+/// `member.role` with the words that there are.
+pub(crate) fn role(word: &str) -> Result<Role, Problem> {
+    Role::from_word(word).ok_or_else(|| {
+        let words: Vec<&str> = Role::ALL.iter().map(|role| role.word()).collect();
+        problems::new("member.role", 2, "there is no such role")
+            .because(format!("roles: {}", words.join(", ")))
+    })
+}
+
+/// Everybody who is or was in a queue, by name.
+pub(crate) fn members(node: &Node, queue: QueueId) -> reply::Reply {
+    let snapshot = node.queue_view(queue).snapshot;
+    let members = snapshot.members.iter().map(|(host, member)| {
+        let state = match (member.is_removed(), member.left) {
+            (true, _) => "removed",
+            (false, true) => "left",
+            (false, false) => "member",
+        };
+        reply::Member {
+            host: member.name.clone(),
+            fingerprint: host.fingerprint(),
+            key: host.to_string(),
+            role: member.certificate.role.word().to_owned(),
+            state: state.to_owned(),
+            since: rfc3339(member.certificate.issued),
+            me: *host == node.me(),
+        }
+    });
+    let mut members: Vec<_> = members.collect();
+    members.sort_by(|a, b| (&a.host, &a.key).cmp(&(&b.host, &b.key)));
+    reply::Reply::MemberList(convert::list(node, members))
+}
+
+/// The tickets of a queue that were given out, newest first.
+pub(crate) fn tickets(node: &Node, queue: QueueId) -> reply::Reply {
+    let snapshot = node.queue_view(queue).snapshot;
+    let now_s = clock::now().wall.0 / 1000;
+    let invites = node.invites(queue, now_s).into_iter().map(|invite| {
+        let record = &invite.record;
+        let state = match (record.revoked, invite.used >= record.uses, invite.good) {
+            (true, ..) => "revoked",
+            (false, true, _) => "used",
+            (false, false, true) => "open",
+            (false, false, false) => "expired",
+        };
+        let end = record.expires_at_s;
+        reply::Invite {
+            id: invite.id.fingerprint(),
+            by: snapshot.host_name(invite.by),
+            role: record.role.word().to_owned(),
+            made: rfc3339(record.made),
+            expires: end.map(|s| rfc3339(Timestamp(s.saturating_mul(1000)))),
+            uses: record.uses,
+            used: invite.used,
+            state: state.to_owned(),
+        }
+    });
+    reply::Reply::TicketList(convert::list(node, invites.collect()))
+}
