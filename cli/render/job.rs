@@ -3,7 +3,7 @@
 use printmesh_api::reply::{Claim, Job, List};
 
 use super::{
-    freshness,
+    forecast, freshness,
     table::{Block, Cell, Table, Tone},
     time::{Clock, bytes, duration},
 };
@@ -23,7 +23,7 @@ pub(crate) fn short_id(id: &str, prefix: usize) -> String {
 }
 
 /// The table of jobs.
-pub(crate) fn list(list: &List<Job>) -> Vec<Block> {
+pub(crate) fn list(list: &List<Job>, clock: &Clock) -> Vec<Block> {
     if list.items.is_empty() {
         let mut blocks = vec![Block::Note("no jobs".to_owned())];
         blocks.extend(freshness(&list.sync));
@@ -43,6 +43,7 @@ pub(crate) fn list(list: &List<Job>) -> Vec<Block> {
             Cell::both(where_or_why(job), job.reason.clone().unwrap_or_default()),
             Cell::new(&job.submitter),
             Cell::new(&job.created_at),
+            forecast::finish(job.finish.as_ref(), clock),
         ]
     });
     let mut blocks = vec![Block::Table(Table {
@@ -56,6 +57,7 @@ pub(crate) fn list(list: &List<Job>) -> Vec<Block> {
             "WHERE / WHY",
             "BY",
             "",
+            "DONE AT",
         ],
         rows: rows.collect(),
     })];
@@ -153,6 +155,9 @@ pub(crate) fn details(job: &Job, why: bool, clock: &Clock) -> Vec<Block> {
             Cell::both(clock.short(&job.created_at), &job.created_at),
         ),
     ];
+    if let Some(finish) = &job.finish {
+        facts.push(("done at", forecast::finish_or_why(finish, clock)));
+    }
     facts.extend(terms(job, clock));
     if let Some(other) = &job.moved_to {
         facts.push(("moved", Cell::new(other)));

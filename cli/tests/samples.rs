@@ -48,6 +48,7 @@ pub(super) fn job(id: &str, name: &str, state: &str) -> Job {
         }],
         requests: Vec::new(),
         moved_to: None,
+        finish: None,
         terms: printmesh_api::reply::Terms::default(),
     }
 }

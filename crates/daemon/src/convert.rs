@@ -595,6 +595,8 @@ fn job(
             .map(|(id, reason)| why_row(node, &id, reason))
             .collect(),
         requests: requests(node, view, job),
+        // Worked out off the loop (`forecast.rs`).
+        finish: None,
         moved_to: match job.state {
             JobState::Moved { to, .. } => Some(to.to_string()),
             JobState::Open | JobState::Cancelled { .. } => {

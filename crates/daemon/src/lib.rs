@@ -8,6 +8,7 @@ mod config;
 mod convert;
 mod effects;
 mod equip;
+mod forecast;
 mod inputs;
 mod intake;
 mod key;

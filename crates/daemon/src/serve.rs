@@ -29,7 +29,8 @@ pub(crate) struct Door {
 
 impl Service for Door {
     async fn call(&self, request: Request) -> Result<Reply, Problem> {
-        self.answer(request).await
+        let reply = self.answer(request).await?;
+        self.with_finish(reply).await
     }
 
     async fn upload(&self, file_name: String, body: Upload) -> Result<Uploaded, Problem> {
@@ -364,6 +365,11 @@ impl Door {
                 })
                 .await
             }
+            Request::Simulate {
+                queue,
+                turnaround_s,
+                until_ms,
+            } => self.simulate(queue, turnaround_s, until_ms).await,
             Request::DaemonStatus => {
                 let host = self.read(|node| Ok(node.name().to_owned())).await?;
                 Ok(Reply::Daemon(Daemon {

@@ -42,6 +42,7 @@ mod memory;
 mod message;
 mod names;
 mod node;
+mod outlook;
 mod printers;
 mod problem;
 mod publish;

@@ -202,6 +202,8 @@ pub struct Progress {
     pub fraction: Option<f32>,
     /// Seconds left.
     pub left_s: Option<u64>,
+    /// When that was heard.
+    pub(crate) heard_ms: u64,
     /// When the members were told last.
     pub(crate) told_ms: Option<u64>,
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::forecast::{Finish, Forecast, ForecastJob, ForecastPrint, Learned};
+
 /// An answer; `kind` in the JSON envelope names the variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
@@ -34,6 +36,8 @@ pub enum Reply {
     Preview(Preview),
     /// Ended prints.
     History(List<HistoryRow>),
+    /// What will be printed when.
+    Forecast(Forecast),
     /// Facts about the daemon.
     Daemon(Daemon),
     /// Done; `already` when nothing had to change.
@@ -305,6 +309,9 @@ pub struct Job {
     pub requests: Vec<JobRequest>,
     /// The job it was moved to or from.
     pub moved_to: Option<String>,
+    /// When it will be done; absent when it is.
+    #[serde(default)]
+    pub finish: Option<Finish>,
 }
 
 /// One set of a job.

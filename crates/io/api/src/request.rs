@@ -255,6 +255,16 @@ pub enum Request {
         #[serde(default)]
         limit: u32,
     },
+    /// What will be printed when, if prints succeed and beds are cleared.
+    Simulate {
+        /// Only this queue's prints; empty = all.
+        queue: Option<String>,
+        /// Seconds until somebody has cleared a bed.
+        #[serde(default)]
+        turnaround_s: u64,
+        /// Nothing that begins later, in milliseconds since 1970; empty = until everything is done.
+        until_ms: Option<u64>,
+    },
     /// Facts about the daemon process.
     DaemonStatus,
     /// Ends the daemon; refused while a printer of this host prints, unless the prints may end with it.

@@ -12,6 +12,7 @@ mod moving;
 mod naming;
 mod network;
 mod ordering;
+mod outlook;
 mod predecessors;
 mod printing;
 mod reconfig;
