@@ -102,6 +102,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             hash: uploaded.hash,
             file_name: "clip.gcode".to_owned(),
             per_run: 1,
+            alternatives: Vec::new(),
         }],
         copies: 1,
         together: false,

@@ -1,6 +1,6 @@
 //! Jobs as text.
 
-use printmesh_api::reply::{Claim, Job, List};
+use printmesh_api::reply::{Claim, Job, List, Set};
 
 use super::{
     forecast, freshness,
@@ -196,10 +196,28 @@ fn terms(job: &Job, clock: &Clock) -> Vec<(&'static str, Cell)> {
         .collect()
 }
 
+/// Where what was printed of a set lies.
+fn path_of(set: &Set) -> Option<&String> {
+    let others = set.alternatives.iter();
+    set.path
+        .as_ref()
+        .or_else(|| others.filter_map(|other| other.path.as_ref()).next())
+}
+
+/// The file of a set, with the others that will do as well.
+fn names_of(set: &Set) -> String {
+    let others = set.alternatives.iter().map(|other| &other.file_name);
+    let all: Vec<&str> = std::iter::once(&set.file_name)
+        .chain(others)
+        .map(String::as_str)
+        .collect();
+    all.join(" or ")
+}
+
 fn sets(job: &Job) -> Block {
     let rows = job.sets.iter().map(|set| {
         vec![
-            Cell::new(&set.file_name),
+            Cell::new(names_of(set)),
             format!("×{}", set.per_run).into(),
             set.done.to_string().into(),
             Cell::both(
@@ -210,7 +228,7 @@ fn sets(job: &Job) -> Block {
             ),
             Cell::maybe(set.material.as_ref()),
             Cell::both(bytes(set.bytes), set.bytes.to_string()),
-            match (&set.path, set.here) {
+            match (path_of(set), set.here) {
                 (Some(path), _) => path.into(),
                 (None, true) => "here".into(),
                 (None, false) => Cell::both("not here yet", ""),

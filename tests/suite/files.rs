@@ -368,6 +368,7 @@ fn whatever_a_job_and_its_files_are_called_they_stay_inside_the_imports_folder()
                 hash,
                 file_name: file_name.to_owned(),
                 per_run: 1,
+                alternatives: Vec::new(),
             });
         }
         let new = NewJob {

@@ -3,8 +3,8 @@
 use printmesh_api::reply;
 use printmesh_node::{Event, LOST, Node, QueueView, claim_word, listed_jobs};
 use printmesh_queue::{
-    Bed, Claim, ClaimState, CopyId, HostId, Job, JobId, JobState, PrinterId, QueueId, RunResult,
-    Timestamp, VoterChoice,
+    Bed, Claim, ClaimState, CopyId, FileSpec, HostId, Job, JobId, JobState, PrinterId, QueueId,
+    RunResult, Timestamp, VoterChoice,
 };
 use printmesh_schedule::{
     Index, JobStatus, Overview, PrinterStatus, Reason, good_runs_of_set, is_speculative,
@@ -781,6 +781,21 @@ pub(crate) fn printer_why(node: &Node, id: &PrinterId) -> reply::PrinterWhy {
 
 fn set(node: &Node, view: &QueueView<'_>, job: &Job, set: &printmesh_queue::Set) -> reply::Set {
     let file = &set.spec.files[0];
+    let path = |file: &FileSpec| {
+        let path = node.import_path(job.id, set.id, file.hash);
+        path.map(str::to_owned)
+    };
+    let alternative = |file: &FileSpec| reply::Alternative {
+        file_name: file.name.clone(),
+        hash: file.hash.to_string(),
+        bytes: file.size,
+        estimate_s: file.estimate_s,
+        material: file.material.clone(),
+        slicer: file.slicer.clone(),
+        here: node.has_file(file.hash),
+        path: path(file),
+    };
+    let others = set.spec.files.iter().skip(1);
     reply::Set {
         id: set.id.to_string(),
         file_name: file.name.clone(),
@@ -792,7 +807,8 @@ fn set(node: &Node, view: &QueueView<'_>, job: &Job, set: &printmesh_queue::Set)
         material: file.material.clone(),
         slicer: file.slicer.clone(),
         here: node.has_file(file.hash),
-        path: node.import_path(job.id, set.id).map(str::to_owned),
+        path: path(file),
+        alternatives: others.map(alternative).collect(),
     }
 }
 

@@ -96,7 +96,13 @@ impl Effects {
                         hash,
                     )
                     .await;
-                    mind.tell(Input::Imported { job, set, result }).await;
+                    let imported = Input::Imported {
+                        job,
+                        set,
+                        hash,
+                        result,
+                    };
+                    mind.tell(imported).await;
                 });
             }
             Effect::TryPrinter { id, name, at } => self.printers.try_out(id, name, at),

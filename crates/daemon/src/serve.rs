@@ -9,7 +9,9 @@ use printmesh_api::{
     service::{Service, Upload},
 };
 use printmesh_net::{Net, TicketKind};
-use printmesh_node::{Answer, Command, DEFAULT_ROLE, JobEdit, Node, Place, Resolve, Ticket};
+use printmesh_node::{
+    Answer, Command, DEFAULT_ROLE, JobEdit, NewSet, Node, Place, Resolve, Ticket,
+};
 use printmesh_queue::{HostId, JobId, Role};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -49,11 +51,17 @@ impl Door {
     async fn submit(&self, new: request::NewJob) -> Result<Reply, Problem> {
         let mut sets = Vec::new();
         for set in &new.sets {
-            sets.push((self.file_spec(set).await?, set.per_run));
+            let mut files = vec![self.file_spec(&set.hash, &set.file_name).await?];
+            for other in &set.alternatives {
+                files.push(self.file_spec(&other.hash, &other.file_name).await?);
+            }
+            let per_run = set.per_run;
+            sets.push(NewSet { files, per_run });
         }
         let first = sets
             .first()
-            .map(|(file, _)| file.name.clone())
+            .and_then(|set| set.files.first())
+            .map(|file| file.name.clone())
             .unwrap_or_default();
         let stem = first
             .rsplit_once('.')

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use printmesh_queue::{Author, Bed, CopyId, QueueDocument, QueueId, Signer};
+use printmesh_queue::{Author, Bed, CopyId, JobId, QueueDocument, QueueId, SetId, Signer};
 
 use crate::{
     config::ConfigRecord,
@@ -135,6 +135,8 @@ impl Node {
         let mut withdrawals = Vec::new();
         let mut configs: Vec<(QueueId, ConfigRecord)> = Vec::new();
         let mut requests = Vec::new();
+        // As long as a set was one file, which one was not written.
+        let mut nameless: Vec<(String, (JobId, SetId), String)> = Vec::new();
         for (raw, value) in &boot.state {
             let name = String::from_utf8_lossy(raw).into_owned();
             let damaged = || BootError::Damaged(name.clone());
@@ -185,9 +187,13 @@ impl Node {
             } else if let Some(rest) = name.strip_prefix(key::FILE) {
                 node.files.insert(rest.parse().map_err(|_| damaged())?);
             } else if let Some(rest) = name.strip_prefix(key::IMPORT) {
-                let unit = key::parse_import(rest).ok_or_else(damaged)?;
-                node.imports
-                    .insert(unit, records::read(value).ok_or_else(damaged)?);
+                let path: String = records::read(value).ok_or_else(damaged)?;
+                if let Some(imported) = key::parse_import(rest) {
+                    node.imports.insert(imported, path);
+                } else {
+                    let set = key::parse_import_of_set(rest).ok_or_else(damaged)?;
+                    nameless.push((name.clone(), set, path));
+                }
             }
         }
         node.host = host.ok_or(BootError::NotSetUp)?;
@@ -221,6 +227,10 @@ impl Node {
         }
         for queue in node.queues.values_mut() {
             queue.derive_config(me);
+        }
+        for (old, (job, set), path) in nameless {
+            node.name_import(job, set, &path);
+            node.write(records::delete(old));
         }
         let unanswered: Vec<Work> = node.aside.values().cloned().collect();
         for work in &unanswered {

@@ -130,6 +130,8 @@ pub enum Input {
         job: JobId,
         /// The set.
         set: SetId,
+        /// The file, which may be one of several alternatives.
+        hash: FileHash,
         /// Where it lies, or what went wrong.
         result: Result<String, String>,
     },

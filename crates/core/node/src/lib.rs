@@ -76,7 +76,9 @@ mod withdrawn;
 mod work;
 
 pub use boot::{Boot, BootError};
-pub use command::{Command, JobEdit, NewJob, Place, PrinterEdit, Resolve, TermsEdit, Ticket};
+pub use command::{
+    Command, JobEdit, NewJob, NewSet, Place, PrinterEdit, Resolve, TermsEdit, Ticket,
+};
 pub use commands::DEFAULT_ROLE;
 pub use config::ConfigNack;
 pub use config_message::{ConfigAsk, ConfigMessage, Held};

@@ -9,7 +9,7 @@ use std::{
 
 use printmesh_queue::{
     Ballot, CopyId, Edit, FileHash, HostId, JobId, JobState, PrinterId, PrinterRecord,
-    QueueDocument, QueueId, SetId, SignedChange, Signer, Timestamp, Touched, VersionVector,
+    QueueDocument, QueueId, SignedChange, Signer, Timestamp, Touched, VersionVector,
 };
 use printmesh_schedule::{Index, JobStatus, Presence};
 
@@ -29,7 +29,8 @@ use crate::{
     message::Message,
     problem::{Code, Problem},
     records::{
-        self, HostRecord, PeerRecord, PrinterEntry, QueueKind, QueueRecord, Stage, Work, key,
+        self, HostRecord, Imported, PeerRecord, PrinterEntry, QueueKind, QueueRecord, Stage, Work,
+        key,
     },
     register::{Round, Vote},
     requests::OwnRequest,
@@ -57,8 +58,8 @@ pub struct Node {
     pub(crate) fetching: BTreeMap<FileHash, Fetching>,
     /// Files that nobody had, and when to ask again.
     pub(crate) missing: BTreeMap<FileHash, Missing>,
-    pub(crate) imports: BTreeMap<(JobId, SetId), String>,
-    pub(crate) importing: BTreeSet<(JobId, SetId)>,
+    pub(crate) imports: BTreeMap<Imported, String>,
+    pub(crate) importing: BTreeSet<Imported>,
     /// Claims in flight, by ballot number; each belongs to a printer of this host.
     pub(crate) rounds: BTreeMap<u64, ClaimRound>,
     /// Starts that the voters have not answered and whose printers do something else meanwhile, by ballot number.
@@ -271,7 +272,12 @@ impl Node {
             Input::FileLost { hash } => self.file_is_lost(hash),
             Input::FetchProgress { hash, done, total } => self.fetch_progress(hash, done, total),
             Input::Fetched { hash, result } => self.fetched(hash, result),
-            Input::Imported { job, set, result } => self.imported(job, set, result),
+            Input::Imported {
+                job,
+                set,
+                hash,
+                result,
+            } => self.imported((job, set, hash), result),
             Input::PrinterTried {
                 id,
                 name,

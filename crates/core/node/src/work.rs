@@ -165,11 +165,11 @@ impl Node {
         }
         self.import_sets(work);
         let job = &self.queues[&work.queue].doc.snapshot().jobs[&work.copy.job];
-        if !job
-            .sets
-            .iter()
-            .all(|set| self.imports.contains_key(&(job.id, set.id)))
-        {
+        let is_imported = |set: &Set| {
+            let file = self.file_of(work, job, set);
+            file.is_some_and(|file| self.imports.contains_key(&(job.id, set.id, file.hash)))
+        };
+        if !job.sets.iter().all(is_imported) {
             return false;
         }
         self.set_stage(name, Stage::Staged);
@@ -272,16 +272,21 @@ impl Node {
             Gate::Unanswered if self.may_go_on_alone(name, work) => {}
             Gate::Unanswered => return false,
         }
-        let Some(path) = self.imports.get(&(work.copy.job, set.id)).cloned() else {
-            tracing::error!(printer = name, job = %work.copy.job, "a staged file has no path");
-            return false;
-        };
         let snapshot = self.queues[&work.queue].doc.snapshot();
         let job = snapshot.jobs.get(&work.copy.job);
         let file = job.and_then(|job| self.file_of(work, job, &set));
         let Some(hash) = file.map(|file| file.hash) else {
             tracing::error!(printer = name, job = %work.copy.job, "no file of the set fits the printer any more");
             return false;
+        };
+        let imported = (work.copy.job, set.id, hash);
+        let Some(path) = self.imports.get(&imported).cloned() else {
+            if done.is_empty() {
+                // Another alternative fits since: somebody swapped something. It is claimed anew.
+                self.release(name, work, "the printer prints another file of it now");
+                return true;
+            }
+            return self.import_again(work);
         };
         let run = RunRecord {
             set: set.id,

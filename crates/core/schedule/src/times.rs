@@ -7,6 +7,8 @@ use printmesh_queue::{
     FileHash, FileSpec, Job, PrinterId, RunRecord, RunResult, Set, SetId, Snapshot,
 };
 
+use crate::file_of;
+
 /// What a time rests on; the later one is the weaker one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Basis {
@@ -77,8 +79,7 @@ impl Times {
         let Some(actual_ms) = ended.0.checked_sub(run.started.0) else {
             return;
         };
-        let set = job.sets.iter().find(|set| set.id == run.set);
-        let Some(file) = set.and_then(|set| crate::file_for(snapshot, job, set, printer)) else {
+        let Some(file) = file_of(snapshot, job.id, run.set, printer) else {
             return;
         };
         let estimated_ms = file.estimate_s.map_or(0, |s| s.saturating_mul(1000));

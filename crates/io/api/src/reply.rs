@@ -340,6 +340,31 @@ pub struct Set {
     pub here: bool,
     /// Where it lies in this host's imports folder.
     pub path: Option<String>,
+    /// Other files that will do as well: a printer prints the first one that fits it, the one above before these.
+    #[serde(default)]
+    pub alternatives: Vec<Alternative>,
+}
+
+/// Another file of a set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Alternative {
+    /// File name as shown.
+    pub file_name: String,
+    /// BLAKE3, hex.
+    pub hash: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Estimated print time in seconds, as the slicer said.
+    pub estimate_s: Option<u64>,
+    /// Material type that the slicer named.
+    pub material: Option<String>,
+    /// Slicer that made it.
+    pub slicer: Option<String>,
+    /// Whether this host has the file.
+    pub here: bool,
+    /// Where it lies in this host's imports folder.
+    pub path: Option<String>,
 }
 
 /// One claimed copy.

@@ -373,6 +373,18 @@ pub struct NewSet {
     pub file_name: String,
     /// Prints per copy.
     pub per_run: u32,
+    /// Other files that will do as well: a printer prints the first one that fits it.
+    #[serde(default)]
+    pub alternatives: Vec<NewFile>,
+}
+
+/// An uploaded file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewFile {
+    /// BLAKE3 of the uploaded file, 64 hex digits.
+    pub hash: String,
+    /// File name as shown.
+    pub file_name: String,
 }
 
 /// What a person says about a copy.

@@ -1,5 +1,6 @@
 //! What people see of whole farms: real nodes, documents and keys, in virtual time.
 
+mod alternatives;
 mod backups;
 mod crashing;
 mod edges;

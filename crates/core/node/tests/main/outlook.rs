@@ -1,6 +1,6 @@
 //! When things will be done, as each host of a farm sees it.
 
-use printmesh_node::NewJob;
+use printmesh_node::{NewJob, NewSet};
 use printmesh_queue::{FileSpec, Timestamp};
 use printmesh_schedule::{Assume, Basis, Finish, Forecast, simulate};
 
@@ -28,7 +28,7 @@ fn hosts_agree_when_a_job_is_done_and_learn_from_what_prints_took() {
     let id = farm.submit(
         0,
         NewJob {
-            sets: vec![(hour, 1)],
+            sets: vec![NewSet::of(hour, 1)],
             copies: 3,
             ..job("farm", "vase")
         },

@@ -244,6 +244,7 @@ pub(crate) fn requests() -> Vec<Request> {
                 hash: "ab".repeat(32),
                 file_name: "a.gcode".to_owned(),
                 per_run: 2,
+                alternatives: Vec::new(),
             }],
             copies: 3,
             together: true,

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use ed25519_dalek::{Signer as _, SigningKey};
 pub(crate) use machine::{Alone, Machines, Start};
 use printmesh_node::{
-    Answer, Boot, Command, Effect, Event, Input, NewJob, Node, Now, Problem, Step, Ticket,
+    Answer, Boot, Command, Effect, Event, Input, NewJob, NewSet, Node, Now, Problem, Step, Ticket,
     TicketParts, Write,
 };
 use printmesh_queue::{
@@ -112,7 +112,7 @@ pub(crate) fn job(queue: &str, name: &str) -> NewJob {
     NewJob {
         queue: queue.into(),
         name: name.into(),
-        sets: vec![(file(name), 1)],
+        sets: vec![NewSet::of(file(name), 1)],
         copies: 1,
         together: false,
         draft: false,
@@ -402,7 +402,12 @@ impl Farm {
                     Ok(path.clone())
                 };
                 host.imports.push(path);
-                host.local.push_back(Input::Imported { job, set, result });
+                host.local.push_back(Input::Imported {
+                    job,
+                    set,
+                    hash,
+                    result,
+                });
             }
             Effect::TryPrinter { .. }
             | Effect::ConnectPrinter { .. }
@@ -479,7 +484,7 @@ impl Farm {
     }
 
     pub(crate) fn give_job(&mut self, n: usize, job: NewJob) -> u64 {
-        for (file, _) in &job.sets {
+        for file in job.sets.iter().flat_map(|set| &set.files) {
             self.hosts[n].files.insert(file.hash);
             self.input(n, Input::FileAdded { hash: file.hash });
         }
