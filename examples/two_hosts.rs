@@ -109,6 +109,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         draft: false,
         printers: Vec::new(),
         terms: printmesh_api::request::Terms::default(),
+        slice: None,
     };
     let Reply::Job(submitted) = office.call(&Request::JobSubmit(new)).await? else {
         return Err("no job".into());

@@ -229,6 +229,7 @@ async fn submit(host: &Host, files: &Path, order: &Order) -> Result<Job, Problem
         draft: false,
         printers: Vec::new(),
         terms: printmesh_api::request::Terms::default(),
+        slice: None,
     };
     match host.call(Request::JobSubmit(job)).await? {
         Reply::Job(job) => Ok(job),

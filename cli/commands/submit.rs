@@ -27,6 +27,7 @@ use crate::{
 ///   printmesh submit base.gcode leg.gcode:4 -c 3 -q farm
 ///   printmesh submit lid.gcode --printer mk4 --wait
 ///   printmesh submit box-mk4.gcode,box-mini.gcode:2
+///   printmesh submit part.stl --slice draft-pla
 ///
 /// Each file is a set of the job and is printed N times per copy; copies may go to different printers, what
 /// is in one copy never does. With a comma between them, files are alternatives: a printer prints the first one that
@@ -34,7 +35,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, group = clap::ArgGroup::new("change").multiple(true))]
 pub(crate) struct Submit {
-    /// G-code, binary G-code, or sliced projects, whose plates are a set each; FILE:N prints it N times per copy, FILE,FILE are alternatives
+    /// G-code, binary G-code, models with --slice, or sliced projects, whose plates are a set each; FILE:N prints it N times per copy, FILE,FILE are alternatives
     #[arg(required = true, value_hint = ValueHint::FilePath, value_name = "FILE[,FILE][:N]")]
     file: Vec<String>,
     /// Queue [default: local]
@@ -55,6 +56,9 @@ pub(crate) struct Submit {
     /// Only this printer (NAME or HOST/NAME); may be repeated
     #[arg(long, value_name = "PRINTER")]
     printer: Vec<String>,
+    /// Let the host of the printer slice models (STL) with its profile of this name
+    #[arg(long, value_name = "PROFILE")]
+    slice: Option<String>,
     #[command(flatten)]
     terms: terms::Terms,
     /// Wait until it is printed
@@ -95,6 +99,7 @@ pub(super) async fn run(cx: &Context, args: Submit) -> Result<u8, Problem> {
         draft: args.draft,
         printers: args.printer,
         terms: args.terms.asked(),
+        slice: args.slice,
     };
     let reply = cx.call(Request::JobSubmit(job)).await?;
     if !args.wait {
@@ -354,8 +359,7 @@ mod tests {
         let good = directory.path().join("good.gcode");
         std::fs::write(&good, "G28\n").unwrap();
         let missing = directory.path().join("missing.gcode");
-        let checked =
-            |path: &std::path::Path| check(path).map_err(|problem| (problem.code, problem.exit));
+        let checked = |path: &Path| check(path).map_err(|problem| (problem.code, problem.exit));
         let refused = |code: &str, exit| Err((code.to_owned(), exit));
         assert_eq!(checked(&good), Ok(()));
         assert_eq!(checked(&missing), refused("file.missing", 3));
@@ -363,7 +367,7 @@ mod tests {
         assert_eq!(checked(directory.path()), refused("file.not-a-file", 2));
         assert_eq!(checked(&huge), refused("file.too-big", 2));
         assert_eq!(
-            checked(std::path::Path::new("/dev/null")),
+            checked(Path::new("/dev/null")),
             refused("file.not-a-file", 2)
         );
     }

@@ -1,6 +1,6 @@
 //! A set of several files, one for each kind of printer, from the command line to two printers.
 
-use std::{collections::BTreeMap, fs};
+use std::fs;
 
 use serde_json::Value;
 
@@ -38,7 +38,10 @@ fn two_printers_of_different_models_and_nozzles_print_one_job_each_from_its_own_
     // Neither file alone fits both printers.
     let alone = a.submit(&["-q", "farm", &files[0], "--printer", "b/sim"]);
     a.until("the reason", |a| {
-        (a.job(&alone)["reason"] == "model").then_some(())
+        let shown = a.job(&alone);
+        let mut rows = shown["why"].as_array()?.iter();
+        rows.find(|row| row["printer"] == "b/sim" && row["code"] == "model")
+            .map(|_| ())
     });
     a.ok(&["job", "cancel", &alone]);
 

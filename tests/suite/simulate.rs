@@ -115,14 +115,8 @@ fn a_file_without_an_estimate_has_no_time_until_it_was_printed_once() {
         unknown[2],
         "waits behind a print of other.gcode: nobody knows how long other.gcode takes"
     );
-    a.ok(&[
-        "job",
-        "cancel",
-        &a.json(&["jobs"])["items"][1]["id"]
-            .as_str()
-            .unwrap()
-            .to_owned(),
-    ]);
+    let second = a.json(&["jobs"])["items"][1]["id"].clone();
+    a.ok(&["job", "cancel", second.as_str().unwrap()]);
     let told = a.json(&["simulate"]);
     let learned = &told["learned"][0];
     assert_eq!(

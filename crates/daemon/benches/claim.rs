@@ -134,6 +134,7 @@ async fn starts(printing: &Client, file: &Path, round: &str) -> Result<Duration,
             draft: false,
             printers: Vec::new(),
             terms: printmesh_api::request::Terms::default(),
+            slice: None,
         };
         let from = Instant::now();
         let Reply::Job(job) = printing.call(&Request::JobSubmit(new)).await? else {

@@ -640,7 +640,7 @@ fn first_reason(status: JobStatus, reasons: &[(PrinterId, Option<Reason>)]) -> O
 fn hope(reason: &Reason) -> u8 {
     match reason {
         Reason::VotersAway { .. } | Reason::NotSynced => 0,
-        Reason::FileMissing { .. } => 1,
+        Reason::FileMissing { .. } | Reason::SliceFailed { .. } => 1,
         Reason::NotBefore { .. } | Reason::Backburner => 1,
         Reason::FailedHere | Reason::Busy | Reason::QueueOrder { .. } | Reason::Contended => 2,
         Reason::NeverSkip { .. } => 3,
@@ -657,6 +657,7 @@ fn hope(reason: &Reason) -> u8 {
         Reason::HostAway => 6,
         Reason::PinnedElsewhere
         | Reason::Role
+        | Reason::NoSlicer { .. }
         | Reason::Model { .. }
         | Reason::Volume { .. }
         | Reason::Temperature { .. }
@@ -744,6 +745,8 @@ fn fix(node: &Node, id: &PrinterId, reason: &Reason) -> Option<String> {
         | Reason::VotersAway { .. }
         | Reason::Contended
         | Reason::FileMissing { .. }
+        | Reason::NoSlicer { .. }
+        | Reason::SliceFailed { .. }
         | Reason::NotBefore { .. }
         | Reason::Backburner
         | Reason::Model { .. }

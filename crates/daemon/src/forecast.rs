@@ -1,7 +1,11 @@
 //! Answers when things will be done. What the node knows is copied out of the loop, and worked out beside it: that takes
 //! longer than the node may stand still.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use printmesh_api::{
     problem::Problem,
@@ -9,6 +13,7 @@ use printmesh_api::{
 };
 use printmesh_queue::{JobId, PrinterId, Snapshot, Timestamp};
 use printmesh_schedule::{Assume, Basis, Finish, Outlook, Times, file_for, simulate};
+use tokio::sync::Mutex;
 
 use crate::{
     clock::{self, rfc3339},
@@ -21,6 +26,19 @@ const PRINTS_MAX: usize = 20_000;
 
 /// The same for who only wants to see his jobs, and does not want to wait for that.
 const PRINTS_SHOWN_MAX: usize = 1_000;
+
+/// Finding out again each time is cheap below this.
+const CHEAP: Duration = Duration::from_millis(100);
+
+/// What took longer is true for so many times as long: who asks again and again does not wait each time.
+const KEPT: u32 = 20;
+
+/// When jobs are done as it was found last: when, and how long that took.
+type Found = (Instant, Duration, Arc<BTreeMap<String, reply::Finish>>);
+
+/// See [`Found`].
+#[derive(Default)]
+pub(crate) struct Finishes(Mutex<Option<Found>>);
 
 /// What is known, with the names of its lines.
 struct Known {
@@ -53,26 +71,40 @@ impl Door {
         if jobs.is_empty() {
             return Ok(reply);
         }
+        let finishes = self.finishes().await?;
+        for job in jobs {
+            job.finish = finishes.get(&job.id).cloned();
+        }
+        Ok(reply)
+    }
+
+    /// When each job is done that is not; one at a time, and from memory while finding out takes long.
+    async fn finishes(&self) -> Result<Arc<BTreeMap<String, reply::Finish>>, Problem> {
+        let mut last = self.finishes.0.lock().await;
+        if let Some((at, took, found)) = &*last
+            && *took > CHEAP
+            && at.elapsed() < *took * KEPT
+        {
+            return Ok(Arc::clone(found));
+        }
+        let begin = Instant::now();
         let known = self.known().await?;
-        let mut finishes = off_the_loop(move || {
-            let forecast = simulate(
-                &known.outlook,
-                &Assume {
-                    prints_max: PRINTS_SHOWN_MAX,
-                    ..assume(0, None)
-                },
-            );
+        let assume = Assume {
+            prints_max: PRINTS_SHOWN_MAX,
+            ..assume(0, None)
+        };
+        let found = off_the_loop(move || {
+            let forecast = simulate(&known.outlook, &assume);
             let finishes = forecast.jobs.iter().filter_map(|(id, finish)| {
                 let line = line_of(&known.outlook, *id)?;
                 Some((id.to_string(), said(line, &line.snapshot, *id, finish)))
             });
-            finishes.collect::<BTreeMap<_, _>>()
+            Arc::new(finishes.collect::<BTreeMap<_, _>>())
         })
         .await?;
-        for job in jobs {
-            job.finish = finishes.remove(&job.id);
-        }
-        Ok(reply)
+        let now = Instant::now();
+        *last = Some((now, now - begin, Arc::clone(&found)));
+        Ok(found)
     }
 
     /// What will be printed when.

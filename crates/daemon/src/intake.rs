@@ -15,7 +15,7 @@ use printmesh_queue::{FileHash, FileSpec};
 use tokio::{io::AsyncWriteExt as _, runtime::Handle};
 
 use crate::{
-    problems,
+    model, problems,
     profiles::Profiles,
     serve::Door,
     sliced::{self, Unpacked},
@@ -62,6 +62,9 @@ impl Door {
         }
         file.flush().await.map_err(failed)?;
         drop(file);
+        if model::is_model(file_name) {
+            return self.take_model_in(file_name, path).await;
+        }
         let plates = self.unpack(file_name, &path).await?;
         let added = self.add_all(file_name, &plates).await;
         for plate in plates.iter().filter(|plate| plate.path != path) {
@@ -157,7 +160,7 @@ impl Door {
     }
 }
 
-fn file_problem(file_name: &str, error: &FileError) -> Problem {
+pub(crate) fn file_problem(file_name: &str, error: &FileError) -> Problem {
     if let FileError::Io { source, .. } = error
         && printmesh_store::disk::is_disk_full(source)
     {

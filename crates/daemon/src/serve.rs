@@ -16,7 +16,7 @@ use printmesh_queue::{HostId, JobId, Role};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock, convert, equip, intake::unique_name, mind::Mind, problems};
+use crate::{clock, convert, equip, forecast::Finishes, intake::unique_name, mind::Mind, problems};
 
 /// The daemon as the API sees it.
 pub(crate) struct Door {
@@ -27,6 +27,7 @@ pub(crate) struct Door {
     pub(crate) incoming: PathBuf,
     pub(crate) started: Instant,
     pub(crate) stop: CancellationToken,
+    pub(crate) finishes: Finishes,
 }
 
 impl Service for Door {
@@ -51,9 +52,10 @@ impl Door {
     async fn submit(&self, new: request::NewJob) -> Result<Reply, Problem> {
         let mut sets = Vec::new();
         for set in &new.sets {
-            let mut files = vec![self.file_spec(&set.hash, &set.file_name).await?];
+            let slice = new.slice.as_deref();
+            let mut files = vec![self.spec(&set.hash, &set.file_name, slice).await?];
             for other in &set.alternatives {
-                files.push(self.file_spec(&other.hash, &other.file_name).await?);
+                files.push(self.spec(&other.hash, &other.file_name, slice).await?);
             }
             let per_run = set.per_run;
             sets.push(NewSet { files, per_run });

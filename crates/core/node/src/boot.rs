@@ -104,6 +104,9 @@ impl Node {
             missing: BTreeMap::new(),
             imports: BTreeMap::new(),
             importing: BTreeSet::new(),
+            sliced: BTreeMap::new(),
+            unsliced: BTreeMap::new(),
+            slicers: Vec::new(),
             rounds: BTreeMap::new(),
             aside: BTreeMap::new(),
             unsure: BTreeMap::new(),
@@ -186,6 +189,10 @@ impl Node {
                     .insert(rest.parse().map_err(|_| damaged())?, peer);
             } else if let Some(rest) = name.strip_prefix(key::FILE) {
                 node.files.insert(rest.parse().map_err(|_| damaged())?);
+            } else if let Some(rest) = name.strip_prefix(key::SLICED) {
+                let imported = key::parse_import(rest).ok_or_else(damaged)?;
+                let sliced = records::read(value).ok_or_else(damaged)?;
+                node.sliced.insert(imported, sliced);
             } else if let Some(rest) = name.strip_prefix(key::IMPORT) {
                 let path: String = records::read(value).ok_or_else(damaged)?;
                 if let Some(imported) = key::parse_import(rest) {

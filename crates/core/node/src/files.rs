@@ -139,7 +139,7 @@ impl Node {
             .sets
             .iter()
             .filter_map(|set| Some((set.id, self.file_of(work, job, set)?.clone())))
-            .filter(|(set, file)| !self.imports.contains_key(&(job.id, *set, file.hash)))
+            .filter(|(set, file)| !self.is_at_hand(job.id, *set, file))
             .collect();
         let (job, job_name) = (job.id, job.name.clone());
         for (set, file) in wanted {
@@ -179,12 +179,24 @@ impl Node {
 
     pub(crate) fn import(&mut self, job: JobId, job_name: &str, set: SetId, file: &FileSpec) {
         if self.importing.insert((job, set, file.hash)) {
-            self.effect(Effect::Import {
-                job,
-                job_name: job_name.to_owned(),
-                set,
-                file_name: file.name.clone(),
-                hash: file.hash,
+            let (job_name, file_name) = (job_name.to_owned(), file.name.clone());
+            let hash = file.hash;
+            self.effect(match file.needs.slice.clone() {
+                None => Effect::Import {
+                    job,
+                    job_name,
+                    set,
+                    file_name,
+                    hash,
+                },
+                Some(profile) => Effect::Slice {
+                    job,
+                    job_name,
+                    set,
+                    file_name,
+                    hash,
+                    profile,
+                },
             });
         }
     }

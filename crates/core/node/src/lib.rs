@@ -60,6 +60,7 @@ mod serving;
 mod set_aside;
 mod settings;
 mod slept;
+mod slice;
 mod speculate;
 mod surplus;
 mod sync;
@@ -94,5 +95,6 @@ pub use register::{Nack, Value, Vote};
 pub use requests::JobRequest;
 #[cfg(feature = "sabotage")]
 pub use sabotage::Sabotage;
+pub use slice::Sliced;
 pub use view::{HistoryEntry, LOST, Link, OwnPrinter, QueueView, claim_word, listed_jobs};
 pub use voters::VotersView;

@@ -35,6 +35,7 @@ use crate::{
     register::{Round, Vote},
     requests::OwnRequest,
     sabotage::Sabotage,
+    slice::Sliced,
     speculate::Waiting,
     tending::Tending,
     times::lease_ms,
@@ -60,6 +61,12 @@ pub struct Node {
     pub(crate) missing: BTreeMap<FileHash, Missing>,
     pub(crate) imports: BTreeMap<Imported, String>,
     pub(crate) importing: BTreeSet<Imported>,
+    /// What was made of models.
+    pub(crate) sliced: BTreeMap<Imported, Sliced>,
+    /// Models that could not be sliced for own printers, and why, since the daemon started.
+    pub(crate) unsliced: BTreeMap<(FileHash, PrinterId), String>,
+    /// Profiles with which this host slices, each with the printers that it is for.
+    pub(crate) slicers: Vec<(String, Vec<String>)>,
     /// Claims in flight, by ballot number; each belongs to a printer of this host.
     pub(crate) rounds: BTreeMap<u64, ClaimRound>,
     /// Starts that the voters have not answered and whose printers do something else meanwhile, by ballot number.
@@ -278,6 +285,13 @@ impl Node {
                 hash,
                 result,
             } => self.imported((job, set, hash), result),
+            Input::Sliced {
+                job,
+                set,
+                hash,
+                result,
+            } => self.sliced((job, set, hash), result),
+            Input::Slicers(slicers) => self.slice_with(slicers),
             Input::PrinterTried {
                 id,
                 name,
@@ -488,6 +502,7 @@ impl Node {
                 .map(|(h, _)| *h),
         );
         presence.missing.extend(self.missing.keys());
+        presence.unsliced.clone_from(&self.unsliced);
         let working = self
             .printers
             .iter()

@@ -218,6 +218,7 @@ pub(crate) mod key {
     pub(crate) const PEER: &str = "peer/";
     pub(crate) const FILE: &str = "file/";
     pub(crate) const IMPORT: &str = "import/";
+    pub(crate) const SLICED: &str = "sliced/";
 
     /// Whether a value is part of what this host decides by as a voter.
     pub(crate) fn is_vote(key: &[u8]) -> bool {
@@ -265,6 +266,10 @@ pub(crate) mod key {
         format!("{IMPORT}{job}/{set}/{file}")
     }
 
+    pub(crate) fn sliced((job, set, file): Imported) -> String {
+        format!("{SLICED}{job}/{set}/{file}")
+    }
+
     /// Reads back what [`vote`] wrote.
     pub(crate) fn parse_vote(rest: &str) -> Option<(QueueId, CopyId, u32)> {
         let mut parts = rest.split('/');
@@ -280,7 +285,7 @@ pub(crate) mod key {
         Some((job.parse().ok()?, set.parse().ok()?))
     }
 
-    /// Reads back what [`import`] wrote.
+    /// Reads back what [`import`] and [`sliced`] wrote.
     pub(crate) fn parse_import(rest: &str) -> Option<Imported> {
         let mut parts = rest.split('/');
         let (job, set, file) = (parts.next()?, parts.next()?, parts.next()?);

@@ -213,9 +213,11 @@ impl Node {
         self.files.contains(&hash)
     }
 
-    /// Returns where one of a set's files lies in the imports folder.
+    /// Returns where one of a set's files lies in the imports folder, or what was sliced of it.
     pub fn import_path(&self, job: JobId, set: SetId, file: FileHash) -> Option<&str> {
-        self.imports.get(&(job, set, file)).map(String::as_str)
+        let imported = (job, set, file);
+        let sliced = self.sliced_of(imported).map(|sliced| &sliced.path);
+        sliced.or(self.imports.get(&imported)).map(String::as_str)
     }
 
     /// Returns every printer that this host can see, with its full name `host/name`.

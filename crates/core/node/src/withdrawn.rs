@@ -107,7 +107,10 @@ impl Node {
         if self.queues[&to].record.kind == QueueKind::Local {
             for set in &moved.sets {
                 for file in &set.spec.files {
-                    if !self.imports.contains_key(&(new, set.id, file.hash)) {
+                    // A model is sliced when a printer has acquired it.
+                    if file.needs.slice.is_none()
+                        && !self.imports.contains_key(&(new, set.id, file.hash))
+                    {
                         self.import(new, &moved.name, set.id, file);
                     }
                 }

@@ -167,14 +167,18 @@ impl Node {
         let job = &self.queues[&work.queue].doc.snapshot().jobs[&work.copy.job];
         let is_imported = |set: &Set| {
             let file = self.file_of(work, job, set);
-            file.is_some_and(|file| self.imports.contains_key(&(job.id, set.id, file.hash)))
+            file.is_some_and(|file| self.is_at_hand(job.id, set.id, file))
         };
         if !job.sets.iter().all(is_imported) {
             return false;
         }
+        if self.refuse_sliced(name, work) {
+            return true;
+        }
         self.set_stage(name, Stage::Staged);
         true
     }
+
     fn drive_staged(&mut self, name: &str, work: &Work) -> bool {
         if let Some(why) = self.claim_is_void(name, work) {
             self.drop_claim(name, why);
@@ -275,12 +279,19 @@ impl Node {
         let snapshot = self.queues[&work.queue].doc.snapshot();
         let job = snapshot.jobs.get(&work.copy.job);
         let file = job.and_then(|job| self.file_of(work, job, &set));
-        let Some(hash) = file.map(|file| file.hash) else {
+        let Some(file) = file.map(|file| file.hash) else {
             tracing::error!(printer = name, job = %work.copy.job, "no file of the set fits the printer any more");
             return false;
         };
-        let imported = (work.copy.job, set.id, hash);
-        let Some(path) = self.imports.get(&imported).cloned() else {
+        let imported = (work.copy.job, set.id, file);
+        let sliced = self.sliced_of(imported);
+        let sliced = sliced.map(|sliced| (sliced.path.clone(), sliced.hash));
+        let known = self
+            .imports
+            .get(&imported)
+            .cloned()
+            .map(|path| (path, file));
+        let Some((path, hash)) = sliced.or(known) else {
             if done.is_empty() {
                 // Another alternative fits since: somebody swapped something. It is claimed anew.
                 self.release(name, work, "the printer prints another file of it now");

@@ -5,6 +5,7 @@
 mod arrange;
 mod choice;
 mod delegate;
+mod forecast;
 mod index;
 mod matching;
 mod overview;
@@ -21,15 +22,16 @@ mod wish;
 
 pub use choice::{OpenCopy, Turn, choose, choose_of, open_copies, printer_waits, turn};
 pub use delegate::{budget, choose_without, is_unreconciled, standing};
+pub use forecast::{Assume, Finish, Forecast, Line, Outlook, Print};
 pub use index::Index;
-pub use matching::{file_for, misfit_of};
+pub use matching::{file_for, misfit_of, misfit_of_needs};
 pub use overview::{Overview, printer_status, why, why_printer};
 pub use plan::{Plan, Start, plan};
 pub use planner::Planner;
 pub use presence::Presence;
 pub use reason::{Reason, Without};
 pub use setbacks::{failing_files, fails_everything, file_of, file_waits};
-pub use simulate::{Assume, Finish, Forecast, Line, Outlook, Print, simulate};
+pub use simulate::simulate;
 pub use status::{JobStatus, PrinterStatus, good_runs_of_set, job_status, no_copy_left};
 pub use tally::{Tally, is_speculative, tally};
 pub use times::{Basis, Times, Took};

@@ -4,103 +4,19 @@
 //! that somebody clears each bed after a print. A printer that waits for anything else stays out of it, and so does one that
 //! prints a file of which nobody knows how long it takes: whatever would come after that has no time either.
 
+mod ahead;
+
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, BinaryHeap},
 };
 
 use printmesh_queue::{
-    Bed, Claim, CopyId, CopyState, FileSpec, JobId, JobState, PrinterId, PrinterRecord, RunResult,
-    Set, SetId, Snapshot, Timestamp,
+    Bed, Claim, CopyId, CopyState, JobId, JobState, PrinterId, RunResult, Set, SetId, Timestamp,
 };
 
-use crate::{
-    Basis, Index, OpenCopy, Planner, Presence, Times, Took, choice::machine_waits, file_for,
-};
-
-/// One queue, as one host sees it.
-#[derive(Clone, Debug)]
-pub struct Line {
-    /// What it says.
-    pub snapshot: Snapshot,
-    /// What the host sees.
-    pub presence: Presence,
-}
-
-/// Everything that a host knows about what is to come.
-#[derive(Clone, Debug)]
-pub struct Outlook {
-    /// Its queues, in its order: printers take from the first one that has something for them.
-    pub lines: Vec<Line>,
-    /// What is left, in milliseconds, of the very print that a printer is at, as the machine says.
-    pub left_ms: BTreeMap<PrinterId, (CopyId, u64)>,
-}
-
-/// What is assumed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Assume {
-    /// How long it takes until somebody has cleared a bed, in milliseconds.
-    pub turnaround_ms: u64,
-    /// Nothing is looked at that begins later.
-    pub until: Option<Timestamp>,
-    /// At most so many prints are looked at.
-    pub prints_max: usize,
-}
-
-/// One copy on one printer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Print {
-    /// Which of the queues, by its place in [`Outlook::lines`].
-    pub line: usize,
-    /// The copy.
-    pub copy: CopyId,
-    /// The printer.
-    pub printer: PrinterId,
-    /// When it begins, or began.
-    pub from: Timestamp,
-    /// When it ends, and what that rests on; who does not know names the file.
-    pub to: Result<(Timestamp, Basis), String>,
-    /// It is under way already.
-    pub begun: bool,
-}
-
-/// When a job is done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finish {
-    /// Then.
-    At(Timestamp),
-    /// Nobody knows how long this file takes.
-    NoEstimate(String),
-    /// It waits for a printer that prints this file, of which nobody knows how long it takes.
-    Behind(String),
-    /// As things are, nothing starts the rest of it, or a person must say how a print ended.
-    Waits,
-    /// Further ahead than was looked.
-    Beyond,
-}
-
-impl Finish {
-    /// Returns by how many milliseconds a job misses its date, as far as anybody can know.
-    pub fn late_ms(&self, due: Timestamp, now: Timestamp) -> Option<u64> {
-        let at = match self {
-            Self::At(at) => *at,
-            // It is not done now: that much is known.
-            Self::NoEstimate(_) | Self::Behind(_) | Self::Waits | Self::Beyond => now,
-        };
-        at.0.checked_sub(due.0).filter(|ms| *ms > 0)
-    }
-}
-
-/// What will have happened when.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Forecast {
-    /// Every print, in the order in which they begin.
-    pub prints: Vec<Print>,
-    /// When each open job is done that is not done yet.
-    pub jobs: BTreeMap<JobId, Finish>,
-    /// There is more to come, further ahead than was looked.
-    pub cut: bool,
-}
+use self::ahead::{Ahead, Found};
+use crate::{Assume, Basis, Finish, Forecast, Outlook, Planner, Print, Times, Took};
 
 /// Returns what will have happened when.
 pub fn simulate(outlook: &Outlook, assume: &Assume) -> Forecast {
@@ -111,23 +27,6 @@ pub fn simulate(outlook: &Outlook, assume: &Assume) -> Forecast {
 
 /// With sorting, each job that begins may change the order: beyond so many it is found again only now and then.
 const ARRANGED_MAX: usize = 1_000;
-
-/// A queue whose index runs ahead.
-struct Ahead<'a> {
-    snapshot: &'a Snapshot,
-    presence: Presence,
-    index: Index,
-    /// Its voters can decide.
-    decides: bool,
-    /// Printers that take something by themselves once their bed is clear and they are done.
-    able: BTreeSet<PrinterId>,
-    /// Rows that begin to be offered later.
-    early: BTreeMap<Timestamp, Vec<usize>>,
-    /// Jobs that were used up, or begun, since their order was found.
-    stale: usize,
-    /// That order depends on what has begun.
-    sorts: bool,
-}
 
 struct Farm<'a> {
     outlook: &'a Outlook,
@@ -148,113 +47,6 @@ enum End {
     Printed(u64),
     /// Somebody has cleared its bed.
     Cleared,
-}
-
-/// One start that was found.
-struct Found {
-    row: usize,
-    open: OpenCopy,
-    printer: PrinterId,
-    place: usize,
-}
-
-impl<'a> Ahead<'a> {
-    fn new(line: &'a Line) -> Self {
-        let snapshot = &line.snapshot;
-        let mut presence = line.presence.clone();
-        // What was so a moment ago, or is so until the next one, says nothing about what is to come.
-        presence.busy.clear();
-        presence.claiming.clear();
-        presence.refused.clear();
-        let index = Index::new(snapshot);
-        let able = |record: &PrinterRecord| {
-            // An unknown bed is not cleared but looked at.
-            let bed = match record.bed {
-                Bed::Occupied => Bed::Clear,
-                other => other,
-            };
-            let record = PrinterRecord {
-                bed,
-                ..record.clone()
-            };
-            machine_waits(&record).is_none()
-        };
-        let printers = snapshot.present_printers();
-        let able = printers.filter(|(_, record)| able(record));
-        let mut early = BTreeMap::<Timestamp, Vec<usize>>::new();
-        for (at, row) in index.rows.iter().enumerate() {
-            if let Some(time) = row.not_before.filter(|time| *time > presence.now) {
-                early.entry(time).or_default().push(at);
-            }
-        }
-        Self {
-            snapshot,
-            decides: presence.has_quorum(&snapshot.voters),
-            able: able.map(|(id, _)| id.clone()).collect(),
-            presence,
-            sorts: index.sorts(snapshot),
-            index,
-            early,
-            stale: 0,
-        }
-    }
-
-    /// The file that a printer prints of a set.
-    fn file(&self, copy: CopyId, set: &'a Set, printer: &PrinterId) -> Option<&'a FileSpec> {
-        match set.spec.files.as_slice() {
-            [only] => Some(only),
-            _ => file_for(self.snapshot, &self.snapshot.jobs[&copy.job], set, printer),
-        }
-    }
-
-    /// What starts now. Printers that nothing is left for are not asked again before there is something new.
-    fn deal(&mut self) -> Vec<Found> {
-        if !self.decides {
-            return Vec::new();
-        }
-        let planner = Planner::new(self.snapshot, &self.presence, &self.index);
-        let mut found = Vec::new();
-        let mut idle = Vec::new();
-        for one in planner.deal(None, |_, _| true) {
-            let printer = &self.index.seats[one.seat].id;
-            match one.turn {
-                Some(turn) if turn.rank == 0 => {
-                    found.extend(self.index.row_of(turn.open.copy.job).map(|row| Found {
-                        row,
-                        open: turn.open,
-                        printer: printer.clone(),
-                        place: one.place,
-                    }))
-                }
-                None if one.blocked.is_none() && !one.failed_here => idle.push(printer.clone()),
-                Some(_) | None => {}
-            }
-        }
-        for printer in idle {
-            self.index.set_ready(&printer, false);
-        }
-        found.sort_by_key(|found| found.place);
-        found
-    }
-
-    /// Jobs whose time has come: who could print one of them is asked again.
-    fn wake(&mut self, now: Timestamp, working: &BTreeSet<PrinterId>) {
-        self.presence.now = now;
-        let later = self.early.split_off(&Timestamp(now.0 + 1));
-        let due = std::mem::replace(&mut self.early, later);
-        for row in due.into_values().flatten() {
-            let planner = Planner::new(self.snapshot, &self.presence, &self.index);
-            let row = &self.index.rows[row];
-            let could = self.index.seats.iter().filter(|seat| {
-                let idle = !seat.is_ready && !working.contains(&seat.id);
-                idle && self.able.contains(&seat.id) && planner.fits(row, seat)
-            });
-            let could: Vec<PrinterId> = could.map(|seat| seat.id.clone()).collect();
-            for printer in could {
-                self.index.set_ready(&printer, true);
-            }
-        }
-    }
 }
 
 impl<'a> Farm<'a> {

@@ -105,7 +105,12 @@ fn next(last: Option<&Reason>, text: &str) -> Option<Reason> {
             left_mg: 0,
         },
         Some(Reason::Amount { .. }) => Reason::Tags { missing: text() },
-        Some(Reason::Tags { .. }) => return None,
+        Some(Reason::Tags { .. }) => Reason::NoSlicer { profile: text() },
+        Some(Reason::NoSlicer { .. }) => Reason::SliceFailed {
+            file: text(),
+            why: text(),
+        },
+        Some(Reason::SliceFailed { .. }) => return None,
     })
 }
 

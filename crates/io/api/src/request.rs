@@ -298,6 +298,9 @@ pub struct NewJob {
     /// When and where it may print.
     #[serde(default)]
     pub terms: Terms,
+    /// Profile with which the host of the printer slices models.
+    #[serde(default)]
+    pub slice: Option<String>,
 }
 
 /// What is said of when and where a job may print; what is absent stays as it is.

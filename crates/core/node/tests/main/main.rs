@@ -21,6 +21,7 @@ mod requests;
 mod resuming;
 mod retrying;
 mod sleeping;
+mod slicing;
 mod speculation;
 mod voting;
 mod wishes;

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use ed25519_dalek::{Signer as _, SigningKey};
 pub(crate) use machine::{Alone, Machines, Start};
 use printmesh_node::{
-    Answer, Boot, Command, Effect, Event, Input, NewJob, NewSet, Node, Now, Problem, Step, Ticket,
-    TicketParts, Write,
+    Answer, Boot, Command, Effect, Event, Input, NewJob, NewSet, Node, Now, Problem, Sliced, Step,
+    Ticket, TicketParts, Write,
 };
 use printmesh_queue::{
     Author, Edit, FileHash, FileSpec, HostId, Job, JobId, QueueDocument, QueueId, Role, Signer,
@@ -51,6 +51,10 @@ pub(crate) struct Host {
     pub(crate) files: BTreeSet<FileHash>,
     pub(crate) imports: Vec<String>,
     pub(crate) import_fails: bool,
+    /// Models that it was told to slice.
+    pub(crate) slicings: Vec<String>,
+    /// What comes out of that.
+    pub(crate) slices: Result<printmesh_queue::Needs, String>,
     pub(crate) replies: BTreeMap<u64, Result<Answer, Problem>>,
     pub(crate) events: Vec<Event>,
     pub(crate) effects: Vec<Effect>,
@@ -156,6 +160,8 @@ impl Farm {
                 files: BTreeSet::new(),
                 imports: Vec::new(),
                 import_fails: false,
+                slicings: Vec::new(),
+                slices: Ok(printmesh_queue::Needs::default()),
                 replies: BTreeMap::new(),
                 events: Vec::new(),
                 effects: Vec::new(),
@@ -403,6 +409,27 @@ impl Farm {
                 };
                 host.imports.push(path);
                 host.local.push_back(Input::Imported {
+                    job,
+                    set,
+                    hash,
+                    result,
+                });
+            }
+            Effect::Slice {
+                job,
+                set,
+                job_name,
+                file_name,
+                hash,
+                profile,
+            } => {
+                host.slicings.push(format!("{file_name} with {profile}"));
+                let result = host.slices.clone().map(|needs| Sliced {
+                    path: format!("imports/{job_name}/{file_name}.gcode"),
+                    hash: FileHash(*blake3::hash(&hash.0).as_bytes()),
+                    needs,
+                });
+                host.local.push_back(Input::Sliced {
                     job,
                     set,
                     hash,
