@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use crate::{
     commands::{
         autoprint, completions, daemon, demo, events, file, history, init, job, jobs, join, member,
-        printer, profile, queue, status, submit, up,
+        printer, profile, queue, simulate, status, submit, up,
     },
     render::{When, json::Fields, time::parse_duration},
 };
@@ -95,6 +95,8 @@ pub(crate) enum Command {
     Jobs(jobs::Jobs),
     #[command(display_order = 13)]
     History(history::History),
+    #[command(display_order = 14)]
+    Simulate(simulate::Simulate),
     #[command(display_order = 30)]
     Job(job::Job),
     #[command(display_order = 31)]

@@ -102,12 +102,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
             hash: uploaded.hash,
             file_name: "clip.gcode".to_owned(),
             per_run: 1,
+            alternatives: Vec::new(),
         }],
         copies: 1,
         together: false,
         draft: false,
         printers: Vec::new(),
         terms: printmesh_api::request::Terms::default(),
+        slice: None,
     };
     let Reply::Job(submitted) = office.call(&Request::JobSubmit(new)).await? else {
         return Err("no job".into());

@@ -217,6 +217,7 @@ async fn submit(host: &Host, files: &Path, order: &Order) -> Result<Job, Problem
             hash: sent.map_err(|error| host.cx.explain(error))?.hash,
             file_name: (*name).to_owned(),
             per_run: *per_run,
+            alternatives: Vec::new(),
         });
     }
     let job = NewJob {
@@ -228,6 +229,7 @@ async fn submit(host: &Host, files: &Path, order: &Order) -> Result<Job, Problem
         draft: false,
         printers: Vec::new(),
         terms: printmesh_api::request::Terms::default(),
+        slice: None,
     };
     match host.call(Request::JobSubmit(job)).await? {
         Reply::Job(job) => Ok(job),

@@ -19,6 +19,7 @@ pub(crate) mod printer;
 pub(crate) mod profile;
 pub(crate) mod queue;
 mod settings;
+pub(crate) mod simulate;
 pub(crate) mod status;
 pub(crate) mod submit;
 mod terms;
@@ -44,6 +45,7 @@ pub(crate) async fn run(cx: &Context, command: Command) -> Result<u8, Problem> {
         Command::Status(args) => status::run(cx, args).await,
         Command::Jobs(args) => jobs::run(cx, args).await,
         Command::History(args) => history::run(cx, args).await,
+        Command::Simulate(args) => simulate::run(cx, args).await,
         Command::Job(args) => job::run(cx, args).await,
         Command::Queue(args) => queue::run(cx, args).await,
         Command::Member(args) => member::run(cx, args).await,

@@ -1,9 +1,9 @@
 //! Jobs as text.
 
-use printmesh_api::reply::{Claim, Job, List};
+use printmesh_api::reply::{Claim, Job, List, Set};
 
 use super::{
-    freshness,
+    forecast, freshness,
     table::{Block, Cell, Table, Tone},
     time::{Clock, bytes, duration},
 };
@@ -23,7 +23,7 @@ pub(crate) fn short_id(id: &str, prefix: usize) -> String {
 }
 
 /// The table of jobs.
-pub(crate) fn list(list: &List<Job>) -> Vec<Block> {
+pub(crate) fn list(list: &List<Job>, clock: &Clock) -> Vec<Block> {
     if list.items.is_empty() {
         let mut blocks = vec![Block::Note("no jobs".to_owned())];
         blocks.extend(freshness(&list.sync));
@@ -43,6 +43,7 @@ pub(crate) fn list(list: &List<Job>) -> Vec<Block> {
             Cell::both(where_or_why(job), job.reason.clone().unwrap_or_default()),
             Cell::new(&job.submitter),
             Cell::new(&job.created_at),
+            forecast::finish(job.finish.as_ref(), clock),
         ]
     });
     let mut blocks = vec![Block::Table(Table {
@@ -56,6 +57,7 @@ pub(crate) fn list(list: &List<Job>) -> Vec<Block> {
             "WHERE / WHY",
             "BY",
             "",
+            "DONE AT",
         ],
         rows: rows.collect(),
     })];
@@ -153,6 +155,9 @@ pub(crate) fn details(job: &Job, why: bool, clock: &Clock) -> Vec<Block> {
             Cell::both(clock.short(&job.created_at), &job.created_at),
         ),
     ];
+    if let Some(finish) = &job.finish {
+        facts.push(("done at", forecast::finish_or_why(finish, clock)));
+    }
     facts.extend(terms(job, clock));
     if let Some(other) = &job.moved_to {
         facts.push(("moved", Cell::new(other)));
@@ -191,10 +196,28 @@ fn terms(job: &Job, clock: &Clock) -> Vec<(&'static str, Cell)> {
         .collect()
 }
 
+/// Where what was printed of a set lies.
+fn path_of(set: &Set) -> Option<&String> {
+    let others = set.alternatives.iter();
+    set.path
+        .as_ref()
+        .or_else(|| others.filter_map(|other| other.path.as_ref()).next())
+}
+
+/// The file of a set, with the others that will do as well.
+fn names_of(set: &Set) -> String {
+    let others = set.alternatives.iter().map(|other| &other.file_name);
+    let all: Vec<&str> = std::iter::once(&set.file_name)
+        .chain(others)
+        .map(String::as_str)
+        .collect();
+    all.join(" or ")
+}
+
 fn sets(job: &Job) -> Block {
     let rows = job.sets.iter().map(|set| {
         vec![
-            Cell::new(&set.file_name),
+            Cell::new(names_of(set)),
             format!("×{}", set.per_run).into(),
             set.done.to_string().into(),
             Cell::both(
@@ -205,7 +228,7 @@ fn sets(job: &Job) -> Block {
             ),
             Cell::maybe(set.material.as_ref()),
             Cell::both(bytes(set.bytes), set.bytes.to_string()),
-            match (&set.path, set.here) {
+            match (path_of(set), set.here) {
                 (Some(path), _) => path.into(),
                 (None, true) => "here".into(),
                 (None, false) => Cell::both("not here yet", ""),

@@ -1,6 +1,7 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 
 pub(crate) mod file;
+pub(crate) mod forecast;
 pub(crate) mod job;
 pub(crate) mod json;
 pub(crate) mod people;
@@ -238,6 +239,7 @@ fn names(reply: &Reply) -> Vec<String> {
             printers.map(|change| change.printer.clone()).collect()
         }
         Reply::History(list) => list.items.iter().map(|row| row.job_id.clone()).collect(),
+        Reply::Forecast(forecast) => forecast.jobs.iter().map(|job| job.id.clone()).collect(),
         Reply::Daemon(daemon) => vec![daemon.pid.to_string()],
         Reply::Status(_) | Reply::Done(_) => Vec::new(),
     }
@@ -255,13 +257,14 @@ fn view(reply: &Reply, clock: &Clock) -> Vec<Block> {
         Reply::MemberList(list) => people::members(list, clock),
         Reply::Share(share) => queue::share(share),
         Reply::Join(join) => queue::join(join),
-        Reply::JobList(list) => job::list(list),
+        Reply::JobList(list) => job::list(list, clock),
         Reply::Job(job) => vec![job::line(job)],
         Reply::PrinterList(list) => printer::list(list),
         Reply::Printer(printer) => printer::one(printer),
         Reply::PrinterWhy(why) => printer::why(why),
         Reply::Preview(preview) => queue::preview(preview),
         Reply::History(list) => status::history(list, clock),
+        Reply::Forecast(forecast) => forecast::timeline(forecast, clock),
         Reply::Daemon(daemon) => status::daemon(daemon),
         Reply::Done(done) => vec![Block::Line(Cell::new(match done.already {
             true => format!("already: {}", done.text),

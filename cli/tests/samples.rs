@@ -38,6 +38,7 @@ pub(super) fn job(id: &str, name: &str, state: &str) -> Job {
             slicer: None,
             here: true,
             path: None,
+            alternatives: Vec::new(),
         }],
         claims: Vec::new(),
         why: vec![Why {
@@ -48,6 +49,7 @@ pub(super) fn job(id: &str, name: &str, state: &str) -> Job {
         }],
         requests: Vec::new(),
         moved_to: None,
+        finish: None,
         terms: printmesh_api::reply::Terms::default(),
     }
 }

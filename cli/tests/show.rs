@@ -2,7 +2,7 @@
 
 use printmesh_api::{
     problem::Problem,
-    reply::{Need, Reply, Share, Status, Sync},
+    reply::{Finish, Forecast, ForecastJob, ForecastPrint, Need, Reply, Share, Status, Sync},
     request::Request,
 };
 use serde_json::Value;
@@ -18,9 +18,9 @@ async fn jobs_on_a_terminal_are_a_table_with_how_fresh_it_is() {
     stage.fake.on("job-list", Ok(jobs()));
     let ran = stage.on_terminal(&["jobs", "-q", "farm"]).await;
     let expected = [
-        "  JOB       PLACE   NAME     COPIES  STATE     WHERE / WHY                BY",
-        "  kmzqtwsu  farm#1  bracket  0/3     printing  mk4-1 42 %, then 2 more    workshop",
-        "  lqwxyzkn  farm#1  lid      0/3     queued    something lies on the bed  workshop",
+        "  JOB       PLACE   NAME     COPIES  STATE     WHERE / WHY                BY        DONE AT",
+        "  kmzqtwsu  farm#1  bracket  0/3     printing  mk4-1 42 %, then 2 more    workshop  -",
+        "  lqwxyzkn  farm#1  lid      0/3     queued    something lies on the bed  workshop  -",
         "1 of 2 other hosts connected; not seen: rack2 (their rows may be old)\n",
     ];
     assert_eq!(ran.out, expected.join("\n"));
@@ -39,8 +39,8 @@ async fn jobs_in_a_pipe_are_whole_tab_separated_rows() {
     stage.fake.on("job-list", Ok(jobs()));
     let ran = stage.run(&["jobs"]).await;
     let expected = format!(
-        "{KMZ}\tfarm#1\tbracket\t0/3\tprinting\t\tworkshop\t2026-11-20T09:12:03Z\n\
-         {LQW}\tfarm#1\tlid\t0/3\tqueued\tbed-not-clear\tworkshop\t2026-11-20T09:12:03Z\n"
+        "{KMZ}\tfarm#1\tbracket\t0/3\tprinting\t\tworkshop\t2026-11-20T09:12:03Z\t\n\
+         {LQW}\tfarm#1\tlid\t0/3\tqueued\tbed-not-clear\tworkshop\t2026-11-20T09:12:03Z\t\n"
     );
     assert_eq!(ran.out, expected);
     let ran = stage.run(&["jobs", "--quiet"]).await;
@@ -250,5 +250,73 @@ async fn an_unexpected_answer_and_an_empty_one_are_said() {
         .on("printer-list", Ok(Reply::PrinterList(list(Vec::new()))));
     let ran = stage.on_terminal(&["printer", "list"]).await;
     assert!(ran.out.starts_with("no printers; add one:"), "{}", ran.out);
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_simulation_is_a_timeline_and_says_which_date_is_missed_and_what_nobody_knows() {
+    let stage = Stage::open().await;
+    let print = |job: &str, to: Option<&str>, unknown: Option<&str>| ForecastPrint {
+        printer: "rack1/mk4".to_owned(),
+        job_id: KMZ.to_owned(),
+        job: job.to_owned(),
+        queue: "farm".to_owned(),
+        copy: 2,
+        begun: false,
+        from: "2026-11-20T13:00:00Z".to_owned(),
+        to: to.map(str::to_owned),
+        basis: "slicer".to_owned(),
+        unknown: unknown.map(str::to_owned),
+    };
+    let job = |job: &str, finish| ForecastJob {
+        id: KMZ.to_owned(),
+        job: job.to_owned(),
+        queue: "farm".to_owned(),
+        due: Some("2026-11-20T13:30:00Z".to_owned()),
+        finish,
+    };
+    let why = "nobody knows how long lid.gcode takes";
+    let late = Finish {
+        at: Some("2026-11-20T14:00:00Z".to_owned()),
+        unknown: None,
+        late_s: Some(1800),
+    };
+    let unknown = Finish {
+        unknown: Some(why.to_owned()),
+        ..Finish::default()
+    };
+    let forecast = Forecast {
+        as_of: "2026-11-20T12:30:00Z".to_owned(),
+        sync: Sync::default(),
+        turnaround_s: 600,
+        done_at: None,
+        cut: false,
+        prints: vec![
+            print("bracket", Some("2026-11-20T14:00:00Z"), None),
+            print("lid", None, Some(why)),
+        ],
+        jobs: vec![job("bracket", late), job("lid", unknown)],
+        learned: Vec::new(),
+    };
+    stage.fake.on("simulate", Ok(Reply::Forecast(forecast)));
+    let words = ["simulate", "-q", "farm", "--turnaround", "10m"];
+    let ran = stage.on_terminal(&words).await;
+    let expected = [
+        "  FROM   TO     PRINTER    COPY        QUEUE  TIME RESTS ON",
+        "  13:00  14:00  rack1/mk4  bracket #2  farm   estimate",
+        "  13:00  ?      rack1/mk4  lid #2      farm   nobody knows how long lid.gcode takes",
+        "",
+        "  JOB      QUEUE  DONE                                     DUE    LATE",
+        "  bracket  farm   14:00                                    13:30  30m 00s",
+        "  lid      farm   ? nobody knows how long lid.gcode takes  13:30  -",
+        "when everything is done is not known\n",
+    ];
+    assert_eq!(ran.out, expected.join("\n"));
+    let request = Request::Simulate {
+        queue: Some("farm".to_owned()),
+        turnaround_s: 600,
+        until_ms: None,
+    };
+    assert_eq!(*stage.fake.calls.lock().unwrap(), [request]);
     stage.close().await;
 }

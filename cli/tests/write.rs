@@ -47,6 +47,7 @@ async fn submit_uploads_each_file_once_and_says_what_it_is() {
         hash: format!("{upload:064x}"),
         file_name: name.to_owned(),
         per_run,
+        alternatives: Vec::new(),
     };
     let expected = NewJob {
         queue: Some("farm".to_owned()),
@@ -61,6 +62,7 @@ async fn submit_uploads_each_file_once_and_says_what_it_is() {
         draft: false,
         printers: vec!["rack1/mk4".to_owned()],
         terms: printmesh_api::request::Terms::default(),
+        slice: None,
     };
     assert_eq!(
         *stage.fake.calls.lock().unwrap(),

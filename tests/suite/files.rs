@@ -368,6 +368,7 @@ fn whatever_a_job_and_its_files_are_called_they_stay_inside_the_imports_folder()
                 hash,
                 file_name: file_name.to_owned(),
                 per_run: 1,
+                alternatives: Vec::new(),
             });
         }
         let new = NewJob {
@@ -379,6 +380,7 @@ fn whatever_a_job_and_its_files_are_called_they_stay_inside_the_imports_folder()
             draft: false,
             printers: Vec::new(),
             terms: printmesh_api::request::Terms::default(),
+            slice: None,
         };
         match runtime.block_on(client.call(&Request::JobSubmit(new))) {
             Ok(Reply::Job(job)) => jobs.push((n, job.id)),

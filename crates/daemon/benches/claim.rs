@@ -127,12 +127,14 @@ async fn starts(printing: &Client, file: &Path, round: &str) -> Result<Duration,
                 hash: uploaded.hash.clone(),
                 file_name: "clip.gcode".to_owned(),
                 per_run: 1,
+                alternatives: Vec::new(),
             }],
             copies: 1,
             together: false,
             draft: false,
             printers: Vec::new(),
             terms: printmesh_api::request::Terms::default(),
+            slice: None,
         };
         let from = Instant::now();
         let Reply::Job(job) = printing.call(&Request::JobSubmit(new)).await? else {

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use printmesh_api::problem::Problem;
 use serde::{Deserialize, Serialize};
 
-use crate::problems;
+use crate::{problems, slicer::Slicer};
 
 /// What a person sets on this host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,9 @@ use crate::problems;
 pub struct Config {
     /// Network settings.
     pub network: Network,
+    /// What slices models for the printers of this host.
+    #[serde(rename = "slicer", skip_serializing_if = "Vec::is_empty")]
+    pub slicers: Vec<Slicer>,
 }
 
 /// Network settings.

@@ -3,8 +3,8 @@
 use printmesh_api::reply;
 use printmesh_node::{Event, LOST, Node, QueueView, claim_word, listed_jobs};
 use printmesh_queue::{
-    Bed, Claim, ClaimState, CopyId, HostId, Job, JobId, JobState, PrinterId, QueueId, RunResult,
-    Timestamp, VoterChoice,
+    Bed, Claim, ClaimState, CopyId, FileSpec, HostId, Job, JobId, JobState, PrinterId, QueueId,
+    RunResult, Timestamp, VoterChoice,
 };
 use printmesh_schedule::{
     Index, JobStatus, Overview, PrinterStatus, Reason, good_runs_of_set, is_speculative,
@@ -598,6 +598,8 @@ fn job(
             .map(|(id, reason)| why_row(node, &id, reason))
             .collect(),
         requests: requests(node, view, job),
+        // Worked out off the loop (`forecast.rs`).
+        finish: None,
         moved_to: match job.state {
             JobState::Moved { to, .. } => Some(to.to_string()),
             JobState::Open | JobState::Cancelled { .. } => {
@@ -641,7 +643,7 @@ fn first_reason(status: JobStatus, reasons: &[(PrinterId, Option<Reason>)]) -> O
 fn hope(reason: &Reason) -> u8 {
     match reason {
         Reason::VotersAway { .. } | Reason::NotSynced => 0,
-        Reason::FileMissing { .. } => 1,
+        Reason::FileMissing { .. } | Reason::SliceFailed { .. } => 1,
         Reason::NotBefore { .. } | Reason::Backburner => 1,
         Reason::FailedHere | Reason::Busy | Reason::QueueOrder { .. } | Reason::Contended => 2,
         Reason::NeverSkip { .. } => 3,
@@ -658,6 +660,7 @@ fn hope(reason: &Reason) -> u8 {
         Reason::HostAway => 6,
         Reason::PinnedElsewhere
         | Reason::Role
+        | Reason::NoSlicer { .. }
         | Reason::Model { .. }
         | Reason::Volume { .. }
         | Reason::Temperature { .. }
@@ -746,6 +749,8 @@ fn fix(node: &Node, id: &PrinterId, reason: &Reason) -> Option<String> {
         | Reason::VotersAway { .. }
         | Reason::Contended
         | Reason::FileMissing { .. }
+        | Reason::NoSlicer { .. }
+        | Reason::SliceFailed { .. }
         | Reason::NotBefore { .. }
         | Reason::Backburner
         | Reason::Model { .. }
@@ -784,6 +789,21 @@ pub(crate) fn printer_why(node: &Node, id: &PrinterId) -> reply::PrinterWhy {
 
 fn set(node: &Node, view: &QueueView<'_>, job: &Job, set: &printmesh_queue::Set) -> reply::Set {
     let file = &set.spec.files[0];
+    let path = |file: &FileSpec| {
+        let path = node.import_path(job.id, set.id, file.hash);
+        path.map(str::to_owned)
+    };
+    let alternative = |file: &FileSpec| reply::Alternative {
+        file_name: file.name.clone(),
+        hash: file.hash.to_string(),
+        bytes: file.size,
+        estimate_s: file.estimate_s,
+        material: file.material.clone(),
+        slicer: file.slicer.clone(),
+        here: node.has_file(file.hash),
+        path: path(file),
+    };
+    let others = set.spec.files.iter().skip(1);
     reply::Set {
         id: set.id.to_string(),
         file_name: file.name.clone(),
@@ -795,7 +815,8 @@ fn set(node: &Node, view: &QueueView<'_>, job: &Job, set: &printmesh_queue::Set)
         material: file.material.clone(),
         slicer: file.slicer.clone(),
         here: node.has_file(file.hash),
-        path: node.import_path(job.id, set.id).map(str::to_owned),
+        path: path(file),
+        alternatives: others.map(alternative).collect(),
     }
 }
 

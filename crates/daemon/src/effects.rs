@@ -13,6 +13,7 @@ use crate::{
     mind::Mind,
     printers::{Printers, Start},
     problems,
+    slicer::{Model, Slicers},
 };
 
 /// What effects need.
@@ -21,6 +22,7 @@ pub(crate) struct Effects {
     pub(crate) net: Net,
     pub(crate) imports: Arc<Imports>,
     pub(crate) printers: Printers,
+    pub(crate) slicers: Arc<Slicers>,
     pub(crate) events: broadcast::Sender<printmesh_api::reply::Event>,
     pub(crate) told: u64,
 }
@@ -96,7 +98,45 @@ impl Effects {
                         hash,
                     )
                     .await;
-                    mind.tell(Input::Imported { job, set, result }).await;
+                    let imported = Input::Imported {
+                        job,
+                        set,
+                        hash,
+                        result,
+                    };
+                    mind.tell(imported).await;
+                });
+            }
+            Effect::Slice {
+                job,
+                job_name,
+                set,
+                file_name,
+                hash,
+                profile,
+            } => {
+                let (mind, files, imports) = (
+                    self.mind.clone(),
+                    self.net.files().clone(),
+                    Arc::clone(&self.imports),
+                );
+                let slicers = Arc::clone(&self.slicers);
+                tokio::spawn(async move {
+                    let model = Model {
+                        job: job.to_string(),
+                        job_name,
+                        file_name,
+                        hash,
+                        profile,
+                    };
+                    let result = slicers.slice(&mind, &files, imports, model).await;
+                    mind.tell(Input::Sliced {
+                        job,
+                        set,
+                        hash,
+                        result,
+                    })
+                    .await;
                 });
             }
             Effect::TryPrinter { id, name, at } => self.printers.try_out(id, name, at),
@@ -167,7 +207,7 @@ impl Effects {
 }
 
 /// Puts a file of the store into the imports folder, verified and on disk for good.
-async fn import(
+pub(crate) async fn import(
     mind: &Mind,
     files: &Files,
     imports: Arc<Imports>,

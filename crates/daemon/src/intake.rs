@@ -7,7 +7,6 @@ use futures_util::StreamExt as _;
 use printmesh_api::{
     problem::{Problem, codes},
     reply::{Uploaded, UploadedPlate},
-    request,
     service::{UPLOAD_BYTES_MAX, Upload},
 };
 use printmesh_gcode::Container;
@@ -16,7 +15,7 @@ use printmesh_queue::{FileHash, FileSpec};
 use tokio::{io::AsyncWriteExt as _, runtime::Handle};
 
 use crate::{
-    problems,
+    model, problems,
     profiles::Profiles,
     serve::Door,
     sliced::{self, Unpacked},
@@ -63,6 +62,9 @@ impl Door {
         }
         file.flush().await.map_err(failed)?;
         drop(file);
+        if model::is_model(file_name) {
+            return self.take_model_in(file_name, path).await;
+        }
         let plates = self.unpack(file_name, &path).await?;
         let added = self.add_all(file_name, &plates).await;
         for plate in plates.iter().filter(|plate| plate.path != path) {
@@ -118,17 +120,17 @@ impl Door {
     }
 
     /// Reads again what an uploaded file says about itself: the command line is not believed.
-    pub(crate) async fn file_spec(&self, set: &request::NewSet) -> Result<FileSpec, Problem> {
+    pub(crate) async fn file_spec(&self, hash: &str, file_name: &str) -> Result<FileSpec, Problem> {
         let unknown = || {
             problems::new(
                 "file.missing",
                 9,
-                format!("{} is not on this host", set.file_name),
+                format!("{file_name} is not on this host"),
             )
             .because("its bytes were not uploaded, or were dropped since")
             .fix("printmesh submit FILE", "upload and submit it in one go")
         };
-        let hash: FileHash = set.hash.parse().map_err(|_| unknown())?;
+        let hash: FileHash = hash.parse().map_err(|_| unknown())?;
         let files = self.net.files();
         let size = files.size(hash.0).await.ok().flatten();
         let size = size.ok_or_else(unknown)?;
@@ -136,7 +138,7 @@ impl Door {
         let found = tokio::task::spawn_blocking(move || printmesh_gcode::inspect(&mut stored))
             .await
             .map_err(|error| problems::new("file.write", 1, error.to_string()))?
-            .map_err(|rejected| sliced::rejection(&set.file_name, &rejected))?;
+            .map_err(|rejected| sliced::rejection(file_name, &rejected))?;
         // Whatever was packed was unpacked when it came in; a client that names something else is told so.
         if found.container != Container::Text {
             return Err(unknown());
@@ -149,7 +151,7 @@ impl Door {
             .metadata;
         // A person may have added a profile since the last file came in.
         let (profile, _) = Profiles::load(&self.home)?.detect(&metadata);
-        let name = PathBuf::from(&set.file_name);
+        let name = PathBuf::from(file_name);
         let name = name
             .file_name()
             .and_then(|name| name.to_str())
@@ -158,7 +160,7 @@ impl Door {
     }
 }
 
-fn file_problem(file_name: &str, error: &FileError) -> Problem {
+pub(crate) fn file_problem(file_name: &str, error: &FileError) -> Problem {
     if let FileError::Io { source, .. } = error
         && printmesh_store::disk::is_disk_full(source)
     {

@@ -8,12 +8,14 @@ mod config;
 mod convert;
 mod effects;
 mod equip;
+mod forecast;
 mod guard;
 mod inputs;
 mod intake;
 mod key;
 pub mod look;
 mod mind;
+mod model;
 mod people;
 mod printers;
 mod problems;
@@ -21,6 +23,7 @@ mod profiles;
 mod serve;
 mod set_up;
 mod sliced;
+mod slicer;
 mod stored;
 
 use std::{
@@ -114,6 +117,16 @@ pub async fn run(options: RunOptions) -> Result<(), Problem> {
         .because(error.to_string())
     })?;
 
+    let slicing = home.root().join("slicing");
+    empty_folder(&slicing).map_err(|error| {
+        problems::new(
+            "home.not-writable",
+            1,
+            format!("cannot use {}", slicing.display()),
+        )
+        .because(error.to_string())
+    })?;
+
     let (mind, inputs) = Mind::channel();
     let events = broadcast::Sender::new(EVENTS);
     let effects = Effects {
@@ -121,6 +134,11 @@ pub async fn run(options: RunOptions) -> Result<(), Problem> {
         net: net.clone(),
         imports: Arc::new(imports),
         printers: Printers::new(mind.clone(), home.root().to_owned()),
+        slicers: Arc::new(slicer::Slicers::new(
+            config.slicers.clone(),
+            slicing,
+            home.root().to_owned(),
+        )),
         events: events.clone(),
         told: 0,
     };
@@ -131,6 +149,10 @@ pub async fn run(options: RunOptions) -> Result<(), Problem> {
         home: home.root().to_owned(),
     };
     let mut thinking = tokio::spawn(thinking.run(first, inputs));
+    let slicers = config.slicers.iter();
+    let slicers = slicers.map(|slicer| (slicer.profile.clone(), slicer.printers.clone()));
+    mind.tell(printmesh_node::Input::Slicers(slicers.collect()))
+        .await;
     let passing = tokio::spawn(inputs::pass_on(mind.clone(), told));
 
     let stop = CancellationToken::new();
@@ -143,6 +165,7 @@ pub async fn run(options: RunOptions) -> Result<(), Problem> {
         incoming,
         started,
         stop: stop.clone(),
+        finishes: forecast::Finishes::default(),
     });
     let bound = printmesh_api::server::bind(&home.socket())
         .await

@@ -9,12 +9,16 @@ use printmesh_api::{
     service::{Service, Upload},
 };
 use printmesh_net::{Net, TicketKind};
-use printmesh_node::{Answer, Command, DEFAULT_ROLE, JobEdit, Node, Place, Resolve, Ticket};
+use printmesh_node::{
+    Answer, Command, DEFAULT_ROLE, JobEdit, NewSet, Node, Place, Resolve, Ticket,
+};
 use printmesh_queue::{HostId, JobId, Role};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock, convert, equip, intake::unique_name, mind::Mind, people, problems};
+use crate::{
+    clock, convert, equip, forecast::Finishes, intake::unique_name, mind::Mind, people, problems,
+};
 
 /// The daemon as the API sees it.
 pub(crate) struct Door {
@@ -25,11 +29,13 @@ pub(crate) struct Door {
     pub(crate) incoming: PathBuf,
     pub(crate) started: Instant,
     pub(crate) stop: CancellationToken,
+    pub(crate) finishes: Finishes,
 }
 
 impl Service for Door {
     async fn call(&self, request: Request) -> Result<Reply, Problem> {
-        self.answer(request).await
+        let reply = self.answer(request).await?;
+        self.with_finish(reply).await
     }
 
     async fn upload(&self, file_name: String, body: Upload) -> Result<Uploaded, Problem> {
@@ -48,11 +54,18 @@ impl Door {
     async fn submit(&self, new: request::NewJob) -> Result<Reply, Problem> {
         let mut sets = Vec::new();
         for set in &new.sets {
-            sets.push((self.file_spec(set).await?, set.per_run));
+            let slice = new.slice.as_deref();
+            let mut files = vec![self.spec(&set.hash, &set.file_name, slice).await?];
+            for other in &set.alternatives {
+                files.push(self.spec(&other.hash, &other.file_name, slice).await?);
+            }
+            let per_run = set.per_run;
+            sets.push(NewSet { files, per_run });
         }
         let first = sets
             .first()
-            .map(|(file, _)| file.name.clone())
+            .and_then(|set| set.files.first())
+            .map(|file| file.name.clone())
             .unwrap_or_default();
         let stem = first
             .rsplit_once('.')
@@ -397,6 +410,11 @@ impl Door {
                 })
                 .await
             }
+            Request::Simulate {
+                queue,
+                turnaround_s,
+                until_ms,
+            } => self.simulate(queue, turnaround_s, until_ms).await,
             Request::DaemonStatus => {
                 let host = self.read(|node| Ok(node.name().to_owned())).await?;
                 Ok(Reply::Daemon(Daemon {

@@ -171,6 +171,7 @@ fn needs(metadata: &Metadata, profile: Option<String>) -> Needs {
         Some(_) | None => [None; 3],
     };
     Needs {
+        slice: None,
         model: profile.or_else(|| metadata.printer_model.clone()),
         nozzle_um: metadata.nozzle_mm().and_then(micrometres),
         hardened: metadata.tools.iter().any(|tool| tool.abrasive),
@@ -236,6 +237,7 @@ mod tests {
             ..Metadata::default()
         };
         let expected = Needs {
+            slice: None,
             model: Some("MK4S".to_owned()),
             nozzle_um: Some(600),
             hardened: true,

@@ -201,7 +201,8 @@ impl World {
             | Effect::AcceptJoins(_)
             | Effect::OfferLan(_)
             | Effect::Fetch { .. }
-            | Effect::Import { .. } => {}
+            | Effect::Import { .. }
+            | Effect::Slice { .. } => {}
         }
     }
 

@@ -346,7 +346,16 @@ impl World {
                     (_, true) => Err("no space left".to_owned()),
                 };
                 let delay = self.draw.between(20, 400);
-                self.local(host, delay, Input::Imported { job, set, result });
+                self.local(
+                    host,
+                    delay,
+                    Input::Imported {
+                        job,
+                        set,
+                        hash,
+                        result,
+                    },
+                );
             }
             other => self.drive(host, other),
         }

@@ -1,6 +1,6 @@
 //! The people around the printers: they submit and change their minds, take parts off beds, and look at what nobody can know.
 
-use printmesh_node::{Command, JobEdit, NewJob, Place, Resolve};
+use printmesh_node::{Command, JobEdit, NewJob, NewSet, Place, Resolve};
 use printmesh_queue::{ClaimState, CopyState, FileHash, FileSpec, JobId, JobState};
 
 use crate::{
@@ -222,7 +222,7 @@ impl World {
         let kind = if shape.bad { "bad" } else { "job" };
         let name = format!("{kind}-{:06x}", number % 0x100_0000);
         let sets = (0..shape.sets)
-            .map(|n| (file(&format!("{name}-{n}"), shape.minutes), shape.per_run))
+            .map(|n| NewSet::of(file(&format!("{name}-{n}"), shape.minutes), shape.per_run))
             .collect();
         let new = NewJob {
             queue: "farm".to_owned(),
@@ -241,7 +241,7 @@ impl World {
         if !self.hosts[host].runs() {
             return;
         }
-        for (file, _) in &new.sets {
+        for file in new.sets.iter().flat_map(|set| &set.files) {
             self.hosts[host].files.insert(file.hash);
             self.hosts[host].originals.insert(file.hash);
             self.arrive(host, printmesh_node::Input::FileAdded { hash: file.hash });

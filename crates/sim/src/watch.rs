@@ -566,7 +566,7 @@ impl World {
                 if new.name.starts_with("bad") {
                     self.bad_jobs.insert(job.to_string());
                 }
-                let runs: u32 = new.sets.iter().map(|(_, count)| *count).sum();
+                let runs: u32 = new.sets.iter().map(|set| set.per_run).sum();
                 let (copies, runs) = match new.together {
                     true => (1, runs * new.copies),
                     false => (new.copies, runs),

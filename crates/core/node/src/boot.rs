@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use printmesh_queue::{Author, Bed, CopyId, QueueDocument, QueueId, Signer};
+use printmesh_queue::{Author, Bed, CopyId, JobId, QueueDocument, QueueId, SetId, Signer};
 
 use crate::{
     config::ConfigRecord,
@@ -104,6 +104,9 @@ impl Node {
             missing: BTreeMap::new(),
             imports: BTreeMap::new(),
             importing: BTreeSet::new(),
+            sliced: BTreeMap::new(),
+            unsliced: BTreeMap::new(),
+            slicers: Vec::new(),
             rounds: BTreeMap::new(),
             aside: BTreeMap::new(),
             unsure: BTreeMap::new(),
@@ -135,6 +138,8 @@ impl Node {
         let mut withdrawals = Vec::new();
         let mut configs: Vec<(QueueId, ConfigRecord)> = Vec::new();
         let mut requests = Vec::new();
+        // As long as a set was one file, which one was not written.
+        let mut nameless: Vec<(String, (JobId, SetId), String)> = Vec::new();
         for (raw, value) in &boot.state {
             let name = String::from_utf8_lossy(raw).into_owned();
             let damaged = || BootError::Damaged(name.clone());
@@ -184,10 +189,18 @@ impl Node {
                     .insert(rest.parse().map_err(|_| damaged())?, peer);
             } else if let Some(rest) = name.strip_prefix(key::FILE) {
                 node.files.insert(rest.parse().map_err(|_| damaged())?);
+            } else if let Some(rest) = name.strip_prefix(key::SLICED) {
+                let imported = key::parse_import(rest).ok_or_else(damaged)?;
+                let sliced = records::read(value).ok_or_else(damaged)?;
+                node.sliced.insert(imported, sliced);
             } else if let Some(rest) = name.strip_prefix(key::IMPORT) {
-                let unit = key::parse_import(rest).ok_or_else(damaged)?;
-                node.imports
-                    .insert(unit, records::read(value).ok_or_else(damaged)?);
+                let path: String = records::read(value).ok_or_else(damaged)?;
+                if let Some(imported) = key::parse_import(rest) {
+                    node.imports.insert(imported, path);
+                } else {
+                    let set = key::parse_import_of_set(rest).ok_or_else(damaged)?;
+                    nameless.push((name.clone(), set, path));
+                }
             }
         }
         node.host = host.ok_or(BootError::NotSetUp)?;
@@ -221,6 +234,10 @@ impl Node {
         }
         for queue in node.queues.values_mut() {
             queue.derive_config(me);
+        }
+        for (old, (job, set), path) in nameless {
+            node.name_import(job, set, &path);
+            node.write(records::delete(old));
         }
         let unanswered: Vec<Work> = node.aside.values().cloned().collect();
         for work in &unanswered {

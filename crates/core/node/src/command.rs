@@ -256,6 +256,25 @@ impl std::fmt::Debug for Ticket {
     }
 }
 
+/// One set of a job to submit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSet {
+    /// The file, or several alternatives of it: a printer prints the first one that fits it.
+    pub files: Vec<FileSpec>,
+    /// Prints per copy.
+    pub per_run: u32,
+}
+
+impl NewSet {
+    /// Returns a set of one file.
+    pub fn of(file: FileSpec, per_run: u32) -> Self {
+        Self {
+            files: vec![file],
+            per_run,
+        }
+    }
+}
+
 /// A job to submit.
 #[derive(Clone, Debug)]
 pub struct NewJob {
@@ -263,8 +282,8 @@ pub struct NewJob {
     pub queue: String,
     /// Job name.
     pub name: String,
-    /// Files in printing order, each with its prints per copy.
-    pub sets: Vec<(FileSpec, u32)>,
+    /// Its sets in printing order.
+    pub sets: Vec<NewSet>,
     /// Copies.
     pub copies: u32,
     /// All copies on one printer.

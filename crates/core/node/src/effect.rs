@@ -156,6 +156,21 @@ pub enum Effect {
         /// The file.
         hash: FileHash,
     },
+    /// Slices a model, and puts what comes out into the imports folder.
+    Slice {
+        /// The job.
+        job: JobId,
+        /// Its name: names the folder.
+        job_name: String,
+        /// The set.
+        set: SetId,
+        /// File name as shown.
+        file_name: String,
+        /// The model.
+        hash: FileHash,
+        /// Name of the slicer's profile.
+        profile: String,
+    },
     /// Connects to a printer without adding it.
     TryPrinter {
         /// Command that wants it.

@@ -117,7 +117,10 @@ impl Node {
             let set = job.sets.iter().find(|set| set.id == run.set)?;
             file_for(snapshot, job, set, &id).or(set.spec.files.first())
         });
-        let tools = set.map_or_else(Vec::new, |file| file.needs.tools.clone());
+        let sliced = set.and_then(|file| self.sliced_of((work.copy.job, run.set, file.hash)));
+        let needs = sliced.map(|sliced| &sliced.needs);
+        let needs = needs.or(set.map(|file| &file.needs));
+        let tools = needs.map_or_else(Vec::new, |needs| needs.tools.clone());
         let Some(printer) = self.printers.get_mut(name) else {
             return;
         };

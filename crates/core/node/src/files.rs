@@ -1,6 +1,6 @@
 //! Files of jobs: fetched from members, put into the imports folder, and asked for again when nobody had them.
 
-use printmesh_queue::{FileSpec, HostId, JobState, QueueId, Set, SetId};
+use printmesh_queue::{FileSpec, HostId, JobId, JobState, QueueId, Set, SetId};
 use printmesh_schedule::file_for;
 
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     input::FetchFailure,
     limits::{MISSING_MS, MISSING_MS_MAX},
     node::Node,
-    records::{self, Stage, Work, key},
+    records::{self, Imported, Stage, Work, key},
 };
 
 /// A file on its way here.
@@ -138,8 +138,8 @@ impl Node {
         let wanted: Vec<(SetId, FileSpec)> = job
             .sets
             .iter()
-            .filter(|set| !self.imports.contains_key(&(job.id, set.id)))
             .filter_map(|set| Some((set.id, self.file_of(work, job, set)?.clone())))
+            .filter(|(set, file)| !self.is_at_hand(job.id, *set, file))
             .collect();
         let (job, job_name) = (job.id, job.name.clone());
         for (set, file) in wanted {
@@ -147,20 +147,56 @@ impl Node {
         }
     }
 
-    pub(crate) fn import(
-        &mut self,
-        job: printmesh_queue::JobId,
-        job_name: &str,
-        set: SetId,
-        file: &FileSpec,
-    ) {
-        if self.importing.insert((job, set)) {
-            self.effect(Effect::Import {
-                job,
-                job_name: job_name.to_owned(),
-                set,
-                file_name: file.name.clone(),
-                hash: file.hash,
+    /// Takes over where the only file of a set lies.
+    pub(crate) fn name_import(&mut self, job: JobId, set: SetId, path: &String) {
+        let jobs = self.queues.values().map(|queue| &queue.doc.snapshot().jobs);
+        let mut jobs = jobs.filter_map(|jobs| jobs.get(&job));
+        let found = jobs.find_map(|job| {
+            let set = job.sets.iter().find(|other| other.id == set)?;
+            set.spec.files.first()
+        });
+        let Some(file) = found.map(|file| file.hash) else {
+            return;
+        };
+        let imported = (job, set, file);
+        self.write(records::put(key::import(imported), path));
+        self.imports.insert(imported, path.clone());
+    }
+
+    /// In the middle of a copy another alternative fits its printer: its file is fetched, and put beside the others. Returns
+    /// whether that went on.
+    pub(crate) fn import_again(&mut self, work: &Work) -> bool {
+        let wanted: Vec<FileSpec> = self.files_wanted(work).collect();
+        for file in &wanted {
+            self.fetch(work.queue, file);
+        }
+        let before = self.importing.len();
+        if wanted.is_empty() {
+            self.import_sets(work);
+        }
+        self.importing.len() > before
+    }
+
+    pub(crate) fn import(&mut self, job: JobId, job_name: &str, set: SetId, file: &FileSpec) {
+        if self.importing.insert((job, set, file.hash)) {
+            let (job_name, file_name) = (job_name.to_owned(), file.name.clone());
+            let hash = file.hash;
+            self.effect(match file.needs.slice.clone() {
+                None => Effect::Import {
+                    job,
+                    job_name,
+                    set,
+                    file_name,
+                    hash,
+                },
+                Some(profile) => Effect::Slice {
+                    job,
+                    job_name,
+                    set,
+                    file_name,
+                    hash,
+                    profile,
+                },
             });
         }
     }
@@ -261,17 +297,13 @@ impl Node {
         }
     }
 
-    pub(crate) fn imported(
-        &mut self,
-        job: printmesh_queue::JobId,
-        set: SetId,
-        result: Result<String, String>,
-    ) {
-        self.importing.remove(&(job, set));
+    pub(crate) fn imported(&mut self, imported: Imported, result: Result<String, String>) {
+        let (job, ..) = imported;
+        self.importing.remove(&imported);
         match result {
             Ok(path) => {
-                self.write(records::put(key::import(job, set), &path));
-                self.imports.insert((job, set), path);
+                self.write(records::put(key::import(imported), &path));
+                self.imports.insert(imported, path);
             }
             Err(why) => {
                 let stuck: Vec<String> = self

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use printmesh_queue::{FileHash, HostId, JobId, SetId, Timestamp};
 
-use crate::command::Command;
+use crate::{command::Command, slice::Sliced};
 
 /// The time of an input, by the two clocks of this host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,9 +130,24 @@ pub enum Input {
         job: JobId,
         /// The set.
         set: SetId,
+        /// The file, which may be one of several alternatives.
+        hash: FileHash,
         /// Where it lies, or what went wrong.
         result: Result<String, String>,
     },
+    /// A slicer has ended.
+    Sliced {
+        /// The job.
+        job: JobId,
+        /// The set.
+        set: SetId,
+        /// The model.
+        hash: FileHash,
+        /// What came out, or what went wrong.
+        result: Result<Sliced, String>,
+    },
+    /// What this host slices with: profiles by name, each with the printers that it is for; none = all.
+    Slicers(Vec<(String, Vec<String>)>),
     /// A printer that is to be added was tried.
     PrinterTried {
         /// Command that wants it.

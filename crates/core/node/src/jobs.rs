@@ -1,12 +1,13 @@
 //! Commands about jobs: submit, edit, reorder, hold, release.
 
 use printmesh_queue::{
-    CopyState, Job, JobId, JobState, QueueId, Rank, Role, Set, SetId, Terms, ranks_to_move,
+    ALTERNATIVES_MAX, CopyState, FileSpec, Job, JobId, JobState, QueueId, Rank, Role, Set, SetId,
+    Terms, ranks_to_move,
 };
 use printmesh_schedule::Index;
 
 use crate::{
-    command::{JobEdit, NewJob, Place, TermsEdit},
+    command::{JobEdit, NewJob, NewSet, Place, TermsEdit},
     effect::Answer,
     limits::{
         COPIES_MAX, COUNT_MAX, JOB_NAME_BYTES_MAX, RUNS_MAX, SETS_MAX, WORD_BYTES_MAX, WORDS_MAX,
@@ -67,6 +68,26 @@ fn check_terms(terms: &TermsEdit) -> Result<(), Problem> {
     check_words("a tag", terms.tags.as_deref().unwrap_or_default())
 }
 
+fn check_alternatives(files: &[FileSpec]) -> Result<(), Problem> {
+    if files.is_empty() || files.len() > ALTERNATIVES_MAX {
+        return Err(Problem::new(
+            Code::JobSets,
+            format!(
+                "a set has 1 to {ALTERNATIVES_MAX} files, not {}",
+                files.len()
+            ),
+        ));
+    }
+    let mut known = std::collections::BTreeSet::new();
+    match files.iter().find(|file| !known.insert(file.hash)) {
+        None => Ok(()),
+        Some(twice) => Err(Problem::new(
+            Code::JobSets,
+            format!("{} is twice among the alternatives of a set", twice.name),
+        )),
+    }
+}
+
 fn check_runs(sets: impl Iterator<Item = u32>, rounds: u32) -> Result<(), Problem> {
     let runs = sets.map(u64::from).sum::<u64>() * u64::from(rounds);
     if runs <= RUNS_MAX {
@@ -93,11 +114,12 @@ impl Node {
                 format!("a job has 1 to {SETS_MAX} files, not {}", new.sets.len()),
             ));
         }
-        for (_, per_run) in &new.sets {
-            check_count("prints per copy", *per_run, COUNT_MAX)?;
+        for set in &new.sets {
+            check_count("prints per copy", set.per_run, COUNT_MAX)?;
+            check_alternatives(&set.files)?;
         }
         let rounds = if new.together { new.copies } else { 1 };
-        check_runs(new.sets.iter().map(|(_, n)| *n), rounds)?;
+        check_runs(new.sets.iter().map(|set| set.per_run), rounds)?;
         self.check_printers(queue, &new.printers)?;
         check_terms(&new.terms)?;
         let terms = Terms {
@@ -107,10 +129,10 @@ impl Node {
         let id = self.job_id();
         let mut rank: Option<Rank> = None;
         let mut sets = Vec::new();
-        for (file, per_run) in new.sets {
+        for NewSet { files, per_run } in new.sets {
             let next = Rank::between(rank.as_ref(), None);
             let id = SetId(self.entropy.bytes());
-            let spec = printmesh_queue::SetSpec { files: vec![file] };
+            let spec = printmesh_queue::SetSpec { files };
             sets.push(Set {
                 id,
                 rank: next.clone(),

@@ -44,6 +44,7 @@ mod memory;
 mod message;
 mod names;
 mod node;
+mod outlook;
 mod printers;
 mod problem;
 mod publish;
@@ -61,6 +62,7 @@ mod serving;
 mod set_aside;
 mod settings;
 mod slept;
+mod slice;
 mod speculate;
 mod spread;
 mod surplus;
@@ -79,7 +81,9 @@ mod withdrawn;
 mod work;
 
 pub use boot::{Boot, BootError};
-pub use command::{Command, JobEdit, NewJob, Place, PrinterEdit, Resolve, TermsEdit, Ticket};
+pub use command::{
+    Command, JobEdit, NewJob, NewSet, Place, PrinterEdit, Resolve, TermsEdit, Ticket,
+};
 pub use commands::DEFAULT_ROLE;
 pub use config::ConfigNack;
 pub use config_message::{ConfigAsk, ConfigMessage, Held};
@@ -97,5 +101,6 @@ pub use requests::JobRequest;
 #[cfg(feature = "sabotage")]
 pub use sabotage::Sabotage;
 pub use set_aside::GUARDED;
+pub use slice::Sliced;
 pub use view::{HistoryEntry, LOST, Link, OwnPrinter, QueueView, claim_word, listed_jobs};
 pub use voters::VotersView;

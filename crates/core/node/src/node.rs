@@ -9,7 +9,7 @@ use std::{
 
 use printmesh_queue::{
     Ballot, CopyId, Edit, FileHash, HostId, JobId, JobState, PrinterId, PrinterRecord,
-    QueueDocument, QueueId, SetId, SignedChange, Signer, Timestamp, Touched,
+    QueueDocument, QueueId, SignedChange, Signer, Timestamp, Touched,
 };
 use printmesh_schedule::{Index, JobStatus, Presence};
 
@@ -29,11 +29,13 @@ use crate::{
     message::Message,
     problem::{Code, Problem},
     records::{
-        self, HostRecord, PeerRecord, PrinterEntry, QueueKind, QueueRecord, Stage, Work, key,
+        self, HostRecord, Imported, PeerRecord, PrinterEntry, QueueKind, QueueRecord, Stage, Work,
+        key,
     },
     register::{Round, Vote},
     requests::OwnRequest,
     sabotage::Sabotage,
+    slice::Sliced,
     speculate::Waiting,
     spread::{Asked, Compare},
     tending::Tending,
@@ -58,8 +60,14 @@ pub struct Node {
     pub(crate) fetching: BTreeMap<FileHash, Fetching>,
     /// Files that nobody had, and when to ask again.
     pub(crate) missing: BTreeMap<FileHash, Missing>,
-    pub(crate) imports: BTreeMap<(JobId, SetId), String>,
-    pub(crate) importing: BTreeSet<(JobId, SetId)>,
+    pub(crate) imports: BTreeMap<Imported, String>,
+    pub(crate) importing: BTreeSet<Imported>,
+    /// What was made of models.
+    pub(crate) sliced: BTreeMap<Imported, Sliced>,
+    /// Models that could not be sliced for own printers, and why, since the daemon started.
+    pub(crate) unsliced: BTreeMap<(FileHash, PrinterId), String>,
+    /// Profiles with which this host slices, each with the printers that it is for.
+    pub(crate) slicers: Vec<(String, Vec<String>)>,
     /// Claims in flight, by ballot number; each belongs to a printer of this host.
     pub(crate) rounds: BTreeMap<u64, ClaimRound>,
     /// Starts that the voters have not answered and whose printers do something else meanwhile, by ballot number.
@@ -209,6 +217,8 @@ pub struct Progress {
     pub fraction: Option<f32>,
     /// Seconds left.
     pub left_s: Option<u64>,
+    /// When that was heard.
+    pub(crate) heard_ms: u64,
     /// When the members were told last.
     pub(crate) told_ms: Option<u64>,
 }
@@ -276,7 +286,19 @@ impl Node {
             Input::FileLost { hash } => self.file_is_lost(hash),
             Input::FetchProgress { hash, done, total } => self.fetch_progress(hash, done, total),
             Input::Fetched { hash, result } => self.fetched(hash, result),
-            Input::Imported { job, set, result } => self.imported(job, set, result),
+            Input::Imported {
+                job,
+                set,
+                hash,
+                result,
+            } => self.imported((job, set, hash), result),
+            Input::Sliced {
+                job,
+                set,
+                hash,
+                result,
+            } => self.sliced((job, set, hash), result),
+            Input::Slicers(slicers) => self.slice_with(slicers),
             Input::PrinterTried {
                 id,
                 name,
@@ -492,6 +514,7 @@ impl Node {
                 .map(|(h, _)| *h),
         );
         presence.missing.extend(self.missing.keys());
+        presence.unsliced.clone_from(&self.unsliced);
         let working = self
             .printers
             .iter()

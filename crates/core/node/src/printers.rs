@@ -91,6 +91,7 @@ impl Node {
         };
         self.printers.insert(name.to_owned(), Printer::new(entry));
         self.save_printer(name);
+        self.tell_slicers(name);
         self.effect(Effect::ConnectPrinter {
             name: name.to_owned(),
             at: at.to_owned(),

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{command::JobEdit, effect::Write};
 
+/// A file in the imports folder: of this job and set, which may have several.
+pub(crate) type Imported = (JobId, SetId, FileHash);
+
 /// Identity of this host as it survives restarts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct HostRecord {
@@ -218,6 +221,7 @@ pub(crate) mod key {
     pub(crate) const PEER: &str = "peer/";
     pub(crate) const FILE: &str = "file/";
     pub(crate) const IMPORT: &str = "import/";
+    pub(crate) const SLICED: &str = "sliced/";
 
     /// Whether a value is part of what this host decides by as a voter.
     pub(crate) fn is_vote(key: &[u8]) -> bool {
@@ -261,8 +265,12 @@ pub(crate) mod key {
     pub(crate) fn file(hash: FileHash) -> String {
         format!("{FILE}{hash}")
     }
-    pub(crate) fn import(job: JobId, set: SetId) -> String {
-        format!("{IMPORT}{job}/{set}")
+    pub(crate) fn import((job, set, file): Imported) -> String {
+        format!("{IMPORT}{job}/{set}/{file}")
+    }
+
+    pub(crate) fn sliced((job, set, file): Imported) -> String {
+        format!("{SLICED}{job}/{set}/{file}")
     }
 
     /// Reads back what [`vote`] wrote.
@@ -274,10 +282,17 @@ pub(crate) mod key {
         Some((queue, CopyId { job, index }, parts.next()?.parse().ok()?))
     }
 
-    /// Reads back what [`import`] wrote.
-    pub(crate) fn parse_import(rest: &str) -> Option<(JobId, SetId)> {
+    /// Reads what was written while a set was one file.
+    pub(crate) fn parse_import_of_set(rest: &str) -> Option<(JobId, SetId)> {
         let (job, set) = rest.split_once('/')?;
         Some((job.parse().ok()?, set.parse().ok()?))
+    }
+
+    /// Reads back what [`import`] and [`sliced`] wrote.
+    pub(crate) fn parse_import(rest: &str) -> Option<Imported> {
+        let mut parts = rest.split('/');
+        let (job, set, file) = (parts.next()?, parts.next()?, parts.next()?);
+        Some((job.parse().ok()?, set.parse().ok()?, file.parse().ok()?))
     }
 }
 

@@ -40,7 +40,7 @@ impl Node {
         // Members of the other queue may ask nobody but this host for the files.
         let files = entry_job.sets.iter();
         let files: Vec<_> = files
-            .filter_map(|set| set.spec.files.first().cloned())
+            .flat_map(|set| set.spec.files.iter().cloned())
             .collect();
         for file in &files {
             self.missing.remove(&file.hash);
@@ -71,7 +71,7 @@ impl Node {
             let files: Vec<_> = job
                 .sets
                 .iter()
-                .filter_map(|set| set.spec.files.first().cloned())
+                .flat_map(|set| set.spec.files.iter().cloned())
                 .collect();
             let wanted: Vec<_> = files
                 .iter()

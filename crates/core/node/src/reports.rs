@@ -197,6 +197,7 @@ impl Node {
             copy: work.copy,
             fraction,
             left_s,
+            heard_ms: self.now.mono_ms,
             told_ms,
         };
         self.progress.insert(printer.clone(), progress);

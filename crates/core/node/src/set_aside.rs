@@ -29,9 +29,10 @@ impl Node {
             return;
         }
         let snapshot = self.queues[&work.queue].doc.snapshot();
+        let id = self.printer_id(name);
         let run = self.runs_of(work).remove(&k);
-        let file =
-            run.and_then(|run| file_of(snapshot, work.copy.job, run.set).map(|file| file.hash));
+        let file = run
+            .and_then(|run| file_of(snapshot, work.copy.job, run.set, &id).map(|file| file.hash));
         let failing = failing_files(snapshot);
         let Some(printer) = self.printers.get_mut(name) else {
             return;

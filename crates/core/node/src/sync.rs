@@ -410,6 +410,7 @@ impl Node {
             copy: beat.copy,
             fraction: beat.progress.filter(|p| (0.0..=1.0).contains(p)),
             left_s: beat.left_s,
+            heard_ms: self.now.mono_ms,
             told_ms: None,
         };
         self.progress.insert(printer.clone(), progress);

@@ -58,11 +58,11 @@ pub(crate) fn estimated_left_s(snapshot: &Snapshot, copy: CopyId, attempt: u32) 
     })
 }
 
-/// What one print of a set takes by its file's own word; 0 when it says nothing.
+/// What one print of a set takes by its file's own word, the slowest of its alternatives; 0 when none says anything.
 pub(crate) fn estimate_s(job: &Job, set: SetId) -> u64 {
     let set = job.sets.iter().find(|other| other.id == set);
-    let file = set.and_then(|set| set.spec.files.first());
-    file.and_then(|file| file.estimate_s).unwrap_or(0)
+    let files = set.into_iter().flat_map(|set| &set.spec.files);
+    files.filter_map(|file| file.estimate_s).max().unwrap_or(0)
 }
 
 #[cfg(test)]

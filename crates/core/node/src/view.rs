@@ -6,7 +6,7 @@ use printmesh_queue::{
     Bed, ClaimState, FileHash, HostId, Job, JobId, JobState, PrinterId, QueueId, RunResult, SetId,
     Snapshot, Timestamp,
 };
-use printmesh_schedule::Presence;
+use printmesh_schedule::{Presence, file_of};
 
 use crate::{
     input::Now,
@@ -213,9 +213,11 @@ impl Node {
         self.files.contains(&hash)
     }
 
-    /// Returns where a set's file lies in the imports folder.
-    pub fn import_path(&self, job: JobId, set: SetId) -> Option<&str> {
-        self.imports.get(&(job, set)).map(String::as_str)
+    /// Returns where one of a set's files lies in the imports folder, or what was sliced of it.
+    pub fn import_path(&self, job: JobId, set: SetId, file: FileHash) -> Option<&str> {
+        let imported = (job, set, file);
+        let sliced = self.sliced_of(imported).map(|sliced| &sliced.path);
+        sliced.or(self.imports.get(&imported)).map(String::as_str)
     }
 
     /// Returns every printer that this host can see, with its full name `host/name`.
@@ -282,6 +284,10 @@ impl Node {
                         .runs
                         .values()
                         .filter(|run| lost || run.result != RunResult::Started);
+                    let printer = PrinterId {
+                        host: claim.host,
+                        name: claim.record.printer.clone(),
+                    };
                     rows.extend(ended.map(|run| {
                         let silent = run.result == RunResult::Started;
                         HistoryEntry {
@@ -289,15 +295,9 @@ impl Node {
                             job: job.id,
                             job_name: job.name.clone(),
                             copy: copy.index,
-                            file_name: job
-                                .sets
-                                .iter()
-                                .find(|set| set.id == run.set)
-                                .map_or_else(String::new, |set| set.spec.files[0].name.clone()),
-                            printer: PrinterId {
-                                host: claim.host,
-                                name: claim.record.printer.clone(),
-                            },
+                            file_name: file_of(snapshot, job.id, run.set, &printer)
+                                .map_or_else(String::new, |file| file.name.clone()),
+                            printer: printer.clone(),
                             host_name: snapshot.host_name(claim.host),
                             result: if silent {
                                 RunResult::Unknown

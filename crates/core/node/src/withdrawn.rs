@@ -1,7 +1,7 @@
 //! What follows once copies are out of every printer's reach: the documents say so, in one durable step.
 
 use printmesh_queue::{
-    Ballot, ClaimRecord, ClaimState, CopyState, Edit, Job, JobId, JobState, QueueId,
+    Ballot, ClaimRecord, ClaimState, CopyState, Edit, FileHash, Job, JobId, JobState, QueueId,
 };
 
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     effect::Answer,
     node::Node,
     problem::Problem,
-    records::{self, QueueKind, Then, key},
+    records::{self, Imported, QueueKind, Then, key},
     withdraw::Unit,
 };
 
@@ -80,9 +80,16 @@ impl Node {
         let new = moved.id;
         for (old, set) in self.set_pairs(queue, job, &moved) {
             // The same folder serves the job under its new id.
-            if let Some(path) = self.imports.get(&(job, old)).cloned() {
-                self.write(records::put(key::import(new, set), &path));
-                self.imports.insert((new, set), path);
+            let of_set = |imported: &Imported| (imported.0, imported.1) == (job, old);
+            let known = self.imports.iter();
+            let known: Vec<(FileHash, String)> = known
+                .filter(|(imported, _)| of_set(imported))
+                .map(|((.., file), path)| (*file, path.clone()))
+                .collect();
+            for (file, path) in known {
+                let imported = (new, set, file);
+                self.write(records::put(key::import(imported), &path));
+                self.imports.insert(imported, path);
             }
         }
         self.edit(to, |edit| {
@@ -99,8 +106,13 @@ impl Node {
         })?;
         if self.queues[&to].record.kind == QueueKind::Local {
             for set in &moved.sets {
-                if !self.imports.contains_key(&(new, set.id)) {
-                    self.import(new, &moved.name, set.id, &set.spec.files[0].clone());
+                for file in &set.spec.files {
+                    // A model is sliced when a printer has acquired it.
+                    if file.needs.slice.is_none()
+                        && !self.imports.contains_key(&(new, set.id, file.hash))
+                    {
+                        self.import(new, &moved.name, set.id, file);
+                    }
                 }
             }
         }

@@ -169,16 +169,20 @@ impl Node {
         }
         self.import_sets(work);
         let job = &self.queues[&work.queue].doc.snapshot().jobs[&work.copy.job];
-        if !job
-            .sets
-            .iter()
-            .all(|set| self.imports.contains_key(&(job.id, set.id)))
-        {
+        let is_imported = |set: &Set| {
+            let file = self.file_of(work, job, set);
+            file.is_some_and(|file| self.is_at_hand(job.id, set.id, file))
+        };
+        if !job.sets.iter().all(is_imported) {
             return false;
+        }
+        if self.refuse_sliced(name, work) {
+            return true;
         }
         self.set_stage(name, Stage::Staged);
         true
     }
+
     fn drive_staged(&mut self, name: &str, work: &Work) -> bool {
         if let Some(why) = self.claim_is_void(name, work) {
             self.drop_claim(name, why);
@@ -276,16 +280,28 @@ impl Node {
             Gate::Unanswered if self.may_go_on_alone(name, work) => {}
             Gate::Unanswered => return false,
         }
-        let Some(path) = self.imports.get(&(work.copy.job, set.id)).cloned() else {
-            tracing::error!(printer = name, job = %work.copy.job, "a staged file has no path");
-            return false;
-        };
         let snapshot = self.queues[&work.queue].doc.snapshot();
         let job = snapshot.jobs.get(&work.copy.job);
         let file = job.and_then(|job| self.file_of(work, job, &set));
-        let Some(hash) = file.map(|file| file.hash) else {
+        let Some(file) = file.map(|file| file.hash) else {
             tracing::error!(printer = name, job = %work.copy.job, "no file of the set fits the printer any more");
             return false;
+        };
+        let imported = (work.copy.job, set.id, file);
+        let sliced = self.sliced_of(imported);
+        let sliced = sliced.map(|sliced| (sliced.path.clone(), sliced.hash));
+        let known = self
+            .imports
+            .get(&imported)
+            .cloned()
+            .map(|path| (path, file));
+        let Some((path, hash)) = sliced.or(known) else {
+            if done.is_empty() {
+                // Another alternative fits since: somebody swapped something. It is claimed anew.
+                self.release(name, work, "the printer prints another file of it now");
+                return true;
+            }
+            return self.import_again(work);
         };
         let run = RunRecord {
             set: set.id,

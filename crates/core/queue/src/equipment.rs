@@ -36,6 +36,9 @@ pub struct Equipment {
     /// What is loaded, by slot; none = nobody has said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slots: Vec<Slot>,
+    /// Profiles with which its host slices models for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slicing: Vec<String>,
     /// Words for jobs to ask for, like `enclosure`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,

@@ -56,7 +56,7 @@ pub use printer::{Bed, PrinterRecord};
 pub use rank::{RANK_BYTES_MAX, Rank};
 pub use read::Touched;
 pub use request::{Request, RequestId, Wanted};
-pub use rules::{COPIES_MAX, NAME_BYTES_MAX, SETS_MAX};
+pub use rules::{ALTERNATIVES_MAX, COPIES_MAX, NAME_BYTES_MAX, SETS_MAX};
 pub use settings::{
     Abandon, Budget, Confirm, Distribute, Level, OnPartial, OnSurplus, Order, Setting, Settings,
     UnknownWait, VoterChoice,

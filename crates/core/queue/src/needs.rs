@@ -25,6 +25,9 @@ pub struct Needs {
     /// Hottest bed temperature that it asks for, in °C.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bed_c: Option<u32>,
+    /// It is a model: the printer's host slices it first, with its own profile of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<String>,
     /// What each tool that it uses prints with, by the tool's number in the file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<ToolNeed>,

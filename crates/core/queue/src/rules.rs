@@ -27,7 +27,7 @@ const TAGS_MAX: usize = 32;
 /// Most bytes of each: `host/name`.
 const JOB_PRINTER_BYTES_MAX: usize = 2 * NAME_BYTES_MAX + 1;
 /// Most alternatives of a set.
-const ALTERNATIVES_MAX: usize = 64;
+pub const ALTERNATIVES_MAX: usize = 64;
 
 /// What an entry said before, as far as a rule asks.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,14 +15,14 @@
 mod farm;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     hint::black_box,
     time::{Duration, Instant},
 };
 
 use farm::{Farm, printer, slot, tool};
-use printmesh_queue::{ClaimState, CopyState, Needs, PrinterId, Touched};
-use printmesh_schedule::{Index, OpenCopy, Planner, misfit_of};
+use printmesh_queue::{ClaimState, CopyState, Needs, PrinterId, Priority, Touched};
+use printmesh_schedule::{Assume, Index, Line, OpenCopy, Outlook, Planner, misfit_of, simulate};
 
 const JOBS: usize = 10_000;
 const PRINTERS: u32 = 1_000;
@@ -183,4 +183,54 @@ fn main() {
         "  the naive way                             {slow:>8.3?}  {:.0} times as long",
         slow.as_secs_f64() / full.as_secs_f64()
     );
+    ahead(farm);
+}
+
+/// Everything that is to come, in virtual time.
+fn ahead(mut farm: Farm) {
+    for (n, job) in farm.snapshot.jobs.values_mut().enumerate() {
+        job.sets[0].spec.files[0].estimate_s = Some(600 + 60 * (n as u64 % 97));
+    }
+    // Enough of everything: otherwise most of it is never printed.
+    for record in farm.snapshot.printers.values_mut() {
+        record
+            .equipment
+            .slots
+            .iter_mut()
+            .for_each(|slot| slot.left_mg = None);
+    }
+    let assume = Assume {
+        turnaround_ms: 600_000,
+        until: None,
+        prints_max: 20_000,
+    };
+    let mut urgent = farm.clone().set(&[("sort-limit", "none")]);
+    for (n, job) in urgent.snapshot.jobs.values_mut().enumerate() {
+        if n % 7 == 0 {
+            job.terms.priority = Priority::High;
+        }
+    }
+    let in_turns = farm
+        .clone()
+        .set(&[("order", "round-robin"), ("distribute", "hours")]);
+    for (name, farm) in [
+        ("", farm),
+        (", urgent jobs first", urgent),
+        (", in turns", in_turns),
+    ] {
+        let outlook = Outlook {
+            lines: vec![Line {
+                snapshot: farm.snapshot,
+                presence: farm.presence,
+            }],
+            left_ms: BTreeMap::new(),
+        };
+        let begin = Instant::now();
+        let forecast = black_box(simulate(&outlook, &assume));
+        println!(
+            "simulated until done{name}: {} prints   {:>8.3?}",
+            forecast.prints.len(),
+            begin.elapsed()
+        );
+    }
 }

@@ -4,6 +4,7 @@
 //! Derived from the snapshot alone, never from what one host sees. A host keeps it and says what has changed
 //! ([`Index::update`]); an index that is made anew says the same.
 
+mod ahead;
 mod printers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -234,6 +235,10 @@ impl Index {
     /// The row of an open job.
     pub(crate) fn of(&self, job: JobId) -> Option<&Row> {
         self.by_job.get(&job).map(|at| &self.rows[*at])
+    }
+
+    pub(crate) fn row_of(&self, job: JobId) -> Option<usize> {
+        self.by_job.get(&job).copied()
     }
 
     pub(crate) fn seat(&self, id: &PrinterId) -> Option<&Seat> {

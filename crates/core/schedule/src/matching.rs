@@ -72,6 +72,23 @@ pub fn misfit_of(snapshot: &Snapshot, job: &Job, printer: &PrinterId) -> Option<
     })
 }
 
+/// Returns why a printer cannot print something that needs this, by what it is and what is loaded: asked of what a slicer made.
+pub fn misfit_of_needs(
+    snapshot: &Snapshot,
+    job: &Job,
+    needs: &Needs,
+    printer: &PrinterId,
+) -> Option<Reason> {
+    let record = snapshot.printers.get(printer)?;
+    let asked = Asked {
+        tags: &job.terms.tags,
+        color: job.terms.color,
+        submitter: job.submitter,
+        models_known: models_known(snapshot),
+    };
+    misfit(needs, asked, &record.equipment)
+}
+
 /// Returns the first axis on which no alternative of a set fits a printer, by what its first alternative says.
 pub(crate) fn set_misfit<'a>(
     mut alternatives: impl Iterator<Item = &'a Needs>,
@@ -86,6 +103,7 @@ pub(crate) fn set_misfit<'a>(
 /// Returns the first axis on which one file does not fit a printer. Amounts are compared for whole copies only.
 fn misfit(needs: &Needs, asked: Asked<'_>, equipment: &Equipment) -> Option<Reason> {
     accepts(asked, equipment)
+        .or_else(|| slicing(needs, equipment))
         .or_else(|| model(needs, asked, equipment))
         .or_else(|| nozzle(needs, equipment))
         .or_else(|| volume(needs, equipment))
@@ -126,6 +144,13 @@ fn model(needs: &Needs, asked: Asked<'_>, equipment: &Equipment) -> Option<Reaso
         }),
         None => None,
     }
+}
+
+fn slicing(needs: &Needs, equipment: &Equipment) -> Option<Reason> {
+    let profile = needs.slice.as_ref()?;
+    (!equipment.slicing.contains(profile)).then(|| Reason::NoSlicer {
+        profile: profile.clone(),
+    })
 }
 
 fn nozzle(needs: &Needs, equipment: &Equipment) -> Option<Reason> {

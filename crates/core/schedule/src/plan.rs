@@ -60,13 +60,13 @@ pub(crate) struct Dealt {
     /// What it could print failed on it, and another one is free.
     pub(crate) failed_here: bool,
     /// It waits for this job, by its row, because nothing is skipped.
-    blocked: Option<usize>,
+    pub(crate) blocked: Option<usize>,
     /// It was dealt a copy that the voters refused, and takes one that nobody else does.
     has_line: bool,
     /// The first copy that another one was dealt and that this one could print as well.
     after: Option<(usize, OpenCopy)>,
     /// When its copy was dealt.
-    place: usize,
+    pub(crate) place: usize,
 }
 
 /// With so few free printers, jobs that fit none of them are not even put into their turns.

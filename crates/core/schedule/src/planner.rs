@@ -93,6 +93,9 @@ impl<'a> Planner<'a> {
         if missing && self.missing(self.job(row), &seat.id).is_some() {
             return false;
         }
+        if !self.presence.unsliced.is_empty() && self.unsliced(self.job(row), &seat.id).is_some() {
+            return false;
+        }
         let weighed = row.has_alternatives || !row.amounts.is_empty();
         !weighed || self.amount_misfit(row, seat).is_none()
     }
@@ -137,7 +140,9 @@ impl<'a> Planner<'a> {
             let row = self.index.of(job.id)?;
             self.amount_misfit(row, self.index.seat(id)?)
         };
-        axis.or_else(file).or_else(amount)
+        axis.or_else(file)
+            .or_else(|| self.unsliced(job, id))
+            .or_else(amount)
     }
 
     /// The name of a file that this host wants for one of its printers and that nobody has.
@@ -151,6 +156,19 @@ impl<'a> Planner<'a> {
             });
         let mut missing = chosen.filter(|file| self.presence.missing.contains(&file.hash));
         missing.next().map(|file| file.name.clone())
+    }
+
+    /// Why a model of the job cannot be sliced for a printer of this host.
+    fn unsliced(&self, job: &Job, id: &PrinterId) -> Option<Reason> {
+        let mut failed = self.presence.unsliced.iter();
+        failed.find_map(|((hash, printer), why)| {
+            let mut files = job.sets.iter().flat_map(|set| &set.spec.files);
+            let file = files.find(|file| file.hash == *hash && printer == id)?;
+            Some(Reason::SliceFailed {
+                file: file.name.clone(),
+                why: why.clone(),
+            })
+        })
     }
 
     /// Milligrams that a copy takes out of each slot of a printer.

@@ -21,6 +21,8 @@ pub struct Presence {
     pub claiming: BTreeSet<(CopyId, u32)>,
     /// Files that this host wants and that no reachable host has.
     pub missing: BTreeSet<FileHash>,
+    /// Models that could not be sliced for own printers, and why not.
+    pub unsliced: BTreeMap<(FileHash, PrinterId), String>,
     /// For how many milliseconds too few voters could be reached to decide anything; `None` = enough can be.
     pub voters_away_ms: Option<u64>,
     /// For how many milliseconds each host that cannot be reached has been away.
@@ -44,6 +46,7 @@ impl Presence {
             busy: BTreeSet::new(),
             claiming: BTreeSet::new(),
             missing: BTreeSet::new(),
+            unsliced: BTreeMap::new(),
             voters_away_ms: None,
             gone_ms: BTreeMap::new(),
             forgetful: BTreeSet::new(),

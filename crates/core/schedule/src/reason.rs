@@ -35,6 +35,18 @@ pub enum Reason {
         /// Name of the file.
         file: String,
     },
+    /// The file is a model, and the printer's host has no slicer profile of that name.
+    NoSlicer {
+        /// Name of the profile.
+        profile: String,
+    },
+    /// A model could not be sliced for this printer.
+    SliceFailed {
+        /// Name of the file.
+        file: String,
+        /// What went wrong.
+        why: String,
+    },
     /// The copy failed on this printer; another free one takes it first.
     FailedHere,
     /// It is unknown how a copy ended; a person must look.
@@ -195,7 +207,9 @@ impl Reason {
             | Self::Color { .. }
             | Self::Amount { .. }
             | Self::FileMissing { .. } => true,
-            Self::Model { .. }
+            Self::NoSlicer { .. }
+            | Self::SliceFailed { .. }
+            | Self::Model { .. }
             | Self::Volume { .. }
             | Self::Temperature { .. }
             | Self::Tags { .. }
@@ -261,6 +275,8 @@ impl Reason {
             Self::VotersAway { .. } => "voters-away",
             Self::Contended => "contended",
             Self::FileMissing { .. } => "file-missing",
+            Self::NoSlicer { .. } => "slicer-missing",
+            Self::SliceFailed { .. } => "slice-failed",
             Self::NotBefore { .. } => "not-before",
             Self::Backburner => "backburner",
             Self::NeverSkip { .. } => "never-skip",
@@ -327,6 +343,10 @@ impl Reason {
             }
             Self::Contended => "another printer was just given the copy".into(),
             Self::FileMissing { file } => format!("no host that can be reached has {file}"),
+            Self::NoSlicer { profile } => {
+                format!("its host has no slicer profile {profile}")
+            }
+            Self::SliceFailed { file, why } => format!("{file} could not be sliced: {why}"),
             Self::NotBefore { seconds } => format!("it starts in {seconds} s at the earliest"),
             Self::Backburner => "it is in the backburner; somebody has to start it".into(),
             Self::NeverSkip { job, because } => {

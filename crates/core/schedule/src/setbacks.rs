@@ -8,7 +8,7 @@ use printmesh_queue::{
     Snapshot,
 };
 
-use crate::Reason;
+use crate::{Reason, file_for};
 
 /// A file that failed on so many different printers, and never came out well, is not tried any further.
 const PRINTERS_TO_BLAME_A_FILE: usize = 2;
@@ -17,11 +17,19 @@ const FAILURES_TO_BLAME_A_PRINTER: usize = 3;
 /// See [`FAILURES_TO_BLAME_A_PRINTER`].
 const FILES_TO_BLAME_A_PRINTER: usize = 2;
 
-/// Returns the file that a set prints.
-pub fn file_of(snapshot: &Snapshot, job: JobId, set: SetId) -> Option<&FileSpec> {
+/// Returns the file that a printer has printed of a set, as far as can be told from what the printer is now.
+pub fn file_of<'a>(
+    snapshot: &'a Snapshot,
+    job: JobId,
+    set: SetId,
+    printer: &PrinterId,
+) -> Option<&'a FileSpec> {
     let job = snapshot.jobs.get(&job)?;
     let set = job.sets.iter().find(|other| other.id == set)?;
-    set.spec.files.first()
+    match set.spec.files.as_slice() {
+        [only] => Some(only),
+        several => file_for(snapshot, job, set, printer).or(several.first()),
+    }
 }
 
 /// Returns the files that failed on at least two different printers and never came out well.
@@ -36,7 +44,7 @@ pub fn failing_files(snapshot: &Snapshot) -> BTreeSet<FileHash> {
         {
             continue;
         }
-        if let Some(file) = file_of(snapshot, copy.job, run.set) {
+        if let Some(file) = file_of(snapshot, copy.job, run.set, &printer_of(claim)) {
             let printers = failed.entry(file.hash).or_default();
             printers.insert((claim.host, &claim.record.printer));
         }
@@ -45,9 +53,9 @@ pub fn failing_files(snapshot: &Snapshot) -> BTreeSet<FileHash> {
     if failed.is_empty() {
         return BTreeSet::new();
     }
-    for (copy, _, run) in runs(snapshot) {
+    for (copy, claim, run) in runs(snapshot) {
         if run.result == RunResult::Ok
-            && let Some(file) = file_of(snapshot, copy.job, run.set)
+            && let Some(file) = file_of(snapshot, copy.job, run.set, &printer_of(claim))
         {
             failed.remove(&file.hash);
         }
@@ -76,7 +84,7 @@ pub(crate) fn failures_on(snapshot: &Snapshot, copy: CopyId, printer: &PrinterId
 
 /// Returns why a job waits for a person because of one of its files.
 pub fn file_waits(job: &Job, failing: &BTreeSet<FileHash>) -> Option<Reason> {
-    let mut files = job.sets.iter().filter_map(|set| set.spec.files.first());
+    let mut files = job.sets.iter().flat_map(|set| &set.spec.files);
     let file = files.find(|file| failing.contains(&file.hash))?;
     Some(Reason::FileFails {
         file: file.name.clone(),
@@ -97,12 +105,15 @@ pub(crate) fn rests(snapshot: &Snapshot, copy: CopyId, last: &Claim) -> Reason {
     }
 }
 
-fn is_set_aside(snapshot: &Snapshot, claim: &Claim) -> bool {
-    let id = PrinterId {
+fn printer_of(claim: &Claim) -> PrinterId {
+    PrinterId {
         host: claim.host,
         name: claim.record.printer.clone(),
-    };
-    let record = snapshot.printers.get(&id);
+    }
+}
+
+fn is_set_aside(snapshot: &Snapshot, claim: &Claim) -> bool {
+    let record = snapshot.printers.get(&printer_of(claim));
     record.is_some_and(|record| record.set_aside)
 }
 

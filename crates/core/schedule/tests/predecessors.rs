@@ -106,7 +106,12 @@ fn next(last: Option<&Reason>, text: &str) -> Option<Reason> {
         },
         Some(Reason::Amount { .. }) => Reason::Tags { missing: text() },
         Some(Reason::Tags { .. }) => Reason::NotAccepted,
-        Some(Reason::NotAccepted) => return None,
+        Some(Reason::NotAccepted) => Reason::NoSlicer { profile: text() },
+        Some(Reason::NoSlicer { .. }) => Reason::SliceFailed {
+            file: text(),
+            why: text(),
+        },
+        Some(Reason::SliceFailed { .. }) => return None,
     })
 }
 

@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod envelope;
+pub mod forecast;
 pub mod problem;
 pub mod reply;
 pub mod request;

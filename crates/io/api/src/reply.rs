@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::forecast::{Finish, Forecast, ForecastJob, ForecastPrint, Learned};
+
 /// An answer; `kind` in the JSON envelope names the variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
@@ -38,6 +40,8 @@ pub enum Reply {
     Preview(Preview),
     /// Ended prints.
     History(List<HistoryRow>),
+    /// What will be printed when.
+    Forecast(Forecast),
     /// Facts about the daemon.
     Daemon(Daemon),
     /// Done; `already` when nothing had to change.
@@ -354,6 +358,9 @@ pub struct Job {
     pub requests: Vec<JobRequest>,
     /// The job it was moved to or from.
     pub moved_to: Option<String>,
+    /// When it will be done; absent when it is.
+    #[serde(default)]
+    pub finish: Option<Finish>,
 }
 
 /// One set of a job.
@@ -372,6 +379,31 @@ pub struct Set {
     pub per_run: u32,
     /// Good prints so far, over all copies.
     pub done: u32,
+    /// Estimated print time in seconds, as the slicer said.
+    pub estimate_s: Option<u64>,
+    /// Material type that the slicer named.
+    pub material: Option<String>,
+    /// Slicer that made it.
+    pub slicer: Option<String>,
+    /// Whether this host has the file.
+    pub here: bool,
+    /// Where it lies in this host's imports folder.
+    pub path: Option<String>,
+    /// Other files that will do as well: a printer prints the first one that fits it, the one above before these.
+    #[serde(default)]
+    pub alternatives: Vec<Alternative>,
+}
+
+/// Another file of a set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Alternative {
+    /// File name as shown.
+    pub file_name: String,
+    /// BLAKE3, hex.
+    pub hash: String,
+    /// Size in bytes.
+    pub bytes: u64,
     /// Estimated print time in seconds, as the slicer said.
     pub estimate_s: Option<u64>,
     /// Material type that the slicer named.

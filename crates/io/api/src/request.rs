@@ -288,6 +288,16 @@ pub enum Request {
         #[serde(default)]
         limit: u32,
     },
+    /// What will be printed when, if prints succeed and beds are cleared.
+    Simulate {
+        /// Only this queue's prints; empty = all.
+        queue: Option<String>,
+        /// Seconds until somebody has cleared a bed.
+        #[serde(default)]
+        turnaround_s: u64,
+        /// Nothing that begins later, in milliseconds since 1970; empty = until everything is done.
+        until_ms: Option<u64>,
+    },
     /// Facts about the daemon process.
     DaemonStatus,
     /// Ends the daemon; refused while a printer of this host prints, unless the prints may end with it.
@@ -321,6 +331,9 @@ pub struct NewJob {
     /// When and where it may print.
     #[serde(default)]
     pub terms: Terms,
+    /// Profile with which the host of the printer slices models.
+    #[serde(default)]
+    pub slice: Option<String>,
 }
 
 /// What is said of when and where a job may print; what is absent stays as it is.
@@ -402,6 +415,18 @@ pub struct NewSet {
     pub file_name: String,
     /// Prints per copy.
     pub per_run: u32,
+    /// Other files that will do as well: a printer prints the first one that fits it.
+    #[serde(default)]
+    pub alternatives: Vec<NewFile>,
+}
+
+/// An uploaded file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewFile {
+    /// BLAKE3 of the uploaded file, 64 hex digits.
+    pub hash: String,
+    /// File name as shown.
+    pub file_name: String,
 }
 
 /// What a person says about a copy.

@@ -122,6 +122,16 @@ pub(crate) const ROUTES: &[Route] = &[
             ("limit", Kind::Number),
         ],
     },
+    Route {
+        op: "simulate",
+        method: Method::GET,
+        path: "/simulate",
+        query: &[
+            ("queue", Kind::Text),
+            ("turnaround_s", Kind::Number),
+            ("until_ms", Kind::Number),
+        ],
+    },
     row("daemon-status", Method::GET, "/daemon"),
     row("daemon-stop", Method::POST, "/daemon/stop"),
 ];

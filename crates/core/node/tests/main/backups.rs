@@ -230,7 +230,7 @@ fn in_the_second_print(by_itself: bool) -> (Farm, printmesh_queue::JobId, Backup
     let id = farm.submit(
         0,
         printmesh_node::NewJob {
-            sets: vec![(crate::farm::file("lid"), 2)],
+            sets: vec![printmesh_node::NewSet::of(crate::farm::file("lid"), 2)],
             ..job("farm", "lids")
         },
     );

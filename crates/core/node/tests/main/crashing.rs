@@ -1,6 +1,6 @@
 //! Power cuts at every step of the way, and whatever else a network can do: nothing is lost, nothing printed twice.
 
-use printmesh_node::{Command, NewJob};
+use printmesh_node::{Command, NewJob, NewSet};
 use printmesh_queue::{ClaimState, CopyState, JobId};
 use proptest::prelude::*;
 
@@ -64,7 +64,7 @@ fn a_power_cut_at_any_step_of_any_host_neither_loses_nor_repeats_a_print() {
                 farm.hosts[victim].crash_at = Some((farm.hosts[victim].handled + at, crash));
                 let new = NewJob {
                     copies: 2,
-                    sets: vec![(file("a"), 1), (file("b"), 2)],
+                    sets: vec![NewSet::of(file("a"), 1), NewSet::of(file("b"), 2)],
                     ..job("farm", "kit")
                 };
                 let asked = farm.give_job(0, new);

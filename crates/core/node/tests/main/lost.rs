@@ -1,6 +1,6 @@
 //! Holders that fall silent: leases, beats, and what the voters give up; what comes back finds out before it heats.
 
-use printmesh_node::{Ask, Command, Effect, Input, Message, Nack, NewJob, Value};
+use printmesh_node::{Ask, Command, Effect, Input, Message, Nack, NewJob, NewSet, Value};
 use printmesh_queue::{Ballot, ClaimState, CopyId, JobId, RunResult};
 
 use crate::farm::{Crash, Farm, Machines, file, job};
@@ -154,7 +154,7 @@ fn the_file_says_how_long_a_print_takes_when_the_printer_does_not() {
     let mut long = file("long");
     long.estimate_s = Some(7_200);
     let new = NewJob {
-        sets: vec![(long, 2)],
+        sets: vec![NewSet::of(long, 2)],
         ..job("farm", "long")
     };
     let id = farm.submit(0, new);
@@ -503,7 +503,7 @@ fn a_print_that_comes_back_after_it_was_given_up_goes_on_to_its_end_and_counts()
 fn taken_over(farm: &mut Farm) -> (JobId, usize) {
     farm.machines = Machines::Wait;
     let new = NewJob {
-        sets: vec![(file("bracket"), 2)],
+        sets: vec![NewSet::of(file("bracket"), 2)],
         ..job("farm", "pair")
     };
     let id = farm.submit(0, new);
@@ -561,7 +561,7 @@ fn where_only_a_majority_counts_a_copy_pauses_between_two_prints_when_the_voters
         farm.set("claims", level);
         farm.machines = Machines::Wait;
         let new = NewJob {
-            sets: vec![(file("bracket"), 4)],
+            sets: vec![NewSet::of(file("bracket"), 4)],
             ..job("farm", "four")
         };
         let id = farm.submit(0, new);

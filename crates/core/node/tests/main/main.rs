@@ -1,5 +1,6 @@
 //! What people see of whole farms: real nodes, documents and keys, in virtual time.
 
+mod alternatives;
 mod backups;
 mod crashing;
 mod edges;
@@ -13,6 +14,7 @@ mod moving;
 mod naming;
 mod network;
 mod ordering;
+mod outlook;
 mod predecessors;
 mod printing;
 mod reconfig;
@@ -20,6 +22,7 @@ mod requests;
 mod resuming;
 mod retrying;
 mod sleeping;
+mod slicing;
 mod speculation;
 mod spreading;
 mod voting;

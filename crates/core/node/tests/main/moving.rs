@@ -1,6 +1,6 @@
 //! Jobs that are edited, reordered, cancelled and moved while printers want them.
 
-use printmesh_node::{Command, JobEdit, NewJob, Place};
+use printmesh_node::{Command, JobEdit, NewJob, NewSet, Place};
 use printmesh_queue::{JobId, Role};
 
 use crate::farm::{Crash, Farm, Machines, file, job};
@@ -154,7 +154,7 @@ fn a_job_moves_to_the_network_and_back_to_another_host_with_its_files() {
     let first = farm.submit(
         0,
         NewJob {
-            sets: vec![(file("a"), 1), (file("b"), 2)],
+            sets: vec![NewSet::of(file("a"), 1), NewSet::of(file("b"), 2)],
             copies: 3,
             ..job("local", "kit")
         },
@@ -185,7 +185,10 @@ fn a_job_moves_to_the_network_and_back_to_another_host_with_its_files() {
     let paths: Vec<_> = back
         .sets
         .iter()
-        .map(|set| farm.node(1).import_path(back.id, set.id))
+        .map(|set| {
+            farm.node(1)
+                .import_path(back.id, set.id, set.spec.files[0].hash)
+        })
         .collect();
     assert_eq!(
         paths,

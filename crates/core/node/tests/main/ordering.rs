@@ -1,6 +1,6 @@
 //! The queue's rules as a host lives by them: what is loaded, swapped and used up, and what starts later.
 
-use printmesh_node::{Code, Command, NewJob, PrinterEdit, TermsEdit};
+use printmesh_node::{Code, Command, NewJob, NewSet, PrinterEdit, TermsEdit};
 use printmesh_queue::{FileSpec, Needs, Slot, ToolNeed};
 
 use crate::farm::{Farm, Machines, file, job};
@@ -54,7 +54,7 @@ fn left_mg(farm: &Farm) -> Option<u64> {
 fn a_job_waits_until_somebody_loads_what_it_needs_and_what_it_took_is_deducted() {
     let mut farm = farm();
     let new = NewJob {
-        sets: vec![(petg("cup", 30), 2)],
+        sets: vec![NewSet::of(petg("cup", 30), 2)],
         ..job("farm", "cup")
     };
     let id = farm.submit(0, new);
@@ -74,7 +74,7 @@ fn with_never_skip_the_printer_waits_for_the_first_job_until_it_is_loaded() {
     let mut farm = farm();
     farm.set("never-skip", "on");
     let new = NewJob {
-        sets: vec![(petg("cup", 1), 1)],
+        sets: vec![NewSet::of(petg("cup", 1), 1)],
         ..job("farm", "cup")
     };
     let first = farm.submit(0, new);

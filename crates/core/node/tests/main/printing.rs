@@ -1,6 +1,6 @@
 //! From submitting to the last good print.
 
-use printmesh_node::{Command, Input, NewJob, PrinterReport};
+use printmesh_node::{Command, Input, NewJob, NewSet, PrinterReport};
 use printmesh_queue::{Bed, JobId, RunResult};
 
 use crate::farm::{Farm, Machines, file, job};
@@ -80,7 +80,7 @@ fn three_copies_over_two_hosts_are_three_good_prints_spread_over_both() {
 fn a_copy_of_two_sets_is_printed_whole_in_order_by_one_printer_with_a_clear_bed_each_time() {
     let mut farm = Farm::shared(&[1, 1]);
     farm.machines = Machines::Print;
-    let sets = vec![(file("a"), 1), (file("b"), 2)];
+    let sets = vec![NewSet::of(file("a"), 1), NewSet::of(file("b"), 2)];
     let id = farm.submit(
         0,
         NewJob {

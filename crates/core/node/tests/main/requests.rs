@@ -1,6 +1,6 @@
 //! What one host asks of another: to stop its print, to start a job; and what a hold does to a copy under way.
 
-use printmesh_node::{Answer, Command, NewJob};
+use printmesh_node::{Answer, Command, NewJob, NewSet};
 use printmesh_queue::{ClaimState, JobId, Role, RunResult};
 
 use crate::farm::{Crash, Farm, Machines, file, job};
@@ -334,7 +334,7 @@ fn a_hold_lets_a_copy_under_way_come_to_its_end_and_starts_no_other_one() {
     let id = farm.submit(
         0,
         NewJob {
-            sets: vec![(file("a"), 2), (file("b"), 1)],
+            sets: vec![NewSet::of(file("a"), 2), NewSet::of(file("b"), 1)],
             copies: 2,
             ..job("farm", "kit")
         },
@@ -363,7 +363,7 @@ fn a_stop_between_two_prints_of_a_copy_starts_the_next_one_no_more() {
     let id = farm.submit(
         0,
         NewJob {
-            sets: vec![(file("a"), 2)],
+            sets: vec![NewSet::of(file("a"), 2)],
             ..job("farm", "kit")
         },
     );

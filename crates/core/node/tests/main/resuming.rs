@@ -1,7 +1,7 @@
 //! After a crash in the middle of a print: what the journal says, what the printer says, and what only a person can say. Each row
 //! of the table of `notes/claims.md` §3.5, cut before and after its commit.
 
-use printmesh_node::{Command, Effect, Ended, NewJob, Resolve};
+use printmesh_node::{Command, Effect, Ended, NewJob, NewSet, Resolve};
 use printmesh_queue::{Bed, ClaimState, CopyId, JobId, RunResult};
 
 use crate::farm::{Alone, Crash, Farm, Machines, file, job};
@@ -143,7 +143,7 @@ fn a_print_that_was_fed_by_a_host_that_died_has_failed_and_is_tried_again_once_a
 fn what_was_good_before_the_host_died_is_not_printed_again() {
     let mut farm = Farm::new(&[1]);
     farm.machines = Machines::Wait;
-    let sets = vec![(file("a"), 1), (file("b"), 1)];
+    let sets = vec![NewSet::of(file("a"), 1), NewSet::of(file("b"), 1)];
     let id = farm.submit(
         0,
         NewJob {
@@ -339,7 +339,7 @@ fn a_person_says_how_it_ended_on_the_host_of_the_printer_and_nowhere_else() {
 fn a_good_end_goes_on_with_what_is_missing_of_the_copy() {
     let mut farm = Farm::new(&[1]);
     farm.machines = Machines::Wait;
-    let sets = vec![(file("a"), 1), (file("b"), 1)];
+    let sets = vec![NewSet::of(file("a"), 1), NewSet::of(file("b"), 1)];
     let id = farm.submit(
         0,
         NewJob {
@@ -365,7 +365,7 @@ fn a_good_end_goes_on_with_what_is_missing_of_the_copy() {
 fn a_good_end_on_a_printer_that_is_at_something_else_leaves_the_rest_to_the_next_try() {
     let mut farm = Farm::new(&[1]);
     farm.machines = Machines::Wait;
-    let sets = vec![(file("a"), 1), (file("b"), 1)];
+    let sets = vec![NewSet::of(file("a"), 1), NewSet::of(file("b"), 1)];
     let id = farm.submit(
         0,
         NewJob {

@@ -1,7 +1,7 @@
 //! A print that fails is tried again: so often and no more, on another printer first, and only what is missing. A file that
 //! fails everywhere and a printer that fails at everything are told apart, and neither drags the other down.
 
-use printmesh_node::{Command, NewJob, Resolve};
+use printmesh_node::{Command, NewJob, NewSet, Resolve};
 use printmesh_queue::{CopyId, JobId, Setting};
 
 use crate::farm::{Farm, Machines, file, job};
@@ -171,7 +171,7 @@ fn a_copy_that_failed_comes_back_to_its_printer_when_no_other_one_is_free() {
 fn the_next_try_prints_only_what_is_missing_also_on_another_printer() {
     let mut farm = Farm::shared(&[0, 1, 1]);
     farm.machines = Machines::Wait;
-    let sets = vec![(file("a"), 1), (file("b"), 2)];
+    let sets = vec![NewSet::of(file("a"), 1), NewSet::of(file("b"), 2)];
     let id = farm.submit(
         0,
         NewJob {
@@ -217,7 +217,7 @@ fn where_the_queue_says_restart_the_next_try_prints_the_whole_copy_again() {
     farm.machines = Machines::Wait;
     farm.edit_farm(|edit| edit.set_setting(Setting::OnPartial, "restart"));
     farm.ready(0);
-    let sets = vec![(file("a"), 1), (file("b"), 1)];
+    let sets = vec![NewSet::of(file("a"), 1), NewSet::of(file("b"), 1)];
     let id = farm.submit(
         0,
         NewJob {

@@ -192,7 +192,7 @@ fn a_paused_machine_whose_clock_stood_still_finds_out_at_the_next_print() {
     let mut farm = Farm::shared(&[0, 1, 1]);
     farm.machines = Machines::Wait;
     let pair = printmesh_node::NewJob {
-        sets: vec![(crate::farm::file("bracket"), 2)],
+        sets: vec![printmesh_node::NewSet::of(crate::farm::file("bracket"), 2)],
         ..job("farm", "pair")
     };
     let id = farm.submit(0, pair);

@@ -29,7 +29,7 @@ impl Index {
         self.order_seats();
     }
 
-    fn order_seats(&mut self) {
+    pub(super) fn order_seats(&mut self) {
         self.seats
             .sort_by(|a, b| a.key.cmp(&b.key).then_with(|| a.id.cmp(&b.id)));
         let seats = self.seats.iter().enumerate();

@@ -1,7 +1,7 @@
 //! The axes of matching: what a file needs against what a printer has, each with its code.
 
 use printmesh_queue::{ColorRule, Equipment, HostId, Needs, SetId, Slot, ToolNeed};
-use printmesh_schedule::file_for;
+use printmesh_schedule::{Reason, file_for};
 
 use crate::farm::{Farm, ME, check, file, job_id, printer, slot, tool};
 
@@ -348,4 +348,34 @@ fn a_printer_for_some_members_takes_nobody_elses_jobs() {
     assert_eq!(code(Needs::default(), from(Vec::new())), "fits");
     assert_eq!(code(Needs::default(), from(vec![other, ME])), "fits");
     assert_eq!(code(Needs::default(), from(vec![other])), "accept-from");
+}
+
+/// R-M: a model goes where its host has the profile that slices it, and nowhere else; what could not be sliced says so.
+#[test]
+fn a_model_goes_to_a_printer_whose_host_slices_it() {
+    let needs = Needs {
+        slice: Some("draft".into()),
+        ..Needs::default()
+    };
+    let mut farm = Farm::new(2)
+        .has("p2", |e| e.slicing = vec!["fine".into(), "draft".into()])
+        .job("A", 1)
+        .needs(needs);
+    assert_eq!(farm.starts(), ["p2 A1"]);
+    let none = Reason::NoSlicer {
+        profile: "draft".into(),
+    };
+    assert_eq!(farm.why("A", "p1"), Some(none));
+    // Never by waiting: it blocks nobody.
+    let behind = farm.clone().job("B", 1);
+    check(&behind, &[("never-skip", "on")], &["p2 A1", "p1 B1"]);
+    let hash = farm.snapshot.jobs[&job_id("A")].sets[0].spec.files[0].hash;
+    let failed = (hash, printer("p2"));
+    farm.presence.unsliced.insert(failed, "too large".into());
+    assert_eq!(farm.starts(), [""; 0]);
+    let why = farm.why("A", "p2").expect("it could not be sliced");
+    assert_eq!(
+        (why.code(), why.text().ends_with("sliced: too large")),
+        ("slice-failed", true)
+    );
 }

@@ -244,6 +244,7 @@ pub(crate) fn requests() -> Vec<Request> {
                 hash: "ab".repeat(32),
                 file_name: "a.gcode".to_owned(),
                 per_run: 2,
+                alternatives: Vec::new(),
             }],
             copies: 3,
             together: true,
@@ -254,7 +255,13 @@ pub(crate) fn requests() -> Vec<Request> {
                 due_ms: Some(5),
                 ..Terms::default()
             },
+            slice: Some("draft".to_owned()),
         }),
+        Request::Simulate {
+            queue: Some(queue()),
+            turnaround_s: 600,
+            until_ms: Some(5),
+        },
         Request::JobList {
             queue: None,
             all: true,

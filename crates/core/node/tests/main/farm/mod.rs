@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use ed25519_dalek::{Signer as _, SigningKey};
 pub(crate) use machine::{Alone, Machines, Start};
 use printmesh_node::{
-    Answer, Boot, Command, Effect, Event, Input, NewJob, Node, Now, Problem, Step, Ticket,
-    TicketParts, Write,
+    Answer, Boot, Command, Effect, Event, Input, NewJob, NewSet, Node, Now, Problem, Sliced, Step,
+    Ticket, TicketParts, Write,
 };
 use printmesh_queue::{
     Author, Edit, FileHash, FileSpec, HostId, Job, JobId, QueueDocument, QueueId, Role, Signer,
@@ -51,6 +51,10 @@ pub(crate) struct Host {
     pub(crate) files: BTreeSet<FileHash>,
     pub(crate) imports: Vec<String>,
     pub(crate) import_fails: bool,
+    /// Models that it was told to slice.
+    pub(crate) slicings: Vec<String>,
+    /// What comes out of that.
+    pub(crate) slices: Result<printmesh_queue::Needs, String>,
     pub(crate) replies: BTreeMap<u64, Result<Answer, Problem>>,
     pub(crate) events: Vec<Event>,
     pub(crate) effects: Vec<Effect>,
@@ -112,7 +116,7 @@ pub(crate) fn job(queue: &str, name: &str) -> NewJob {
     NewJob {
         queue: queue.into(),
         name: name.into(),
-        sets: vec![(file(name), 1)],
+        sets: vec![NewSet::of(file(name), 1)],
         copies: 1,
         together: false,
         draft: false,
@@ -156,6 +160,8 @@ impl Farm {
                 files: BTreeSet::new(),
                 imports: Vec::new(),
                 import_fails: false,
+                slicings: Vec::new(),
+                slices: Ok(printmesh_queue::Needs::default()),
                 replies: BTreeMap::new(),
                 events: Vec::new(),
                 effects: Vec::new(),
@@ -402,7 +408,33 @@ impl Farm {
                     Ok(path.clone())
                 };
                 host.imports.push(path);
-                host.local.push_back(Input::Imported { job, set, result });
+                host.local.push_back(Input::Imported {
+                    job,
+                    set,
+                    hash,
+                    result,
+                });
+            }
+            Effect::Slice {
+                job,
+                set,
+                job_name,
+                file_name,
+                hash,
+                profile,
+            } => {
+                host.slicings.push(format!("{file_name} with {profile}"));
+                let result = host.slices.clone().map(|needs| Sliced {
+                    path: format!("imports/{job_name}/{file_name}.gcode"),
+                    hash: FileHash(*blake3::hash(&hash.0).as_bytes()),
+                    needs,
+                });
+                host.local.push_back(Input::Sliced {
+                    job,
+                    set,
+                    hash,
+                    result,
+                });
             }
             Effect::TryPrinter { .. }
             | Effect::ConnectPrinter { .. }
@@ -479,7 +511,7 @@ impl Farm {
     }
 
     pub(crate) fn give_job(&mut self, n: usize, job: NewJob) -> u64 {
-        for (file, _) in &job.sets {
+        for file in job.sets.iter().flat_map(|set| &set.files) {
             self.hosts[n].files.insert(file.hash);
             self.input(n, Input::FileAdded { hash: file.hash });
         }

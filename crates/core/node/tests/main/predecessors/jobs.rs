@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use printmesh_node::{NewJob, Place};
+use printmesh_node::{NewJob, NewSet, Place};
 use printmesh_queue::{Bed, JobId, RunResult, SetId};
 use printmesh_schedule::choose;
 
@@ -66,7 +66,10 @@ fn d17_counts_that_change_in_mid_print_neither_lose_a_part_nor_make_one_twice() 
         let mut farm = Farm::shared(&[0, 1]);
         farm.machines = Machines::Wait;
         let kit = NewJob {
-            sets: vec![(file("left"), counts.0), (file("right"), counts.1)],
+            sets: vec![
+                NewSet::of(file("left"), counts.0),
+                NewSet::of(file("right"), counts.1),
+            ],
             ..job("farm", "kit")
         };
         let id = farm.submit(0, kit);

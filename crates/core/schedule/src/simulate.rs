@@ -1,0 +1,380 @@
+//! What will have happened when: the plan applied again and again to a copy, in virtual time, until everything is done.
+//!
+//! It assumes no more than it must: that prints succeed and take as long as [`Times`] says, that nobody changes anything, and
+//! that somebody clears each bed after a print. A printer that waits for anything else stays out of it, and so does one that
+//! prints a file of which nobody knows how long it takes: whatever would come after that has no time either.
+
+mod ahead;
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
+};
+
+use printmesh_queue::{
+    Bed, Claim, CopyId, CopyState, JobId, JobState, PrinterId, RunResult, Set, SetId, Timestamp,
+};
+
+use self::ahead::{Ahead, Found};
+use crate::{Assume, Basis, Finish, Forecast, Outlook, Planner, Print, Times, Took};
+
+/// Returns what will have happened when.
+pub fn simulate(outlook: &Outlook, assume: &Assume) -> Forecast {
+    let mut farm = Farm::new(outlook, *assume);
+    while farm.step() {}
+    farm.forecast()
+}
+
+/// With sorting, each job that begins may change the order: beyond so many it is found again only now and then.
+const ARRANGED_MAX: usize = 1_000;
+
+struct Farm<'a> {
+    outlook: &'a Outlook,
+    assume: Assume,
+    times: Times,
+    lines: Vec<Ahead<'a>>,
+    since: Timestamp,
+    now: Timestamp,
+    /// What happens to printers, and when.
+    ends: BinaryHeap<Reverse<(Timestamp, PrinterId, End)>>,
+    forecast: Forecast,
+}
+
+/// What happens to a printer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    /// Its copy is done, which took so many milliseconds.
+    Printed(u64),
+    /// Somebody has cleared its bed.
+    Cleared,
+}
+
+impl<'a> Farm<'a> {
+    fn new(outlook: &'a Outlook, assume: Assume) -> Self {
+        let mut times = Times::default();
+        for line in &outlook.lines {
+            times.learn(&line.snapshot);
+        }
+        let now = outlook.lines.iter().map(|line| line.presence.now).max();
+        let mut farm = Self {
+            outlook,
+            assume,
+            times,
+            lines: outlook.lines.iter().map(Ahead::new).collect(),
+            since: now.unwrap_or_default(),
+            now: now.unwrap_or_default(),
+            ends: BinaryHeap::new(),
+            forecast: Forecast::default(),
+        };
+        let mut working = BTreeSet::new();
+        for line in 0..farm.lines.len() {
+            farm.take_over(line, &mut working);
+        }
+        let occupied: Vec<PrinterId> = farm
+            .lines
+            .iter()
+            .flat_map(|line| {
+                let occupied = |id: &&PrinterId| line.snapshot.printers[*id].bed == Bed::Occupied;
+                line.able.iter().filter(occupied).cloned()
+            })
+            .filter(|id| !working.contains(id))
+            .collect();
+        let cleared = Timestamp(farm.now.0.saturating_add(assume.turnaround_ms));
+        for printer in occupied.into_iter().collect::<BTreeSet<_>>() {
+            farm.ends.push(Reverse((cleared, printer, End::Cleared)));
+        }
+        farm.free_printers();
+        farm
+    }
+
+    /// What is under way already.
+    fn take_over(&mut self, at: usize, working: &mut BTreeSet<PrinterId>) {
+        let snapshot = self.lines[at].snapshot;
+        for (copy, claims) in &snapshot.claims {
+            for claim in claims.values() {
+                let unit = (*copy, claim.attempt);
+                let gone = self.lines[at].presence.lapsed.contains(&unit)
+                    && claim.record.state.is_pending()
+                    || snapshot.is_lost(*copy, claim.attempt);
+                if !claim.record.state.is_active() || gone {
+                    continue;
+                }
+                let printer = PrinterId {
+                    host: claim.host,
+                    name: claim.record.printer.clone(),
+                };
+                if !working.insert(printer.clone()) {
+                    continue;
+                }
+                let taken = self.taken(at, *copy, &printer);
+                let took = self.left(at, *copy, claim, &printer);
+                let began = claim.runs.values().map(|run| run.started).min();
+                for line in &mut self.lines {
+                    line.index.forget_work(&printer);
+                    line.index.set_ready(&printer, false);
+                    line.index.deduct(&printer, &taken);
+                }
+                let from = began.unwrap_or(self.now).min(self.now);
+                self.add(at, *copy, printer, from, took, true);
+            }
+        }
+    }
+
+    /// What is left of a claim that is under way.
+    fn left(
+        &self,
+        at: usize,
+        copy: CopyId,
+        claim: &Claim,
+        printer: &PrinterId,
+    ) -> Result<Took, String> {
+        let line = &self.lines[at];
+        let Some(job) = line.snapshot.jobs.get(&copy.job) else {
+            return Err(String::new());
+        };
+        let good = line
+            .snapshot
+            .good_before(copy, claim.attempt, &claim.record.spec_hash);
+        let mut done: Vec<SetId> = good.values().map(|run| run.set).collect();
+        done.extend(claim.good_runs().map(|(_, run)| run.set));
+        let mut running = claim.runs.values();
+        let running = running.find(|run| run.result == RunResult::Started);
+        let mut current = None;
+        if let Some(run) = running {
+            done.push(run.set);
+            let set = job.sets.iter().find(|set| set.id == run.set);
+            let file = set.and_then(|set| line.file(copy, set, printer));
+            let told = self.outlook.left_ms.get(printer);
+            let told = told.filter(|(of, _)| *of == copy).map(|(_, ms)| Took {
+                ms: *ms,
+                basis: Basis::Measured,
+            });
+            let elapsed = self.now.0.saturating_sub(run.started.0);
+            let known = file.and_then(|file| self.times.of(file, printer));
+            let known = known.map(|took| Took {
+                ms: took.ms.saturating_sub(elapsed),
+                ..took
+            });
+            let name = || file.map_or_else(|| job.name.clone(), |file| file.name.clone());
+            current = Some(told.or(known).ok_or_else(name)?);
+        }
+        let chosen = |set: &'a Set| line.file(copy, set, printer);
+        let mut rest = self.times.of_claim(job, printer, &done, chosen)?;
+        if let Some(current) = current {
+            rest.ms = rest.ms.saturating_add(current.ms);
+            rest.basis = rest.basis.max(current.basis);
+        }
+        Ok(rest)
+    }
+
+    /// Milligrams that a copy takes out of each slot of a printer.
+    fn taken(&self, at: usize, copy: CopyId, printer: &PrinterId) -> Vec<(u32, u64)> {
+        let line = &self.lines[at];
+        let job = line.snapshot.jobs.get(&copy.job);
+        job.map_or_else(Vec::new, |job| {
+            crate::matching::amounts(job, |set| line.file(copy, set, printer))
+        })
+    }
+
+    fn add(
+        &mut self,
+        line: usize,
+        copy: CopyId,
+        printer: PrinterId,
+        from: Timestamp,
+        took: Result<Took, String>,
+        begun: bool,
+    ) {
+        let to = took.map(|took| {
+            let to = Timestamp(self.now.0.saturating_add(took.ms));
+            let end = End::Printed(took.ms);
+            self.ends.push(Reverse((to, printer.clone(), end)));
+            (to, took.basis)
+        });
+        self.forecast.prints.push(Print {
+            line,
+            copy,
+            printer,
+            from,
+            to,
+            begun,
+        });
+    }
+
+    /// Starts what starts now, then goes on to when something changes. Returns whether anything does.
+    fn step(&mut self) -> bool {
+        for line in 0..self.lines.len() {
+            loop {
+                let found = self.lines[line].deal();
+                if found.is_empty() {
+                    break;
+                }
+                for start in found {
+                    if self.forecast.prints.len() >= self.assume.prints_max {
+                        self.forecast.cut = true;
+                        return false;
+                    }
+                    self.begin(line, start);
+                }
+                self.arrange(line);
+            }
+        }
+        let free = self.ends.peek().map(|Reverse((at, ..))| *at);
+        let early = self
+            .lines
+            .iter()
+            .filter_map(|line| line.early.keys().next());
+        let Some(next) = early.copied().chain(free).min() else {
+            return false;
+        };
+        if self.assume.until.is_some_and(|until| next > until) {
+            self.forecast.cut = true;
+            return false;
+        }
+        self.now = self.now.max(next);
+        self.free_printers();
+        let working: BTreeSet<PrinterId> = match self.lines.iter().any(|line| {
+            let mut early = line.early.keys();
+            early.next().is_some_and(|at| *at <= self.now)
+        }) {
+            true => self.working(),
+            false => BTreeSet::new(),
+        };
+        for line in &mut self.lines {
+            line.wake(self.now, &working);
+        }
+        true
+    }
+
+    /// Printers that are not free, or never will be.
+    fn working(&self) -> BTreeSet<PrinterId> {
+        let ends = self.ends.iter().map(|Reverse((_, id, _))| id.clone());
+        let for_ever = self
+            .forecast
+            .prints
+            .iter()
+            .filter(|print| print.to.is_err());
+        ends.chain(for_ever.map(|print| print.printer.clone()))
+            .collect()
+    }
+
+    fn begin(&mut self, at: usize, start: Found) {
+        let Found {
+            row, open, printer, ..
+        } = start;
+        let taken = self.taken(at, open.copy, &printer);
+        let line = &self.lines[at];
+        let job = &line.snapshot.jobs[&open.copy.job];
+        let done: Vec<SetId> = match open.attempt {
+            0 => Vec::new(),
+            attempt => {
+                let good = line
+                    .snapshot
+                    .good_before(open.copy, attempt, &job.spec_hash());
+                good.values().map(|run| run.set).collect()
+            }
+        };
+        let chosen = |set: &'a Set| line.file(open.copy, set, &printer);
+        let took = self.times.of_claim(job, &printer, &done, chosen);
+        let line = &mut self.lines[at];
+        let is_new = line.index.rows[row].began.is_none_or(|at| at < self.since);
+        let used_up = line.index.begin(row, open.copy.index, self.now);
+        line.stale += usize::from(is_new) + usize::from(used_up);
+        for line in &mut self.lines {
+            line.index.set_ready(&printer, false);
+            line.index.deduct(&printer, &taken);
+        }
+        self.add(at, open.copy, printer, self.now, took, false);
+    }
+
+    /// The order of the jobs that are left.
+    fn arrange(&mut self, at: usize) {
+        let line = &mut self.lines[at];
+        let jobs = line.index.rows.len();
+        let wait = match line.sorts {
+            true => jobs / ARRANGED_MAX,
+            // What is used up is passed by: that only costs time.
+            false => jobs / 8,
+        };
+        if line.stale > wait {
+            line.stale = 0;
+            line.index.arrange_again(line.snapshot);
+        }
+    }
+
+    /// Whoever is done by now is free once the bed is clear.
+    fn free_printers(&mut self) {
+        while let Some(Reverse((at, ..))) = self.ends.peek()
+            && *at <= self.now
+            && let Some(Reverse((at, printer, end))) = self.ends.pop()
+        {
+            match end {
+                End::Printed(ms) => {
+                    for line in &mut self.lines {
+                        let rule = line.snapshot.settings.distribute;
+                        line.index.printed(rule, &printer, at, ms);
+                    }
+                    let clear = Timestamp(at.0.saturating_add(self.assume.turnaround_ms));
+                    self.ends.push(Reverse((clear, printer, End::Cleared)));
+                }
+                End::Cleared => {
+                    for line in &mut self.lines {
+                        let able = line.able.contains(&printer);
+                        line.index.set_ready(&printer, able);
+                    }
+                }
+            }
+        }
+    }
+
+    fn forecast(mut self) -> Forecast {
+        let mut last = BTreeMap::<JobId, (u32, Timestamp)>::new();
+        let mut unknown = BTreeMap::<JobId, String>::new();
+        let mut for_ever = Vec::new();
+        for print in &self.forecast.prints {
+            match &print.to {
+                Ok((to, _)) => {
+                    let (count, at) = last.entry(print.copy.job).or_default();
+                    *count += 1;
+                    *at = (*at).max(*to);
+                }
+                Err(file) => {
+                    unknown.insert(print.copy.job, file.clone());
+                    for_ever.push((print.printer.clone(), file.clone()));
+                }
+            }
+        }
+        for line in &self.lines {
+            let planner = Planner::new(line.snapshot, &line.presence, &line.index);
+            for job in line.snapshot.jobs.values() {
+                let open = || line.snapshot.copies_of(job);
+                let done =
+                    |(_, state): &(CopyId, CopyState<'_>)| matches!(state, CopyState::Done(_));
+                let left = match job.state {
+                    JobState::Open => open().filter(|copy| !done(copy)).count() as u32,
+                    JobState::Cancelled { .. } | JobState::Moved { .. } => 0,
+                };
+                if left == 0 {
+                    continue;
+                }
+                let behind = || {
+                    let row = planner.index.of(job.id).filter(|row| row.offered)?;
+                    let mut waited = for_ever.iter().filter(|(printer, _)| {
+                        let seat = planner.index.seat(printer);
+                        line.able.contains(printer)
+                            && seat.is_some_and(|seat| planner.fits(row, seat))
+                    });
+                    waited.next().map(|(_, file)| file.clone())
+                };
+                let finish = match (last.get(&job.id), unknown.get(&job.id)) {
+                    (_, Some(file)) => Finish::NoEstimate(file.clone()),
+                    (Some((count, at)), None) if *count >= left => Finish::At(*at),
+                    _ if self.forecast.cut => Finish::Beyond,
+                    _ => behind().map_or(Finish::Waits, Finish::Behind),
+                };
+                self.forecast.jobs.insert(job.id, finish);
+            }
+        }
+        self.forecast
+    }
+}
