@@ -22,6 +22,7 @@ mod settings;
 pub(crate) mod status;
 pub(crate) mod submit;
 mod terms;
+pub(crate) mod todo;
 pub(crate) mod up;
 pub(crate) mod voters;
 pub(crate) mod wait;
@@ -43,6 +44,7 @@ pub(crate) async fn run(cx: &Context, command: Command) -> Result<u8, Problem> {
         Command::Submit(args) => submit::run(cx, args).await,
         Command::Status(args) => status::run(cx, args).await,
         Command::Jobs(args) => jobs::run(cx, args).await,
+        Command::Todo(args) => todo::run(cx, args).await,
         Command::History(args) => history::run(cx, args).await,
         Command::Job(args) => job::run(cx, args).await,
         Command::Queue(args) => queue::run(cx, args).await,

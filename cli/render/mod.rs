@@ -9,6 +9,7 @@ pub(crate) mod queue;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod time;
+pub(crate) mod todo;
 
 use std::{
     io::{self, ErrorKind, IsTerminal, Write},
@@ -233,6 +234,7 @@ fn names(reply: &Reply) -> Vec<String> {
             let printers = preview.printers.iter();
             printers.map(|change| change.printer.clone()).collect()
         }
+        Reply::TodoList(list) => list.items.iter().map(|row| row.job_id.clone()).collect(),
         Reply::History(list) => list.items.iter().map(|row| row.job_id.clone()).collect(),
         Reply::Daemon(daemon) => vec![daemon.pid.to_string()],
         Reply::Status(_) | Reply::Done(_) => Vec::new(),
@@ -255,6 +257,7 @@ fn view(reply: &Reply, clock: &Clock) -> Vec<Block> {
         Reply::Printer(printer) => printer::one(printer),
         Reply::PrinterWhy(why) => printer::why(why),
         Reply::Preview(preview) => queue::preview(preview),
+        Reply::TodoList(list) => todo::list(list),
         Reply::History(list) => status::history(list, clock),
         Reply::Daemon(daemon) => status::daemon(daemon),
         Reply::Done(done) => vec![Block::Line(Cell::new(match done.already {

@@ -20,6 +20,7 @@ mod serve;
 mod set_up;
 mod sliced;
 mod stored;
+mod todo;
 
 use std::{
     collections::BTreeMap,

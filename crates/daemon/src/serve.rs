@@ -14,7 +14,7 @@ use printmesh_queue::{HostId, JobId, Role};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock, convert, equip, intake::unique_name, mind::Mind, problems};
+use crate::{clock, convert, equip, intake::unique_name, mind::Mind, problems, todo};
 
 /// The daemon as the API sees it.
 pub(crate) struct Door {
@@ -339,6 +339,14 @@ impl Door {
             }
             Request::PrinterRemove { printer } => {
                 self.done(Command::PrinterRemove { printer }).await
+            }
+            Request::Todo { queue, limit } => {
+                self.read(move |node| {
+                    let only = queue.map(|name| node.queue_named(&name)).transpose()?;
+                    let rows = todo::list(node, only, limit);
+                    Ok(Reply::TodoList(convert::list(node, rows)))
+                })
+                .await
             }
             Request::Autoprint { printers, on } => {
                 self.done(Command::Autoprint { printers, on }).await

@@ -15,6 +15,7 @@ mod reason;
 mod setbacks;
 mod status;
 mod tally;
+mod todo;
 mod wish;
 
 pub use choice::{OpenCopy, Turn, choose, choose_of, open_copies, printer_waits, turn};
@@ -29,4 +30,5 @@ pub use reason::{Reason, Without};
 pub use setbacks::{failing_files, fails_everything, file_of, file_waits};
 pub use status::{JobStatus, PrinterStatus, good_runs_of_set, job_status, no_copy_left};
 pub use tally::{Tally, is_speculative, tally};
+pub use todo::{Act, Change, Todo, opened, todo};
 pub use wish::{Wish, stop_wish, wishes, wishes_of, withdrawal_wish};

@@ -15,7 +15,7 @@ use crate::{
     choice::{is_for, machine_waits},
     delegate::home_of,
     index::{Cursor, Fit, Mark, Row, Seat},
-    matching::{Asked, amount_misfit, amounts, file_for, is_similar, left_after, set_misfit},
+    matching::{Asked, amount_misfit, amounts, file_for, is_similar, left_after, sets_misfit},
 };
 
 /// A snapshot with its index, as one host sees it.
@@ -121,11 +121,9 @@ impl<'a> Planner<'a> {
             color: job.terms.color,
             models_known: self.index.models_known,
         };
-        let mut sets = job.sets.iter();
-        let axis = sets.find_map(|set| {
-            let needs = set.spec.files.iter().map(|file| &file.needs);
-            set_misfit(needs, asked, &record.equipment)
-        });
+        let sets = job.sets.iter();
+        let sets = sets.map(|set| set.spec.files.iter().map(|file| &file.needs));
+        let axis = sets_misfit(sets, asked, &record.equipment);
         // Only this host knows what it could not fetch; for the printers of others it does not guess.
         let file = || {
             let own = id.host == self.presence.me && !self.presence.missing.is_empty();
@@ -172,7 +170,7 @@ impl<'a> Planner<'a> {
         taken.collect()
     }
 
-    fn amount_misfit(&self, row: &Row, seat: &Seat) -> Option<Reason> {
+    pub(crate) fn amount_misfit(&self, row: &Row, seat: &Seat) -> Option<Reason> {
         if seat.left.is_empty() {
             return None;
         }

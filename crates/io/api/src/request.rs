@@ -237,6 +237,14 @@ pub enum Request {
         /// Printer of this host.
         printer: String,
     },
+    /// What a person could do now, the best first.
+    Todo {
+        /// Only this queue.
+        queue: Option<String>,
+        /// At most so many rows; 0 = all.
+        #[serde(default)]
+        limit: u32,
+    },
     /// Whether printers of this host start prints by themselves.
     Autoprint {
         /// Printers of this host; empty = all.

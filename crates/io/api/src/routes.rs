@@ -96,6 +96,12 @@ pub(crate) const ROUTES: &[Route] = &[
     row("printer-ready", Method::POST, "/ready"),
     row("autoprint", Method::PUT, "/autoprint"),
     Route {
+        op: "todo",
+        method: Method::GET,
+        path: "/todo",
+        query: &[("queue", Kind::Text), ("limit", Kind::Number)],
+    },
+    Route {
         op: "history",
         method: Method::GET,
         path: "/history",

@@ -6,3 +6,4 @@ mod matching;
 mod oracle;
 mod order;
 mod seed;
+mod todo;

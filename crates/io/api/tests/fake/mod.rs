@@ -326,6 +326,10 @@ pub(crate) fn requests() -> Vec<Request> {
         },
         Request::PrinterWhy { printer: printer() },
         Request::PrinterRemove { printer: printer() },
+        Request::Todo {
+            queue: Some(queue()),
+            limit: 10,
+        },
         Request::Autoprint {
             printers: vec!["mk4".to_owned()],
             on: true,
