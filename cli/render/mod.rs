@@ -3,6 +3,7 @@
 pub(crate) mod file;
 pub(crate) mod job;
 pub(crate) mod json;
+pub(crate) mod match_;
 pub(crate) mod printer;
 pub(crate) mod progress;
 pub(crate) mod queue;
@@ -234,6 +235,7 @@ fn names(reply: &Reply) -> Vec<String> {
             let printers = preview.printers.iter();
             printers.map(|change| change.printer.clone()).collect()
         }
+        Reply::MatchPlan(plan) => vec![plan.id.clone()],
         Reply::TodoList(list) => list.items.iter().map(|row| row.job_id.clone()).collect(),
         Reply::History(list) => list.items.iter().map(|row| row.job_id.clone()).collect(),
         Reply::Daemon(daemon) => vec![daemon.pid.to_string()],
@@ -258,6 +260,7 @@ fn view(reply: &Reply, clock: &Clock) -> Vec<Block> {
         Reply::PrinterWhy(why) => printer::why(why),
         Reply::Preview(preview) => queue::preview(preview),
         Reply::TodoList(list) => todo::list(list),
+        Reply::MatchPlan(plan) => match_::plan(plan),
         Reply::History(list) => status::history(list, clock),
         Reply::Daemon(daemon) => status::daemon(daemon),
         Reply::Done(done) => vec![Block::Line(Cell::new(match done.already {

@@ -12,6 +12,7 @@ mod inputs;
 mod intake;
 mod key;
 pub mod look;
+mod match_;
 mod mind;
 mod printers;
 mod problems;

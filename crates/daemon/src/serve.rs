@@ -14,7 +14,7 @@ use printmesh_queue::{HostId, JobId, Role};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock, convert, equip, intake::unique_name, mind::Mind, problems, todo};
+use crate::{clock, convert, equip, intake::unique_name, match_, mind::Mind, problems, todo};
 
 /// The daemon as the API sees it.
 pub(crate) struct Door {
@@ -339,6 +339,21 @@ impl Door {
             }
             Request::PrinterRemove { printer } => {
                 self.done(Command::PrinterRemove { printer }).await
+            }
+            Request::Match { ask, plan: None } => {
+                let ask = match_::ask(ask);
+                self.read(move |node| {
+                    let plan = node.match_plan(&ask, clock::now())?;
+                    Ok(Reply::MatchPlan(match_::plan(node, &ask, plan)))
+                })
+                .await
+            }
+            Request::Match {
+                ask,
+                plan: Some(plan),
+            } => {
+                let ask = match_::ask(ask);
+                self.done(Command::Match { ask, plan }).await
             }
             Request::Todo { queue, limit } => {
                 self.read(move |node| {

@@ -110,6 +110,7 @@ impl Node {
             withdrawals: BTreeMap::new(),
             heals: BTreeMap::new(),
             requests: BTreeMap::new(),
+            matches: BTreeMap::new(),
             moves: Vec::new(),
             joins: JoinState::default(),
             asking: BTreeMap::new(),

@@ -195,6 +195,13 @@ pub enum Command {
         /// Name.
         printer: String,
     },
+    /// Starts what a plan of `match` says, if it still says so.
+    Match {
+        /// What it was about.
+        ask: crate::MatchAsk,
+        /// Its id.
+        plan: String,
+    },
     /// Whether printers start prints by themselves; empty = all of this host.
     Autoprint {
         /// Names.

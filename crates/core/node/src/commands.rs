@@ -96,6 +96,7 @@ impl Node {
             Command::PrinterResume { printer } => self.printer_pause(&printer, None)?,
             Command::PrinterEdit { printer, edit } => self.printer_edit(&printer, edit)?,
             Command::PrinterRemove { printer } => self.printer_remove(&printer)?,
+            Command::Match { ask, plan } => self.match_start(&ask, &plan)?,
             Command::Autoprint { printers, on } => self.autoprint(&printers, on)?,
         };
         Ok(Some(answer))

@@ -42,6 +42,7 @@ mod memory;
 mod message;
 mod names;
 mod node;
+mod one_click;
 mod printers;
 mod problem;
 mod publish;
@@ -85,6 +86,7 @@ pub use input::{Doing, Ended, FetchFailure, Input, Machine, Now, PrinterReport, 
 pub use join::{Asking, LAN_QUEUE};
 pub use message::{Ask, Beat, Message, Reply};
 pub use node::{Node, Progress};
+pub use one_click::{MatchAsk, MatchPlan};
 pub use problem::{Code, Problem};
 pub use queues::RESERVED_NAMES;
 pub use register::{Nack, Value, Vote};

@@ -88,6 +88,9 @@ pub(crate) struct Work {
     /// Made without the voters; they have not decided about it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) speculative: bool,
+    /// A person asked for this very copy: it is printed although the printer starts nothing by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) asked: bool,
     /// What is being printed is one too many, and what the queue says about that was done.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) surplus: bool,
@@ -112,6 +115,7 @@ impl Work {
             spec_hash,
             stage,
             speculative: false,
+            asked: false,
             surplus: false,
             printing_as: None,
         }

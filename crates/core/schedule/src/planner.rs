@@ -59,6 +59,21 @@ impl<'a> Planner<'a> {
 
     /// Why a printer takes nothing right now; `None` when it is free.
     pub(crate) fn waits(&self, id: &PrinterId, record: &PrinterRecord) -> Option<Reason> {
+        self.host_waits(id).or_else(|| machine_waits(record))
+    }
+
+    /// Why a printer takes nothing although somebody asked it to: that it does not start prints by itself is no reason.
+    pub(crate) fn waits_when_asked(
+        &self,
+        id: &PrinterId,
+        record: &PrinterRecord,
+    ) -> Option<Reason> {
+        let mut asked = record.clone();
+        asked.autoprint = true;
+        self.host_waits(id).or_else(|| machine_waits(&asked))
+    }
+
+    fn host_waits(&self, id: &PrinterId) -> Option<Reason> {
         if !self.presence.reachable.contains(&id.host) {
             return Some(Reason::HostAway);
         }
@@ -68,10 +83,7 @@ impl<'a> Planner<'a> {
         }
         let own = self.presence.busy.contains(id);
         let claims = id.host != self.presence.me && self.index.jobs_of(id).next().is_some();
-        if own || claims {
-            return Some(Reason::Busy);
-        }
-        machine_waits(record)
+        (own || claims).then_some(Reason::Busy)
     }
 
     /// Every free printer in the order in which they are dealt copies, by its place among the seats.

@@ -289,8 +289,8 @@ fn copies(starts: &[Start]) -> BTreeSet<CopyId> {
     starts.iter().map(|start| start.open.copy).collect()
 }
 
-/// Seconds that a printer takes for one copy of a job, as far as its files say.
-fn copy_seconds(snapshot: &Snapshot, job: &printmesh_queue::Job, printer: &PrinterId) -> u64 {
+/// Returns how many seconds a printer takes for one copy of a job, as far as its files say.
+pub fn copy_seconds(snapshot: &Snapshot, job: &printmesh_queue::Job, printer: &PrinterId) -> u64 {
     let rounds = if job.together { job.copies } else { 1 };
     let sets = job.sets.iter().map(|set| {
         let file = file_for(snapshot, job, set, printer).or(set.spec.files.first());

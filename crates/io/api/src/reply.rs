@@ -34,6 +34,8 @@ pub enum Reply {
     Preview(Preview),
     /// What a person could do, the best first.
     TodoList(List<Todo>),
+    /// What 1-Click would start.
+    MatchPlan(MatchPlan),
     /// Ended prints.
     History(List<HistoryRow>),
     /// Facts about the daemon.
@@ -572,6 +574,56 @@ pub struct Todo {
     pub job_id: String,
     /// Prints that start now and would not start then: name of the job and number of the copy from 1.
     pub instead_of: Vec<String>,
+}
+
+/// What 1-Click would start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MatchPlan {
+    /// Changes with what would start.
+    pub id: String,
+    /// What would start.
+    pub starts: Vec<MatchStart>,
+    /// Printers that start nothing.
+    pub waits: Vec<MatchWait>,
+    /// The command that starts it.
+    pub command: String,
+}
+
+/// One print that would start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MatchStart {
+    /// `host/printer`.
+    pub printer: String,
+    /// Queue name.
+    pub queue: String,
+    /// Name of the job.
+    pub job: String,
+    /// Its id.
+    pub job_id: String,
+    /// Number of the copy from 1.
+    pub copy: u32,
+    /// Copies of the job.
+    pub copies: u32,
+    /// Seconds that it takes, as far as its files say; 0 = they do not.
+    pub duration_s: u64,
+    /// The printer would start it by itself.
+    pub autoprint: bool,
+}
+
+/// A printer that starts nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MatchWait {
+    /// `host/printer`.
+    pub printer: String,
+    /// Queue name.
+    pub queue: String,
+    /// Stable code of the reason.
+    pub code: String,
+    /// Plain words.
+    pub text: String,
 }
 
 /// One thing to do.

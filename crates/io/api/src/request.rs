@@ -237,6 +237,15 @@ pub enum Request {
         /// Printer of this host.
         printer: String,
     },
+    /// 1-Click: shows what would start now, or starts what was shown.
+    Match {
+        /// What it is about.
+        #[serde(default)]
+        ask: MatchAsk,
+        /// The plan to start if it is still the same; absent = show it.
+        #[serde(default)]
+        plan: Option<String>,
+    },
     /// What a person could do now, the best first.
     Todo {
         /// Only this queue.
@@ -271,6 +280,18 @@ pub enum Request {
         #[serde(default)]
         end_prints: bool,
     },
+}
+
+/// What 1-Click is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MatchAsk {
+    /// Only this queue.
+    pub queue: Option<String>,
+    /// Only these printers, `name` or `host/name`; empty = all.
+    pub printers: Vec<String>,
+    /// At most so many prints.
+    pub limit: Option<u32>,
 }
 
 /// A job to be submitted; its files were uploaded before.

@@ -95,6 +95,7 @@ pub(crate) const ROUTES: &[Route] = &[
     row("printer-resume", Method::POST, "/printers/{printer}/resume"),
     row("printer-ready", Method::POST, "/ready"),
     row("autoprint", Method::PUT, "/autoprint"),
+    row("match", Method::POST, "/match"),
     Route {
         op: "todo",
         method: Method::GET,

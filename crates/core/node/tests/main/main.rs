@@ -8,6 +8,7 @@ mod healing;
 mod herd;
 mod joining;
 mod lost;
+mod matching;
 mod moving;
 mod naming;
 mod network;
