@@ -363,8 +363,16 @@ impl Door {
                 })
                 .await
             }
-            Request::Autoprint { printers, on } => {
-                self.done(Command::Autoprint { printers, on }).await
+            Request::Autoprint {
+                printers,
+                on,
+                cycles,
+            } => {
+                let command = match cycles.filter(|_| on) {
+                    Some(cycles) => Command::AutoprintFor { printers, cycles },
+                    None => Command::Autoprint { printers, on },
+                };
+                self.done(command).await
             }
             Request::History {
                 queue,

@@ -97,7 +97,10 @@ impl Node {
             Command::PrinterEdit { printer, edit } => self.printer_edit(&printer, edit)?,
             Command::PrinterRemove { printer } => self.printer_remove(&printer)?,
             Command::Match { ask, plan } => self.match_start(&ask, &plan)?,
-            Command::Autoprint { printers, on } => self.autoprint(&printers, on)?,
+            Command::Autoprint { printers, on } => self.autoprint(&printers, on, None)?,
+            Command::AutoprintFor { printers, cycles } => {
+                self.autoprint(&printers, true, Some(cycles))?
+            }
         };
         Ok(Some(answer))
     }

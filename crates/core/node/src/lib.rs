@@ -13,6 +13,7 @@
 //! intent to print are writes of the same step as the effect that depends on them.
 
 mod admit;
+mod autoprint;
 mod beats;
 mod boot;
 mod change;

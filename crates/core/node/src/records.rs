@@ -64,6 +64,9 @@ pub(crate) struct PrinterEntry {
     pub(crate) fault: Option<String>,
     pub(crate) machine: Option<String>,
     pub(crate) last_print_ended: Option<Timestamp>,
+    /// Copies that it still prints by itself before it stops doing so; `None` = without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cycles_left: Option<u32>,
     /// What it is and has.
     #[serde(default, skip_serializing_if = "Equipment::is_empty")]
     pub(crate) equipment: Equipment,

@@ -399,6 +399,7 @@ impl Node {
     }
 
     pub(crate) fn end_work(&mut self, name: &str) {
+        self.count_cycle(name);
         if let Some(printer) = self.printers.get_mut(name) {
             printer.work = None;
             printer.entry.last_print_ended = Some(self.now.wall);

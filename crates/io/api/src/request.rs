@@ -261,6 +261,9 @@ pub enum Request {
         printers: Vec<String>,
         /// On or off.
         on: bool,
+        /// Switched off again after that many copies; absent = never.
+        #[serde(default)]
+        cycles: Option<u32>,
     },
     /// Ended prints, newest first.
     History {

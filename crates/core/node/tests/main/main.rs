@@ -2,6 +2,7 @@
 
 mod backups;
 mod crashing;
+mod cycles;
 mod edges;
 mod farm;
 mod healing;

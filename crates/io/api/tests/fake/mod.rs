@@ -342,6 +342,7 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::Autoprint {
             printers: vec!["mk4".to_owned()],
             on: true,
+            cycles: Some(3),
         },
         Request::History {
             queue: Some(queue()),
