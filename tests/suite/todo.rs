@@ -86,3 +86,15 @@ fn doing_what_the_list_says_prints_everything_and_leaves_the_list_empty() {
         "nothing waits any more"
     );
 }
+
+#[test]
+fn what_a_job_says_is_one_word_of_the_command_that_is_proposed() {
+    let farm = Farm::new();
+    let host = farm.printing_host("a", BY_HAND);
+    let job = host.submit(&[&sliced("clip.gcode"), "--tag", "big; rm -rf ~"]);
+    let fix = host.until("the printer", |host| {
+        let shown = host.json(&["job", "show", &job, "--why"]);
+        shown["why"][0]["fix"].as_str().map(str::to_owned)
+    });
+    assert_eq!(fix, "printmesh printer edit sim --tag 'big; rm -rf ~'");
+}

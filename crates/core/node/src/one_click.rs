@@ -117,7 +117,7 @@ impl Node {
     /// `match --plan`: starts what a plan says, if it still says so.
     ///
     /// # Errors
-    /// `plan.changed`; `member.role` when a job is somebody else's and this host is no operator.
+    /// `plan.changed`; `member.role` when a job or a printer is another host's and this host is no operator.
     pub(crate) fn match_start(&mut self, ask: &MatchAsk, id: &str) -> Result<Answer, Problem> {
         let plan = self.match_plan(ask, self.now)?;
         if plan.id != id {
@@ -129,7 +129,8 @@ impl Node {
         }
         for (queue, start) in &plan.starts {
             let job = &self.queues[queue].doc.snapshot().jobs[&start.open.copy.job];
-            if job.submitter != self.me {
+            // As strict as the printer's host is (`requests/asked.rs`), so that nobody is asked in vain.
+            if job.submitter != self.me || start.printer.host != self.me {
                 self.require(*queue, Role::Operator)?;
             }
         }

@@ -38,7 +38,7 @@ pub struct Todo {
 }
 
 /// Copies that are looked at for the whole list; what is beyond is [`Todo::more`].
-const STEPS_MAX: usize = 2_000_000;
+const STEPS_MAX: usize = 500_000;
 /// Copies that are looked at for each change at least, and at most.
 const STEPS: (usize, usize) = (100, 10_000);
 /// So many changes more than are shown are planned with: not each that reaches something starts something.
@@ -293,7 +293,10 @@ fn copies(starts: &[Start]) -> BTreeSet<CopyId> {
 pub fn copy_seconds(snapshot: &Snapshot, job: &printmesh_queue::Job, printer: &PrinterId) -> u64 {
     let rounds = if job.together { job.copies } else { 1 };
     let sets = job.sets.iter().map(|set| {
-        let file = file_for(snapshot, job, set, printer).or(set.spec.files.first());
+        let file = match set.spec.files.as_slice() {
+            [only] => Some(only),
+            files => file_for(snapshot, job, set, printer).or(files.first()),
+        };
         let once = file.and_then(|file| file.estimate_s).unwrap_or(0);
         once.saturating_mul(set.per_run.into())
     });

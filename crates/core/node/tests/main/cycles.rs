@@ -55,7 +55,7 @@ fn r_a4_a_printer_prints_as_many_copies_by_itself_as_a_person_said_and_then_stop
 }
 
 #[test]
-fn a_copy_that_fails_counts_and_one_that_a_person_stops_early_does_not_go_on_by_itself() {
+fn a_copy_that_fails_counts_as_well() {
     let mut farm = Farm::shared(&[0, 1]);
     farm.machines = Machines::Wait;
     farm.ok(1, autoprint_for(1));

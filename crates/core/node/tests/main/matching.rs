@@ -1,6 +1,7 @@
 //! 1-Click: a plan that is looked at is started as it was, on printers that start nothing by themselves, and never twice.
 
 use printmesh_node::{Answer, Command, MatchAsk, MatchPlan, NewJob, Problem};
+use printmesh_queue::Role;
 
 use crate::farm::{Farm, Machines, job};
 
@@ -263,4 +264,35 @@ fn a_press_that_a_printer_hears_of_too_late_starts_nothing() {
     farm.settle();
     assert_eq!(farm.starts.len(), 1);
     farm.check();
+}
+
+#[test]
+fn who_may_only_submit_starts_no_printer_of_another_host() {
+    let mut farm = Farm::new(&[1, 1]);
+    farm.machines = Machines::Wait;
+    farm.ok(
+        0,
+        Command::QueueCreate {
+            name: "farm".into(),
+        },
+    );
+    farm.join(1, Role::Submitter);
+    farm.settle();
+    autoprint(&mut farm, false);
+    farm.submit(1, copies("mine", 2));
+    let seen = plan(&farm, 1);
+    assert_eq!(words(&farm, 1, &seen), ["a/p0 1"]);
+    let problem = farm.refused(1, press(&seen));
+    assert_eq!(
+        (problem.code.as_str(), problem.code.exit()),
+        ("member.role", 4)
+    );
+    farm.pass(60_000);
+    assert!(farm.starts.is_empty());
+    // Who owns the printer may.
+    let seen = plan(&farm, 0);
+    farm.ok(0, press(&seen));
+    farm.settle();
+    assert_eq!(farm.starts.len(), 1);
+    no_request_is_left(&farm);
 }

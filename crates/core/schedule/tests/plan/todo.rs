@@ -436,3 +436,14 @@ fn what_starts_anyway_is_nobodys_merit() {
     assert_eq!(farm.list(), [""; 0]);
     assert_eq!(plan(&farm.snapshot, &farm.presence).starts.len(), 1);
 }
+
+#[test]
+fn where_there_is_more_than_anybody_counts_the_list_says_so() {
+    let farm = Farm::new(1)
+        .record("p1", |p| p.bed = Bed::Occupied)
+        .job("A", 50_000);
+    let row = farm.todo().remove(0);
+    assert_eq!((row.prints, row.more), (10_000, true));
+    let row = farm.edit("A", |job| job.copies = 10).todo().remove(0);
+    assert_eq!((row.prints, row.more), (10, false));
+}
