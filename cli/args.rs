@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::{
     commands::{
-        autoprint, completions, daemon, demo, events, file, history, init, job, jobs, join, member,
-        printer, profile, queue, simulate, status, submit, up,
+        autoprint, completions, daemon, demo, events, file, history, init, job, jobs, join, match_,
+        member, printer, profile, queue, simulate, status, submit, todo, up,
     },
     render::{When, json::Fields, time::parse_duration},
 };
@@ -93,7 +93,11 @@ pub(crate) enum Command {
     Status(status::Status),
     #[command(display_order = 12)]
     Jobs(jobs::Jobs),
-    #[command(display_order = 13)]
+    #[command(display_order = 14)]
+    Match(match_::Match),
+    #[command(display_order = 15)]
+    Todo(todo::Todo),
+    #[command(display_order = 16)]
     History(history::History),
     #[command(display_order = 14)]
     Simulate(simulate::Simulate),

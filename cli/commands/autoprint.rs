@@ -10,6 +10,7 @@ use crate::context::Context;
 ///
 /// Examples:
 ///   printmesh autoprint on mk4
+///   printmesh autoprint on mk4 --cycles 3     three copies, then a person decides
 ///   printmesh autoprint off --all
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
@@ -21,7 +22,13 @@ pub(crate) struct Autoprint {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Start prints as soon as the printer is free and its bed is clear
-    On(Which),
+    On {
+        #[command(flatten)]
+        which: Which,
+        /// Switch it off again after that many copies
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        cycles: Option<u32>,
+    },
     /// Start nothing; a running print goes on
     Off(Which),
 }
@@ -37,14 +44,15 @@ struct Which {
 }
 
 pub(super) async fn run(cx: &Context, args: Autoprint) -> Result<u8, Problem> {
-    let (which, on) = match args.action {
-        Action::On(which) => (which, true),
-        Action::Off(which) => (which, false),
+    let (which, on, cycles) = match args.action {
+        Action::On { which, cycles } => (which, true, cycles),
+        Action::Off(which) => (which, false, None),
     };
     // An empty list means all of them: clap lets it through only with `--all`.
     let request = Request::Autoprint {
         printers: which.printer,
         on,
+        cycles,
     };
     show(cx, request).await
 }

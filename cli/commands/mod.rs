@@ -13,6 +13,7 @@ pub(crate) mod init;
 pub(crate) mod job;
 pub(crate) mod jobs;
 pub(crate) mod join;
+pub(crate) mod match_;
 pub(crate) mod member;
 pub(crate) mod move_;
 pub(crate) mod printer;
@@ -23,6 +24,7 @@ pub(crate) mod simulate;
 pub(crate) mod status;
 pub(crate) mod submit;
 mod terms;
+pub(crate) mod todo;
 pub(crate) mod up;
 pub(crate) mod voters;
 pub(crate) mod wait;
@@ -44,6 +46,8 @@ pub(crate) async fn run(cx: &Context, command: Command) -> Result<u8, Problem> {
         Command::Submit(args) => submit::run(cx, args).await,
         Command::Status(args) => status::run(cx, args).await,
         Command::Jobs(args) => jobs::run(cx, args).await,
+        Command::Match(args) => match_::run(cx, args).await,
+        Command::Todo(args) => todo::run(cx, args).await,
         Command::History(args) => history::run(cx, args).await,
         Command::Simulate(args) => simulate::run(cx, args).await,
         Command::Job(args) => job::run(cx, args).await,

@@ -4,6 +4,7 @@ pub(crate) mod file;
 pub(crate) mod forecast;
 pub(crate) mod job;
 pub(crate) mod json;
+pub(crate) mod match_;
 pub(crate) mod people;
 pub(crate) mod printer;
 pub(crate) mod progress;
@@ -12,6 +13,7 @@ pub(crate) mod queue;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod time;
+pub(crate) mod todo;
 
 use std::{
     io::{self, ErrorKind, IsTerminal, Write},
@@ -238,6 +240,8 @@ fn names(reply: &Reply) -> Vec<String> {
             let printers = preview.printers.iter();
             printers.map(|change| change.printer.clone()).collect()
         }
+        Reply::MatchPlan(plan) => vec![plan.id.clone()],
+        Reply::TodoList(list) => list.items.iter().map(|row| row.job_id.clone()).collect(),
         Reply::History(list) => list.items.iter().map(|row| row.job_id.clone()).collect(),
         Reply::Forecast(forecast) => forecast.jobs.iter().map(|job| job.id.clone()).collect(),
         Reply::Daemon(daemon) => vec![daemon.pid.to_string()],
@@ -263,6 +267,8 @@ fn view(reply: &Reply, clock: &Clock) -> Vec<Block> {
         Reply::Printer(printer) => printer::one(printer),
         Reply::PrinterWhy(why) => printer::why(why),
         Reply::Preview(preview) => queue::preview(preview),
+        Reply::TodoList(list) => todo::list(list),
+        Reply::MatchPlan(plan) => match_::plan(plan),
         Reply::History(list) => status::history(list, clock),
         Reply::Forecast(forecast) => forecast::timeline(forecast, clock),
         Reply::Daemon(daemon) => status::daemon(daemon),

@@ -348,6 +348,7 @@ async fn all_printers_are_an_empty_list_and_several_are_asked_one_by_one() {
         Request::Autoprint {
             printers: vec!["mk4".to_owned(), "mini".to_owned()],
             on: false,
+            cycles: None,
         },
         pause("mk4"),
         pause("mini"),

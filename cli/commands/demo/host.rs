@@ -90,6 +90,7 @@ impl Host {
                 let request = Request::Autoprint {
                     printers: vec![name],
                     on: true,
+                    cycles: None,
                 };
                 self.call(request).await?;
             }

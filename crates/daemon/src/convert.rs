@@ -11,7 +11,7 @@ use printmesh_schedule::{
     job_status, no_copy_left, tally,
 };
 
-use crate::{clock::rfc3339, equip};
+use crate::{clock::rfc3339, equip, todo::quoted};
 
 pub(crate) fn event(node: &Node, seq: u64, event: Event) -> reply::Event {
     let printer = event.printer.as_ref().map(|id| full_name(node, id));
@@ -704,13 +704,15 @@ fn fix(node: &Node, id: &PrinterId, reason: &Reason) -> Option<String> {
         Reason::AutoprintOff => format!("printmesh autoprint on {name}"),
         Reason::PrinterPaused { .. } => format!("printmesh printer resume {name}"),
         Reason::Material { slot, needs, .. } => {
-            format!("printmesh printer load {name} {slot}={needs}")
+            let said = quoted(&format!("{slot}={needs}"));
+            format!("printmesh printer load {name} {said}")
         }
         Reason::SlotUnknown { slot } => {
             format!("printmesh printer load {name} {slot}=MATERIAL")
         }
         Reason::Color { slot, needs, .. } => {
-            format!("printmesh printer load {name} {slot}=MATERIAL/{needs}")
+            let said = quoted(&format!("{slot}=MATERIAL/{needs}"));
+            format!("printmesh printer load {name} {said}")
         }
         Reason::Amount { slot, needs_mg, .. } => format!(
             "printmesh printer load {name} {slot}=MATERIAL:GRAMSg (at least {} g)",
@@ -722,10 +724,11 @@ fn fix(node: &Node, id: &PrinterId, reason: &Reason) -> Option<String> {
         ),
         Reason::NozzleSoft => format!("printmesh printer nozzle {name} --hardened"),
         Reason::ModelUnknown { needs } => {
-            format!("printmesh printer edit {name} --model {needs}")
+            format!("printmesh printer edit {name} --model {}", quoted(needs))
         }
         Reason::Tags { missing } => {
-            let tags = missing.split(", ").map(|tag| format!(" --tag {tag}"));
+            let tags = missing.split(", ");
+            let tags = tags.map(|tag| format!(" --tag {}", quoted(tag)));
             format!("printmesh printer edit {name}{}", tags.collect::<String>())
         }
         Reason::NeverSkip { because, .. } => return fix(node, id, because),

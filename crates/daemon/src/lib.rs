@@ -14,6 +14,7 @@ mod inputs;
 mod intake;
 mod key;
 pub mod look;
+mod match_;
 mod mind;
 mod model;
 mod people;
@@ -25,6 +26,7 @@ mod set_up;
 mod sliced;
 mod slicer;
 mod stored;
+mod todo;
 
 use std::{
     collections::BTreeMap,

@@ -17,7 +17,8 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    clock, convert, equip, forecast::Finishes, intake::unique_name, mind::Mind, people, problems,
+    clock, convert, equip, forecast::Finishes, intake::unique_name, match_, mind::Mind, people,
+    problems, todo,
 };
 
 /// The daemon as the API sees it.
@@ -386,8 +387,39 @@ impl Door {
             Request::PrinterRemove { printer } => {
                 self.done(Command::PrinterRemove { printer }).await
             }
-            Request::Autoprint { printers, on } => {
-                self.done(Command::Autoprint { printers, on }).await
+            Request::Match { ask, plan: None } => {
+                let ask = match_::ask(ask);
+                self.read(move |node| {
+                    let plan = node.match_plan(&ask, clock::now())?;
+                    Ok(Reply::MatchPlan(match_::plan(node, &ask, plan)))
+                })
+                .await
+            }
+            Request::Match {
+                ask,
+                plan: Some(plan),
+            } => {
+                let ask = match_::ask(ask);
+                self.done(Command::Match { ask, plan }).await
+            }
+            Request::Todo { queue, limit } => {
+                self.read(move |node| {
+                    let only = queue.map(|name| node.queue_named(&name)).transpose()?;
+                    let rows = todo::list(node, only, limit);
+                    Ok(Reply::TodoList(convert::list(node, rows)))
+                })
+                .await
+            }
+            Request::Autoprint {
+                printers,
+                on,
+                cycles,
+            } => {
+                let command = match cycles.filter(|_| on) {
+                    Some(cycles) => Command::AutoprintFor { printers, cycles },
+                    None => Command::Autoprint { printers, on },
+                };
+                self.done(command).await
             }
             Request::History {
                 queue,

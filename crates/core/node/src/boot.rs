@@ -113,6 +113,7 @@ impl Node {
             withdrawals: BTreeMap::new(),
             heals: BTreeMap::new(),
             requests: BTreeMap::new(),
+            matches: BTreeMap::new(),
             moves: Vec::new(),
             joins: JoinState::default(),
             asking: BTreeMap::new(),

@@ -19,8 +19,11 @@ impl Node {
     /// Claims the next copy for a free printer. Returns whether it asked for one.
     pub(crate) fn seek_work(&mut self, name: &str, turns: &mut Turns) -> bool {
         let id = self.printer_id(name);
-        if let Some((queue, open)) = self.asked_to_start(&id) {
+        if let Some((queue, open, asked)) = self.asked_to_start(&id) {
             self.claim(name, queue, open);
+            if let Some(work) = self.printers.get_mut(name).and_then(|p| p.work.as_mut()) {
+                work.asked = asked;
+            }
             return true;
         }
         for queue in self.queues_in_order() {

@@ -218,6 +218,20 @@ pub enum Command {
         /// Name.
         printer: String,
     },
+    /// Printers start prints by themselves, and stop doing so after that many copies.
+    AutoprintFor {
+        /// Names; empty = all of this host.
+        printers: Vec<String>,
+        /// Copies, at least 1.
+        cycles: u32,
+    },
+    /// Starts what a plan of `match` says, if it still says so.
+    Match {
+        /// What it was about.
+        ask: crate::MatchAsk,
+        /// Its id.
+        plan: String,
+    },
     /// Whether printers start prints by themselves; empty = all of this host.
     Autoprint {
         /// Names.

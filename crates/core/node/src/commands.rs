@@ -103,7 +103,11 @@ impl Node {
             Command::PrinterResume { printer } => self.printer_pause(&printer, None)?,
             Command::PrinterEdit { printer, edit } => self.printer_edit(&printer, edit)?,
             Command::PrinterRemove { printer } => self.printer_remove(&printer)?,
-            Command::Autoprint { printers, on } => self.autoprint(&printers, on)?,
+            Command::Match { ask, plan } => self.match_start(&ask, &plan)?,
+            Command::Autoprint { printers, on } => self.autoprint(&printers, on, None)?,
+            Command::AutoprintFor { printers, cycles } => {
+                self.autoprint(&printers, true, Some(cycles))?
+            }
         };
         Ok(Some(answer))
     }

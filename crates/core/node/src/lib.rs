@@ -13,6 +13,7 @@
 //! intent to print are writes of the same step as the effect that depends on them.
 
 mod admit;
+mod autoprint;
 mod beats;
 mod boot;
 mod change;
@@ -44,6 +45,7 @@ mod memory;
 mod message;
 mod names;
 mod node;
+mod one_click;
 mod outlook;
 mod printers;
 mod problem;
@@ -94,6 +96,7 @@ pub use invites::InviteView;
 pub use join::{Asking, LAN_QUEUE};
 pub use message::{Ask, Beat, Message, QueueKey, Reply, Tag};
 pub use node::{Node, Progress};
+pub use one_click::{MatchAsk, MatchPlan};
 pub use problem::{Code, Problem};
 pub use queues::RESERVED_NAMES;
 pub use register::{Nack, Value, Vote};

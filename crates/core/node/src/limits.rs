@@ -144,6 +144,9 @@ pub const PULL_MS: u64 = 5_000;
 /// A host that stops takes at most this long to give its vote away: a person waits for it.
 pub const PARK_MS: u64 = 3_000;
 
+/// Whoever presses a button that starts prints now stands there for so long; after that nothing starts because of it.
+pub const MATCH_MS: u64 = 30_000;
+
 /// A job that starts later is looked at again after this long at the latest: wall clocks are set.
 pub const EARLY_MS_MAX: u64 = 3_600_000;
 

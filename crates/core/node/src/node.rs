@@ -79,6 +79,8 @@ pub struct Node {
     pub(crate) heals: BTreeMap<(QueueId, CopyId, u32), Heal>,
     /// What this host asks of others, by queue and its own word.
     pub(crate) requests: BTreeMap<(QueueId, String), OwnRequest>,
+    /// When requests for one copy of a printer of this host were first seen; `None` = too long ago.
+    pub(crate) matches: BTreeMap<(QueueId, printmesh_queue::RequestId), Option<u64>>,
     /// Moves to this host's local queue that wait for files.
     pub(crate) moves: Vec<crate::relocate::WaitingMove>,
     pub(crate) joins: JoinState,

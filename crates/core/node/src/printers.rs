@@ -84,6 +84,7 @@ impl Node {
             fault: None,
             machine: Some(machine.name.clone()),
             last_print_ended: None,
+            cycles_left: None,
             equipment: Equipment::default(),
             set_aside: false,
             failed_in_a_row: Vec::new(),
@@ -124,6 +125,7 @@ impl Node {
             fault: None,
             machine: None,
             last_print_ended: None,
+            cycles_left: None,
             equipment: Equipment::default(),
             set_aside: false,
             failed_in_a_row: Vec::new(),
@@ -247,38 +249,8 @@ impl Node {
         })
     }
 
-    pub(crate) fn autoprint(&mut self, names: &[String], on: bool) -> Result<Answer, Problem> {
-        let chosen = self.own_printers(names)?;
-        let mut changed = Vec::new();
-        for name in chosen {
-            let Some(printer) = self.printers.get_mut(&name) else {
-                continue;
-            };
-            if printer.entry.autoprint != on {
-                printer.entry.autoprint = on;
-                self.save_printer(&name);
-                if !on {
-                    self.give_back(
-                        &name,
-                        "the printer does not start prints by itself any more",
-                    );
-                }
-                changed.push(name);
-            }
-        }
-        let word = if on { "on" } else { "off" };
-        let text = match changed.as_slice() {
-            [] => format!("autoprint was {word} already"),
-            names => format!("autoprint is {word}: {}", names.join(", ")),
-        };
-        Ok(Answer::Done {
-            already: changed.is_empty(),
-            text,
-        })
-    }
-
     /// Printers of this host by name; all of them when none is named.
-    fn own_printers(&self, names: &[String]) -> Result<Vec<String>, Problem> {
+    pub(crate) fn own_printers(&self, names: &[String]) -> Result<Vec<String>, Problem> {
         if names.is_empty() {
             return Ok(self.printers.keys().cloned().collect());
         }

@@ -82,6 +82,8 @@ codes! {
     PrinterBusy = "printer.busy", 5;
     /// The printer will not print that.
     PrinterRefuses = "printer.refuses", 5;
+    /// What would start is not what was looked at.
+    PlanChanged = "plan.changed", 5;
     /// The printer cannot be reached.
     PrinterUnreachable = "printer.unreachable", 9;
     /// The role does not allow it.

@@ -67,6 +67,9 @@ pub(crate) struct PrinterEntry {
     pub(crate) fault: Option<String>,
     pub(crate) machine: Option<String>,
     pub(crate) last_print_ended: Option<Timestamp>,
+    /// Copies that it still prints by itself before it stops doing so; `None` = without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cycles_left: Option<u32>,
     /// What it is and has.
     #[serde(default, skip_serializing_if = "Equipment::is_empty")]
     pub(crate) equipment: Equipment,
@@ -94,6 +97,9 @@ pub(crate) struct Work {
     /// Made without the voters; they have not decided about it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) speculative: bool,
+    /// A person asked for this very copy: it is printed although the printer starts nothing by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) asked: bool,
     /// What is being printed is one too many, and what the queue says about that was done.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) surplus: bool,
@@ -118,6 +124,7 @@ impl Work {
             spec_hash,
             stage,
             speculative: false,
+            asked: false,
             surplus: false,
             printing_as: None,
         }

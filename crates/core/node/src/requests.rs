@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     effect::Answer,
     event::Event,
-    limits::ROUND_MS,
+    limits::{MATCH_MS, ROUND_MS},
     node::Node,
     problem::{Code, Problem},
     queues::touches,
@@ -39,6 +39,8 @@ pub(crate) struct OwnRequest {
     pub(crate) command: Option<(u64, u64)>,
     /// Not tried again before.
     pub(crate) again_ms: u64,
+    /// For a start of one copy: taken back then. Never kept over a restart.
+    pub(crate) until_ms: Option<u64>,
 }
 
 /// A request about a job, as it may be shown.
@@ -96,6 +98,7 @@ impl Node {
         let wanted = Wanted::Start {
             host: printer.host,
             printer: printer.name.clone(),
+            copy: None,
         };
         let name = entry.name.clone();
         let already = self.own_request(queue, job, &wanted).is_some();
@@ -149,10 +152,11 @@ impl Node {
         let word = format!("{:016x}", u64::from_be_bytes(self.entropy.bytes()));
         let at = self.now.wall;
         // A job has one request of this host to take it out, and one to start it: the newest.
-        let starts = |wanted: &Wanted| matches!(wanted, Wanted::Start { .. });
+        let starts = |wanted: &Wanted| matches!(wanted, Wanted::Start { copy: None, .. });
         let is_start = starts(&wanted);
         let replaced: Vec<String> = self
             .own_requests(queue, job)
+            .filter(|(_, request)| !matches!(request.wanted, Wanted::Start { copy: Some(_), .. }))
             .filter(|(_, request)| starts(&request.wanted) == is_start)
             .map(|(id, _)| id.id.clone())
             .collect();
@@ -173,9 +177,50 @@ impl Node {
             record,
             command: command.map(|command| (command, self.now.mono_ms + ROUND_MS)),
             again_ms: 0,
+            until_ms: None,
         };
         self.requests.insert((queue, word.clone()), own);
         Ok(word)
+    }
+
+    /// Makes the requests of `match` in one queue, all or none. What was asked before is not asked again.
+    pub(crate) fn ask_to_match(
+        &mut self,
+        queue: QueueId,
+        wanted: Vec<(JobId, Wanted)>,
+    ) -> Result<(), Problem> {
+        let mut requests = Vec::new();
+        for (job, wanted) in wanted {
+            if self.own_request(queue, job, &wanted).is_none() {
+                let word = format!("{:016x}", u64::from_be_bytes(self.entropy.bytes()));
+                let at = self.now.wall;
+                requests.push((word, Request { job, wanted, at }));
+            }
+        }
+        if requests.is_empty() {
+            return Ok(());
+        }
+        self.edit(queue, |edit| {
+            for (word, request) in &requests {
+                edit.put_request(word, request);
+            }
+            Ok(())
+        })?;
+        for (word, _) in requests {
+            let record = RequestRecord {
+                then: None,
+                above: 0,
+            };
+            self.write(records::put(key::request(queue, &word), &record));
+            let own = OwnRequest {
+                record,
+                command: None,
+                again_ms: 0,
+                until_ms: Some(self.now.mono_ms + MATCH_MS),
+            };
+            self.requests.insert((queue, word), own);
+        }
+        Ok(())
     }
 
     fn own_requests(
@@ -328,9 +373,11 @@ impl Node {
                 record,
                 command: None,
                 again_ms: 0,
+                until_ms: None,
             };
             self.requests.insert((queue, id), own);
         }
+        self.note_matches(true);
         for queue in self.queues_in_order() {
             let asked = self.queues[&queue].doc.snapshot().requests.iter();
             let unknown: Vec<(String, bool)> = asked
@@ -353,6 +400,7 @@ impl Node {
                     },
                     command: None,
                     again_ms: 0,
+                    until_ms: None,
                 };
                 self.requests.insert((queue, id), own);
             }

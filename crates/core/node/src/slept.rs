@@ -20,6 +20,7 @@ impl Node {
         let slept_s = ms / 1000;
         tracing::warn!(slept_s, "this host was asleep or frozen");
         self.awake_ms = now_ms;
+        self.note_matches(true);
         for queue in self.queues.values_mut() {
             let until = now_ms + lease_ms(&queue.doc.snapshot().settings);
             for (_, end) in queue.leases.values_mut() {

@@ -34,6 +34,7 @@ pub(crate) fn print_token(work: &Work, k: u32) -> String {
 impl Node {
     /// Moves every printer of this host on as far as it can go. Returns whether any moved.
     pub(crate) fn drive_printers(&mut self) -> bool {
+        self.note_matches(false);
         let names: Vec<String> = self.printers.keys().cloned().collect();
         let (mut moved, mut turns) = (false, Turns::default());
         for name in names {
@@ -107,7 +108,7 @@ impl Node {
             Some("the job was edited")
         } else if !pins.is_empty() && !pins.iter().any(|pin| pin == name || *pin == full) {
             Some("the job is for other printers")
-        } else if !self.machine_may_start(name) {
+        } else if !self.machine_may_start(name, work) {
             Some("the printer cannot start now")
         } else if !self.fits_still(name, work) {
             Some("the printer does not fit the job any more")
@@ -211,10 +212,10 @@ impl Node {
         job.is_some_and(|job| misfit_of(snapshot, job, &self.printer_id(name)).is_none())
     }
 
-    fn machine_may_start(&self, name: &str) -> bool {
+    fn machine_may_start(&self, name: &str, work: &Work) -> bool {
         self.printers.get(name).is_some_and(|printer| {
             printer.online
-                && printer.entry.autoprint
+                && (printer.entry.autoprint || work.asked)
                 && printer.entry.fault.is_none()
                 && printer.entry.paused.is_none()
                 && printer.entry.bed == Bed::Clear
@@ -262,7 +263,7 @@ impl Node {
             );
             return true;
         }
-        let may_start = self.machine_may_start(name) && self.fits_still(name, work);
+        let may_start = self.machine_may_start(name, work) && self.fits_still(name, work);
         if !done.is_empty() && !may_start {
             return false;
         }
@@ -419,6 +420,7 @@ impl Node {
     }
 
     pub(crate) fn end_work(&mut self, name: &str) {
+        self.count_cycle(name);
         if let Some(printer) = self.printers.get_mut(name) {
             printer.work = None;
             printer.entry.last_print_ended = Some(self.now.wall);

@@ -40,5 +40,9 @@ pub enum Wanted {
         host: HostId,
         /// The printer.
         printer: String,
+        /// This very copy, from 0, under this attempt, now or not at all, also where nothing starts by itself; `None` = the
+        /// next one, as soon as the printer is free.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        copy: Option<(u32, u32)>,
     },
 }

@@ -60,6 +60,16 @@ pub(crate) struct Row {
     pub(crate) amounts: Vec<(u32, u64)>,
 }
 
+impl Row {
+    /// What is known of one copy; `None` when the job has no such copy.
+    pub(crate) fn mark_of(&self, index: u32) -> Option<Option<Mark>> {
+        let at = self
+            .marks
+            .binary_search_by_key(&index, |(marked, _)| *marked);
+        (index < self.units).then(|| at.ok().map(|at| self.marks[at].1))
+    }
+}
+
 /// What jobs need of a printer, apart from names and amounts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Class {

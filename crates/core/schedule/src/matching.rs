@@ -65,11 +65,9 @@ pub fn misfit_of(snapshot: &Snapshot, job: &Job, printer: &PrinterId) -> Option<
         submitter: job.submitter,
         models_known: models_known(snapshot),
     };
-    let mut sets = job.sets.iter();
-    sets.find_map(|set| {
-        let needs = set.spec.files.iter().map(|file| &file.needs);
-        set_misfit(needs, asked, &record.equipment)
-    })
+    let sets = job.sets.iter();
+    let sets = sets.map(|set| set.spec.files.iter().map(|file| &file.needs));
+    sets_misfit(sets, asked, &record.equipment)
 }
 
 /// Returns why a printer cannot print something that needs this, by what it is and what is loaded: asked of what a slicer made.
@@ -89,26 +87,60 @@ pub fn misfit_of_needs(
     misfit(needs, asked, &record.equipment)
 }
 
-/// Returns the first axis on which no alternative of a set fits a printer, by what its first alternative says.
-pub(crate) fn set_misfit<'a>(
-    mut alternatives: impl Iterator<Item = &'a Needs>,
+/// Returns why a printer does not print a list of sets. What can never be is said before what somebody could change: nobody
+/// swaps a nozzle for a part that is too large, and nothing waits for it.
+pub(crate) fn sets_misfit<'a>(
+    sets: impl Iterator<Item = impl Iterator<Item = &'a Needs>>,
     asked: Asked<'_>,
     equipment: &Equipment,
 ) -> Option<Reason> {
-    let first = misfit(alternatives.next()?, asked, equipment)?;
-    let other = alternatives.any(|needs| misfit(needs, asked, equipment).is_none());
-    (!other).then_some(first)
+    let mut fixable = None;
+    for set in sets {
+        match set_misfit(set, asked, equipment) {
+            None => {}
+            Some(reason) if reason.is_fixable() => {
+                fixable.get_or_insert(reason);
+            }
+            Some(never) => return Some(never),
+        }
+    }
+    fixable
 }
 
-/// Returns the first axis on which one file does not fit a printer. Amounts are compared for whole copies only.
+/// Returns why no alternative of a set fits a printer: what somebody could change, if one of them needs no more than that.
+fn set_misfit<'a>(
+    alternatives: impl Iterator<Item = &'a Needs>,
+    asked: Asked<'_>,
+    equipment: &Equipment,
+) -> Option<Reason> {
+    let mut said: Option<Reason> = None;
+    for needs in alternatives {
+        let reason = misfit(needs, asked, equipment)?;
+        let better = said
+            .as_ref()
+            .is_none_or(|said| reason.is_fixable() && !said.is_fixable());
+        if better {
+            said = Some(reason);
+        }
+    }
+    said
+}
+
+/// Returns why one file does not fit a printer, what can never be first. Amounts are compared for whole copies only.
 fn misfit(needs: &Needs, asked: Asked<'_>, equipment: &Equipment) -> Option<Reason> {
-    accepts(asked, equipment)
-        .or_else(|| slicing(needs, equipment))
-        .or_else(|| model(needs, asked, equipment))
-        .or_else(|| nozzle(needs, equipment))
-        .or_else(|| volume(needs, equipment))
+    let foreign = accepts(asked, equipment).or_else(|| slicing(needs, equipment));
+    if foreign.is_some() {
+        return foreign;
+    }
+    let model = model(needs, asked, equipment);
+    if model.as_ref().is_some_and(|model| !model.is_fixable()) {
+        return model;
+    }
+    volume(needs, equipment)
         .or_else(|| temperature(needs, equipment))
         .or_else(|| tags(asked, equipment))
+        .or(model)
+        .or_else(|| nozzle(needs, equipment))
         .or_else(|| {
             let mut tools = needs.tools.iter();
             tools.find_map(|tool| loaded(tool, needs.tools.len(), asked, equipment))
@@ -126,7 +158,7 @@ fn accepts(asked: Asked<'_>, equipment: &Equipment) -> Option<Reason> {
 }
 
 /// A file for one model never goes to another one, unless a person said that it may.
-fn model(needs: &Needs, asked: Asked<'_>, equipment: &Equipment) -> Option<Reason> {
+pub(crate) fn model(needs: &Needs, asked: Asked<'_>, equipment: &Equipment) -> Option<Reason> {
     let wanted = needs.model.as_ref()?;
     let own = [&equipment.model, &equipment.profile];
     let own = || own.into_iter().flatten();
@@ -153,7 +185,7 @@ fn slicing(needs: &Needs, equipment: &Equipment) -> Option<Reason> {
     })
 }
 
-fn nozzle(needs: &Needs, equipment: &Equipment) -> Option<Reason> {
+pub(crate) fn nozzle(needs: &Needs, equipment: &Equipment) -> Option<Reason> {
     if let (Some(needs_um), Some(has_um)) = (needs.nozzle_um, equipment.nozzle_um)
         && needs_um.abs_diff(has_um) > NOZZLE_UM
     {
@@ -195,7 +227,7 @@ fn tags(asked: Asked<'_>, equipment: &Equipment) -> Option<Reason> {
 }
 
 /// What is loaded where a tool prints from.
-fn loaded(
+pub(crate) fn loaded(
     tool: &ToolNeed,
     tools: usize,
     asked: Asked<'_>,

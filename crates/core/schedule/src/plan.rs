@@ -265,7 +265,7 @@ impl Planner<'_> {
     }
 
     /// Deals one copy. Returns who took it, or has it although the voters refused it.
-    fn deal_one(
+    pub(crate) fn deal_one(
         &self,
         dealt: &mut [Dealt],
         fitting: &[usize],
@@ -433,7 +433,7 @@ impl Planner<'_> {
 }
 
 impl Dealt {
-    fn new(seat: usize) -> Self {
+    pub(crate) fn new(seat: usize) -> Self {
         Self {
             seat,
             turn: None,

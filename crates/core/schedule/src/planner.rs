@@ -15,7 +15,7 @@ use crate::{
     choice::{is_for, machine_waits},
     delegate::home_of,
     index::{Cursor, Fit, Mark, Row, Seat},
-    matching::{Asked, amount_misfit, amounts, file_for, is_similar, left_after, set_misfit},
+    matching::{Asked, amount_misfit, amounts, file_for, is_similar, left_after, sets_misfit},
 };
 
 /// A snapshot with its index, as one host sees it.
@@ -59,6 +59,21 @@ impl<'a> Planner<'a> {
 
     /// Why a printer takes nothing right now; `None` when it is free.
     pub(crate) fn waits(&self, id: &PrinterId, record: &PrinterRecord) -> Option<Reason> {
+        self.host_waits(id).or_else(|| machine_waits(record))
+    }
+
+    /// Why a printer takes nothing although somebody asked it to: that it does not start prints by itself is no reason.
+    pub(crate) fn waits_when_asked(
+        &self,
+        id: &PrinterId,
+        record: &PrinterRecord,
+    ) -> Option<Reason> {
+        let mut asked = record.clone();
+        asked.autoprint = true;
+        self.host_waits(id).or_else(|| machine_waits(&asked))
+    }
+
+    fn host_waits(&self, id: &PrinterId) -> Option<Reason> {
         if !self.presence.reachable.contains(&id.host) {
             return Some(Reason::HostAway);
         }
@@ -68,10 +83,7 @@ impl<'a> Planner<'a> {
         }
         let own = self.presence.busy.contains(id);
         let claims = id.host != self.presence.me && self.index.jobs_of(id).next().is_some();
-        if own || claims {
-            return Some(Reason::Busy);
-        }
-        machine_waits(record)
+        (own || claims).then_some(Reason::Busy)
     }
 
     /// Every free printer in the order in which they are dealt copies, by its place among the seats.
@@ -125,11 +137,9 @@ impl<'a> Planner<'a> {
             submitter: job.submitter,
             models_known: self.index.models_known,
         };
-        let mut sets = job.sets.iter();
-        let axis = sets.find_map(|set| {
-            let needs = set.spec.files.iter().map(|file| &file.needs);
-            set_misfit(needs, asked, &record.equipment)
-        });
+        let sets = job.sets.iter();
+        let sets = sets.map(|set| set.spec.files.iter().map(|file| &file.needs));
+        let axis = sets_misfit(sets, asked, &record.equipment);
         // Only this host knows what it could not fetch; for the printers of others it does not guess.
         let file = || {
             let own = id.host == self.presence.me && !self.presence.missing.is_empty();
@@ -191,7 +201,7 @@ impl<'a> Planner<'a> {
         taken.collect()
     }
 
-    fn amount_misfit(&self, row: &Row, seat: &Seat) -> Option<Reason> {
+    pub(crate) fn amount_misfit(&self, row: &Row, seat: &Seat) -> Option<Reason> {
         if seat.left.is_empty() {
             return None;
         }

@@ -38,6 +38,10 @@ pub enum Reply {
     PrinterWhy(PrinterWhy),
     /// What a change of settings would start now.
     Preview(Preview),
+    /// What a person could do, the best first.
+    TodoList(List<Todo>),
+    /// What 1-Click would start.
+    MatchPlan(MatchPlan),
     /// Ended prints.
     History(List<HistoryRow>),
     /// What will be printed when.
@@ -629,6 +633,92 @@ pub struct StartChange {
     pub now: Option<String>,
     /// The same after the change.
     pub then: Option<String>,
+}
+
+/// Something that a person could do, and what it unlocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Todo {
+    /// What to do, in plain words: one step, or two when no single one starts anything.
+    pub steps: Vec<Step>,
+    /// Names of the queues in which it unlocks something.
+    pub queues: Vec<String>,
+    /// Prints that start at once because of it.
+    pub starts: u64,
+    /// Waiting prints that become possible, those included.
+    pub prints: u64,
+    /// There are more of them than were counted.
+    pub more: bool,
+    /// Seconds that those prints take, as far as their files say.
+    pub duration_s: u64,
+    /// Name of the first job that it unlocks.
+    pub job: String,
+    /// Its id.
+    pub job_id: String,
+    /// Prints that start now and would not start then: name of the job and number of the copy from 1.
+    pub instead_of: Vec<String>,
+}
+
+/// What 1-Click would start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MatchPlan {
+    /// Changes with what would start.
+    pub id: String,
+    /// What would start.
+    pub starts: Vec<MatchStart>,
+    /// Printers that start nothing.
+    pub waits: Vec<MatchWait>,
+    /// The command that starts it.
+    pub command: String,
+}
+
+/// One print that would start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MatchStart {
+    /// `host/printer`.
+    pub printer: String,
+    /// Queue name.
+    pub queue: String,
+    /// Name of the job.
+    pub job: String,
+    /// Its id.
+    pub job_id: String,
+    /// Number of the copy from 1.
+    pub copy: u32,
+    /// Copies of the job.
+    pub copies: u32,
+    /// Seconds that it takes, as far as its files say; 0 = they do not.
+    pub duration_s: u64,
+    /// The printer would start it by itself.
+    pub autoprint: bool,
+}
+
+/// A printer that starts nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MatchWait {
+    /// `host/printer`.
+    pub printer: String,
+    /// Queue name.
+    pub queue: String,
+    /// Stable code of the reason.
+    pub code: String,
+    /// Plain words.
+    pub text: String,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// Plain words.
+    pub text: String,
+    /// The command that says that it is done, or that tells more.
+    pub command: String,
+    /// Host on which the command is typed; absent = this one.
+    pub on: Option<String>,
 }
 
 /// One ended print.

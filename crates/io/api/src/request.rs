@@ -270,6 +270,23 @@ pub enum Request {
         /// Printer of this host.
         printer: String,
     },
+    /// 1-Click: shows what would start now, or starts what was shown.
+    Match {
+        /// What it is about.
+        #[serde(default)]
+        ask: MatchAsk,
+        /// The plan to start if it is still the same; absent = show it.
+        #[serde(default)]
+        plan: Option<String>,
+    },
+    /// What a person could do now, the best first.
+    Todo {
+        /// Only this queue.
+        queue: Option<String>,
+        /// At most so many rows; 0 = all.
+        #[serde(default)]
+        limit: u32,
+    },
     /// Whether printers of this host start prints by themselves.
     Autoprint {
         /// Printers of this host; empty = all.
@@ -277,6 +294,9 @@ pub enum Request {
         printers: Vec<String>,
         /// On or off.
         on: bool,
+        /// Switched off again after that many copies; absent = never.
+        #[serde(default)]
+        cycles: Option<u32>,
     },
     /// Ended prints, newest first.
     History {
@@ -306,6 +326,18 @@ pub enum Request {
         #[serde(default)]
         end_prints: bool,
     },
+}
+
+/// What 1-Click is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MatchAsk {
+    /// Only this queue.
+    pub queue: Option<String>,
+    /// Only these printers, `name` or `host/name`; empty = all.
+    pub printers: Vec<String>,
+    /// At most so many prints.
+    pub limit: Option<u32>,
 }
 
 /// A job to be submitted; its files were uploaded before.

@@ -112,6 +112,13 @@ pub(crate) const ROUTES: &[Route] = &[
     row("printer-resume", Method::POST, "/printers/{printer}/resume"),
     row("printer-ready", Method::POST, "/ready"),
     row("autoprint", Method::PUT, "/autoprint"),
+    row("match", Method::POST, "/match"),
+    Route {
+        op: "todo",
+        method: Method::GET,
+        path: "/todo",
+        query: &[("queue", Kind::Text), ("limit", Kind::Number)],
+    },
     Route {
         op: "history",
         method: Method::GET,

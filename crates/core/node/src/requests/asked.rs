@@ -1,16 +1,18 @@
 //! What is asked of this host: it stops its own prints, leaves jobs alone that are wanted out, and starts what it is
 //! asked to start, each only as far as its own rules allow.
 
-use printmesh_queue::{JobId, PrinterId, QueueId, Wanted};
-use printmesh_schedule::{OpenCopy, choose_of, stop_wish, wishes, withdrawal_wish};
+use printmesh_queue::{JobId, PrinterId, QueueId, Role, Wanted};
+use printmesh_schedule::{Index, OpenCopy, Planner, choose_of, stop_wish, wishes, withdrawal_wish};
 
 use crate::{effect::Effect, node::Node, records::Work, work::print_token};
 
 impl Node {
     /// The start that somebody asked of a printer of this host and that it can make now.
-    pub(crate) fn asked_to_start(&self, printer: &PrinterId) -> Option<(QueueId, OpenCopy)> {
+    ///
+    /// Last whether it was asked for this very copy: then also where nothing starts by itself.
+    pub(crate) fn asked_to_start(&self, printer: &PrinterId) -> Option<(QueueId, OpenCopy, bool)> {
         let of_printer = |wanted: &Wanted| {
-            matches!(wanted, Wanted::Start { host, printer: name }
+            matches!(wanted, Wanted::Start { host, printer: name, .. }
                 if *host == printer.host && *name == printer.name)
         };
         self.queues_in_order().into_iter().find_map(|queue| {
@@ -25,8 +27,23 @@ impl Node {
             let presence = self.presence(queue);
             asked.into_iter().find_map(|wish| {
                 let job = snapshot.jobs.get(&wish.request.job)?;
-                let open = choose_of(snapshot, &presence, printer, job).ok()?;
-                Some((queue, open))
+                let Wanted::Start {
+                    copy: Some(copy), ..
+                } = wish.request.wanted
+                else {
+                    let open = choose_of(snapshot, &presence, printer, job).ok()?;
+                    return Some((queue, open, false));
+                };
+                // It starts printers that start nothing by themselves: that is for operators, and for whoever stands here.
+                let asker = snapshot.members.get(&wish.id.host);
+                let operates = asker.is_some_and(|who| who.certificate.role >= Role::Operator);
+                if !(operates || wish.id.host == self.me) || !self.is_fresh(queue, &wish) {
+                    return None;
+                }
+                let index = Index::new(snapshot);
+                let planner = Planner::new(snapshot, &presence, &index);
+                let open = planner.choose_this(printer, job, copy).ok()?;
+                Some((queue, open, true))
             })
         })
     }

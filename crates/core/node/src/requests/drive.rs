@@ -2,7 +2,7 @@
 //! ends with a word about what came of it.
 
 use printmesh_queue::{
-    ClaimState, JobId, JobState, PrinterId, QueueId, Request, RequestId, Wanted,
+    ClaimState, CopyId, CopyState, JobId, JobState, PrinterId, QueueId, Request, RequestId, Wanted,
 };
 use printmesh_schedule::Reason;
 
@@ -51,12 +51,19 @@ impl Node {
             Wanted::Stop | Wanted::Cancel | Wanted::Move => {
                 self.drive_withdrawal_request(queue, id, &request)
             }
-            Wanted::Start { host, printer } => {
+            Wanted::Start {
+                host,
+                printer,
+                copy,
+            } => {
                 let printer = PrinterId {
                     host: *host,
                     name: printer.clone(),
                 };
-                self.drive_start_request(queue, id, &request, &printer)
+                match copy {
+                    None => self.drive_start_request(queue, id, &request, &printer),
+                    Some(copy) => self.drive_match(queue, id, &request, &printer, *copy),
+                }
             }
         }
     }
@@ -152,6 +159,50 @@ impl Node {
         false
     }
 
+    /// A request for one copy ends when its printer has claimed it, when somebody else has it, or when nothing came of it soon.
+    fn drive_match(
+        &mut self,
+        queue: QueueId,
+        id: &str,
+        request: &Request,
+        printer: &PrinterId,
+        (index, attempt): (u32, u32),
+    ) -> bool {
+        let snapshot = self.queues[&queue].doc.snapshot();
+        let job = &snapshot.jobs[&request.job];
+        let full = format!("{}/{}", snapshot.host_name(printer.host), printer.name);
+        let copy = CopyId { job: job.id, index };
+        let name = job.name.clone();
+        let claimed = snapshot.claims_of(copy).any(|claim| {
+            claim.attempt == attempt
+                && claim.host == printer.host
+                && claim.record.printer == printer.name
+                && claim.record.state != ClaimState::Dropped
+        });
+        let gone = match snapshot.copy_state(copy) {
+            CopyState::Open(open) => open != attempt,
+            CopyState::Claimed(claim) => claim.host != printer.host,
+            CopyState::Begun(_) | CopyState::Done(_) | CopyState::Failed(_) => true,
+        };
+        if claimed {
+            let text = format!("{full} has taken {name}");
+            self.end_request(queue, id, Ok(asked(false, text)));
+            return true;
+        }
+        let until_ms = self.requests[&(queue, id.to_owned())].until_ms;
+        if !gone && until_ms.is_some_and(|until| until > self.now.mono_ms) {
+            return false;
+        }
+        let title = format!("{full} did not start {name}");
+        let why = match gone {
+            true => "another printer has the copy".to_owned(),
+            false => "it did not take the copy in time".to_owned(),
+        };
+        let problem = Problem::new(Code::PrinterRefuses, title).because(why);
+        self.end_request(queue, id, Err(problem));
+        true
+    }
+
     /// A withdrawal for a request came to nothing: again, not at once.
     pub(crate) fn try_request_later(&mut self, queue: QueueId, job: JobId) {
         let again_ms = self.now.mono_ms + REFUSED_MS / 5 + self.entropy.below(REFUSED_MS / 5);
@@ -185,8 +236,10 @@ impl Node {
     pub(crate) fn requests_wakeup(&self) -> Option<u64> {
         let commands = self.requests.values().filter_map(|own| own.command);
         let again = self.requests.values().map(|own| own.again_ms);
+        let matches = self.requests.values().filter_map(|own| own.until_ms);
         commands
             .map(|(_, until)| until)
+            .chain(matches)
             .chain(again.filter(|at| *at > self.now.mono_ms))
             .min()
     }

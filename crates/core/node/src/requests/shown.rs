@@ -77,7 +77,10 @@ impl Node {
             let names: Vec<String> = hosts.iter().map(|host| snapshot.host_name(*host)).collect();
             names.join(", ")
         };
-        if let Wanted::Start { host, printer } = &request.wanted {
+        if let Wanted::Start { copy: Some(_), .. } = &request.wanted {
+            return "the printer takes it now, or nothing comes of it".to_owned();
+        }
+        if let Wanted::Start { host, printer, .. } = &request.wanted {
             let id = PrinterId {
                 host: *host,
                 name: printer.clone(),
@@ -154,7 +157,7 @@ impl Node {
                     Wanted::Stop => ("stop", None),
                     Wanted::Cancel => ("cancel", None),
                     Wanted::Move => ("move", None),
-                    Wanted::Start { host, printer } => {
+                    Wanted::Start { host, printer, .. } => {
                         let id = PrinterId {
                             host: *host,
                             name: printer.clone(),

@@ -3,12 +3,14 @@
 mod alternatives;
 mod backups;
 mod crashing;
+mod cycles;
 mod edges;
 mod farm;
 mod healing;
 mod herd;
 mod joining;
 mod lost;
+mod matching;
 mod members;
 mod moving;
 mod naming;

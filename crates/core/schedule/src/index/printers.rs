@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     choice::machine_waits,
     delegate::seed_of_printer,
-    matching::{Asked, set_misfit},
+    matching::{Asked, sets_misfit},
 };
 
 impl Index {
@@ -92,8 +92,8 @@ impl Index {
             submitter: needed.submitter,
             models_known: self.models_known,
         };
-        let mut sets = needed.sets.iter();
-        let reason = sets.find_map(|set| set_misfit(set.iter(), asked, &self.kinds[kind]));
+        let sets = needed.sets.iter().map(|set| set.iter());
+        let reason = sets_misfit(sets, asked, &self.kinds[kind]);
         match reason {
             None => Fit::Fits,
             Some(reason) if reason.is_fixable() => Fit::Fixable,

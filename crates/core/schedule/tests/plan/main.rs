@@ -7,3 +7,4 @@ mod matching;
 mod oracle;
 mod order;
 mod seed;
+mod todo;

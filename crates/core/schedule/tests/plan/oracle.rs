@@ -34,7 +34,7 @@ impl Dice {
         self.below(n) == 0
     }
 
-    fn of<T: Copy>(&mut self, all: &[T]) -> T {
+    pub(crate) fn of<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len() as u64) as usize]
     }
 }
@@ -149,17 +149,16 @@ fn misfit(farm: &Farm, job: &Job, id: &PrinterId) -> Option<Misfit> {
     if let Some(model) = &needs.model {
         match &has.model {
             Some(has) if has != model => return Some(Misfit::Never),
-            None if any_model => return Some(Misfit::Fixable),
             _ => {}
         }
     }
-    let mut fixable = false;
+    // What can never be is no matter of a nozzle or a name.
+    if needs.volume_mm.is_some() && has.volume_mm.is_some() {
+        return Some(Misfit::Never);
+    }
+    let mut fixable = needs.model.is_some() && has.model.is_none() && any_model;
     if let (Some(needs), Some(has)) = (needs.nozzle_um, has.nozzle_um) {
         fixable |= needs != has;
-    }
-    // The first axis speaks: a nozzle that can be swapped is said before a size that cannot be.
-    if !fixable && needs.volume_mm.is_some() && has.volume_mm.is_some() {
-        return Some(Misfit::Never);
     }
     if let (Some(tool), Some(slot)) = (needs.tools.first(), has.slots.first()) {
         fixable |= tool.material != slot.material || tool.mg > slot.left_mg;

@@ -350,6 +350,27 @@ fn r_n5_what_is_held_a_draft_or_early_blocks_nobody() {
     }
 }
 
+/// Found by the to-do list's own law: such a printer waited for a nozzle that nobody would ever swap for that job.
+#[test]
+fn r_n4_a_job_that_can_never_be_printed_here_holds_nobody_up_although_its_nozzle_could_be_swapped()
+{
+    let needs = Needs {
+        nozzle_um: Some(400),
+        volume_mm: Some([300, 1, 1]),
+        ..Needs::default()
+    };
+    let farm = Farm::new(1)
+        .has("p1", |e| {
+            e.nozzle_um = Some(600);
+            e.volume_mm = Some([200, 200, 200]);
+        })
+        .job("X", 1)
+        .needs(needs)
+        .job("B", 1);
+    assert_eq!(farm.why("X", "p1").expect("it waits").code(), "volume");
+    check(&farm, &[NEVER_SKIP], &["p1 B1"]);
+}
+
 #[test]
 fn r_n7_a_printer_that_waits_says_for_what_and_which_change_frees_it() {
     let farm = blocked(Farm::new(1)).job("B", 1).set(&[NEVER_SKIP]);

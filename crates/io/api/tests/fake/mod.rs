@@ -13,7 +13,9 @@ use printmesh_api::{
     client::Client,
     problem::Problem,
     reply::{Done, Event, Reply, Uploaded},
-    request::{NewJob, NewSet, Place, PrinterChange, Request, Resolve, SlotChange, Terms},
+    request::{
+        MatchAsk, NewJob, NewSet, Place, PrinterChange, Request, Resolve, SlotChange, Terms,
+    },
     server::serve,
     service::{Service, Upload},
 };
@@ -348,9 +350,21 @@ pub(crate) fn requests() -> Vec<Request> {
         },
         Request::PrinterWhy { printer: printer() },
         Request::PrinterRemove { printer: printer() },
+        Request::Match {
+            ask: MatchAsk {
+                printers: vec![printer()],
+                ..MatchAsk::default()
+            },
+            plan: Some("3fa90c1e".to_owned()),
+        },
+        Request::Todo {
+            queue: Some(queue()),
+            limit: 10,
+        },
         Request::Autoprint {
             printers: vec!["mk4".to_owned()],
             on: true,
+            cycles: Some(3),
         },
         Request::History {
             queue: Some(queue()),
