@@ -142,6 +142,7 @@ fn play(form: Form) -> BTreeSet<String> {
     on_a("job cancel", &["other"], "Done");
     on_a("match", &["-q", "rack"], "MatchPlan");
     on_a("todo", &["-q", "rack"], "TodoList");
+    on_a("simulate", &["-q", "rack"], "Forecast");
     on_a("autoprint on", &["sim"], "Done");
     on_a("job wait", &["lid"], "Job");
     on_a("history", &[], "History");
