@@ -362,16 +362,16 @@ impl Node {
     }
 
     /// The unknown prints of a copy under claims of this host, each with the work that it belongs to.
-    pub(crate) fn unknown_prints(&self, queue: QueueId, copy: CopyId) -> Vec<(Work, u32)> {
+    pub(crate) fn unknown_prints(&self, queue: QueueId, copy: CopyId) -> Vec<(Work, Option<u32>)> {
         let snapshot = self.queues[&queue].doc.snapshot();
         let own = snapshot
             .claims_of(copy)
             .filter(|claim| claim.host == self.me && claim.record.state == ClaimState::Unknown);
-        own.filter_map(|claim| {
-            let unknown = claim
-                .runs
-                .iter()
-                .find(|(_, run)| run.result == RunResult::Unknown);
+        let prints = own.map(|claim| {
+            // One that has only begun, by the words of before a backup, is nobody's: this host follows none of them.
+            let open =
+                |run: &RunRecord| matches!(run.result, RunResult::Unknown | RunResult::Started);
+            let unknown = claim.runs.iter().rfind(|(_, run)| open(run));
             let kept = self.unsure.get(&claim.record.ballot.n);
             // Without the note on this host's disk the document still says enough.
             let work = kept.map_or_else(
@@ -387,9 +387,21 @@ impl Node {
                 },
                 |unsure| unsure.work.clone(),
             );
-            unknown.map(|(k, _)| (work, *k))
-        })
-        .collect()
+            (work, unknown.map(|(k, _)| *k))
+        });
+        prints.collect()
+    }
+
+    /// Every print of a claim is known after all: it is whole, or somebody makes the rest.
+    pub(crate) fn settle_known(&mut self, work: &Work, good: bool) {
+        self.forget_unsure(work);
+        let whole = self.next_run(work, &self.runs_of(work)).is_none();
+        let state = match (good, whole) {
+            (true, true) => ClaimState::Finished,
+            (true, false) => ClaimState::Released,
+            (false, _) => ClaimState::Failed,
+        };
+        self.put_claim(work, state, None);
     }
 }
 

@@ -152,12 +152,14 @@ impl Node {
 
     fn settle_copy(&mut self, queue: QueueId, copy: CopyId, resolve: Resolve) {
         for (work, k) in self.unknown_prints(queue, copy) {
-            match resolve {
-                Resolve::Done => {
+            match (resolve, k) {
+                (Resolve::Done, None) => self.settle_known(&work, true),
+                (Resolve::Failed | Resolve::Retry, None) => self.settle_known(&work, false),
+                (Resolve::Done, Some(k)) => {
                     let note = "a person looked: it is good".to_owned();
                     self.settle_good(&work, k, Some(note));
                 }
-                Resolve::Failed | Resolve::Retry => {
+                (Resolve::Failed | Resolve::Retry, Some(k)) => {
                     let note = "a person looked: it is not good".to_owned();
                     self.settle_bad(&work, k, RunResult::Failed, note);
                 }

@@ -282,3 +282,45 @@ fn a_print_that_a_restored_host_had_begun_itself_is_unknown_and_not_begun_again(
     assert_eq!(farm.starts.len(), 2);
     farm.check();
 }
+
+#[test]
+fn a_print_that_a_host_had_begun_after_the_one_in_its_backup_is_settled_by_a_word() {
+    for resolve in [Resolve::Done, Resolve::Failed] {
+        let mut farm = Farm::shared(&[0, 1]);
+        farm.machines = Machines::Wait;
+        let id = farm.submit(
+            0,
+            printmesh_node::NewJob {
+                sets: vec![printmesh_node::NewSet::of(crate::farm::file("lid"), 2)],
+                ..job("farm", "lids")
+            },
+        );
+        farm.begin(1, "p0");
+        let old = backup(&farm, 1);
+        // So much is said meanwhile that it counts as newer than what the host says when it is back.
+        for n in 0..4 {
+            farm.give_job(0, job("farm", &format!("later {n}")));
+        }
+        farm.settle();
+        farm.finish(1, "p0");
+        farm.settle();
+        farm.ready(1);
+        farm.settle();
+        farm.begin(1, "p0");
+        farm.settle();
+        assert_eq!(farm.starts.len(), 2);
+        restore(&mut farm, 1, old);
+        farm.pass(60_000);
+        assert_eq!(farm.status(0, id), "unknown", "{}", farm.dump(id));
+        farm.ok(
+            1,
+            Command::JobResolve {
+                copy: id.to_string(),
+                resolve,
+            },
+        );
+        farm.pass(60_000);
+        assert_ne!(farm.status(0, id), "unknown", "{}", farm.dump(id));
+        assert_eq!(farm.starts.len(), 2);
+    }
+}
