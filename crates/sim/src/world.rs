@@ -28,6 +28,9 @@ const LAST_LINES: usize = 30;
 /// Events after which a farm is said to work for ever: some thirty times what most need.
 const EVENTS_MAX: u64 = 1_000_000;
 
+/// And more in a large farm: what each host says, all others hear.
+const EVENTS_PER_HOST: u64 = 100_000;
+
 /// Something that happens at a time.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -219,7 +222,7 @@ impl World {
         };
         self.now = entry.at;
         self.happened += 1;
-        if self.happened > EVENTS_MAX {
+        if self.happened > EVENTS_MAX.max(EVENTS_PER_HOST * self.hosts.len() as u64) {
             self.broken("Q", "the farm never comes to rest");
         }
         self.dispatch(entry.event);
