@@ -93,6 +93,18 @@ fn the_configuration_in_the_readme_is_what_a_host_has_without_one() {
 }
 
 #[test]
+fn the_slicer_in_the_readme_is_one_that_a_host_takes() {
+    let text = readme();
+    let (_, block) = text.split_once("```\n[[slicer]]").expect("an example");
+    let (block, _) = block.split_once("```").expect("its end");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, format!("[[slicer]]{block}")).unwrap();
+    let read = printmesh_daemon::Config::load(&path).unwrap();
+    assert_ne!(read, printmesh_daemon::Config::default());
+}
+
+#[test]
 fn both_first_commands_are_in_the_readme() {
     let text = readme();
     for command in ["cargo run --release -- demo", "cargo test --workspace"] {

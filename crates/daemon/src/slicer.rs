@@ -170,6 +170,7 @@ pub(crate) async fn run(slicer: &Slicer, folder: &Path, model: &Path) -> Result<
         .map_err(|error| format!("{} does not start: {error}", slicer.command))?;
     let limit = Duration::from_secs(slicer.time_limit_s);
     let Ok(ended) = tokio::time::timeout(limit, child.wait()).await else {
+        // It fails only when the program has just ended by itself.
         child.kill().await.ok();
         return Err(format!(
             "{} was stopped after {} s",

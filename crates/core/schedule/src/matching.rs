@@ -28,6 +28,17 @@ pub(crate) struct Asked<'a> {
     pub(crate) models_known: bool,
 }
 
+impl<'a> Asked<'a> {
+    pub(crate) fn of(job: &'a Job, models_known: bool) -> Self {
+        Self {
+            tags: &job.terms.tags,
+            color: job.terms.color,
+            submitter: job.submitter,
+            models_known,
+        }
+    }
+}
+
 /// Returns whether any printer of the queue has a model or a profile.
 pub(crate) fn models_known(snapshot: &Snapshot) -> bool {
     let mut printers = snapshot.present_printers();
@@ -45,12 +56,7 @@ pub fn file_for<'a>(
     printer: &PrinterId,
 ) -> Option<&'a FileSpec> {
     let record = snapshot.printers.get(printer)?;
-    let asked = Asked {
-        tags: &job.terms.tags,
-        color: job.terms.color,
-        submitter: job.submitter,
-        models_known: models_known(snapshot),
-    };
+    let asked = Asked::of(job, models_known(snapshot));
     let fits = |file: &&FileSpec| misfit(&file.needs, asked, &record.equipment).is_none();
     set.spec.files.iter().find(fits)
 }
@@ -59,12 +65,7 @@ pub fn file_for<'a>(
 /// somebody may have changed it meanwhile. How much is left is not asked: the claim itself has reserved it.
 pub fn misfit_of(snapshot: &Snapshot, job: &Job, printer: &PrinterId) -> Option<Reason> {
     let record = snapshot.printers.get(printer)?;
-    let asked = Asked {
-        tags: &job.terms.tags,
-        color: job.terms.color,
-        submitter: job.submitter,
-        models_known: models_known(snapshot),
-    };
+    let asked = Asked::of(job, models_known(snapshot));
     let sets = job.sets.iter();
     let sets = sets.map(|set| set.spec.files.iter().map(|file| &file.needs));
     sets_misfit(sets, asked, &record.equipment)
@@ -78,12 +79,7 @@ pub fn misfit_of_needs(
     printer: &PrinterId,
 ) -> Option<Reason> {
     let record = snapshot.printers.get(printer)?;
-    let asked = Asked {
-        tags: &job.terms.tags,
-        color: job.terms.color,
-        submitter: job.submitter,
-        models_known: models_known(snapshot),
-    };
+    let asked = Asked::of(job, models_known(snapshot));
     misfit(needs, asked, &record.equipment)
 }
 
