@@ -5,7 +5,7 @@ use printmesh_schedule::OpenCopy;
 
 use crate::{
     confirm::Decision,
-    limits::{BALLOT_MAX, BEHIND_MS, DUEL_MS, REFUSED_MS, ROUND_MS},
+    limits::{BALLOT_MAX, BEHIND_MS, DUEL_MS, GIVEN_LEASES, REFUSED_MS, ROUND_MS},
     message::{Ask, Message, Reply},
     node::{ClaimRound, Node},
     records::{self, Stage, Work, key},
@@ -294,7 +294,8 @@ impl Node {
                     }
                     DUEL_MS
                 }
-                Nack::Accepted(_) => self.lease_ms(queue),
+                // It stays that printer's until the document says otherwise, and then it is another attempt.
+                Nack::Accepted(_) => self.lease_ms(queue) * GIVEN_LEASES,
                 Nack::Closed | Nack::NotAllowed | Nack::Lost => REFUSED_MS,
                 Nack::StaleConfig { .. } | Nack::Unknown | Nack::Waking => BEHIND_MS,
             };

@@ -59,6 +59,9 @@ pub const BEHIND_MS: u64 = 100;
 
 /// A copy that somebody else was given is not asked for again until its record can have arrived.
 pub const REFUSED_MS: u64 = 5_000;
+/// Leases for which a copy is not asked for again that the voters have given to another printer: nothing but a change
+/// of the document frees it, and asking costs every voter a message.
+pub const GIVEN_LEASES: u64 = 10;
 
 /// A file that nobody had is asked for again after this long, or at once when a member connects.
 pub const MISSING_MS: u64 = 30_000;
