@@ -138,6 +138,7 @@ impl World {
                 Some((0, point)) => {
                     entry.crash = Some(*point);
                     entry.crash_in = None;
+                    self.coverage.hit("fault: crash in recovery");
                 }
                 Some((left, _)) => *left -= 1,
                 None => {}
