@@ -31,6 +31,20 @@ struct Connection {
     number: u64,
 }
 
+impl Connection {
+    /// The driver that a start was meant for when it was decided, so many milliseconds ago.
+    fn for_start(&self, number: u64, age_ms: u64) -> Result<&dyn Driver, String> {
+        if self.number != number {
+            return Err("the printer was connected anew meanwhile".to_owned());
+        }
+        if age_ms > START_AGE_MS_MAX {
+            return Err("this host was held up for more than a minute".to_owned());
+        }
+        let driver = self.driver.as_deref();
+        driver.ok_or_else(|| "the printer is not connected".to_owned())
+    }
+}
+
 /// Nothing starts on a decision that is older (CLAIMS.md 7): between the decision and the start the disk may have been full,
 /// or the host asleep or frozen.
 const START_AGE_MS_MAX: u64 = 60_000;
@@ -175,15 +189,9 @@ impl Printers {
                 if is_unwanted(&unwanted, &name, &print) {
                     return Ok(false);
                 }
-                if connection.number != number {
-                    return Err("the printer was connected anew meanwhile".to_owned());
-                }
-                if clock::now().mono_ms.saturating_sub(decided_ms) > START_AGE_MS_MAX {
-                    return Err("this host was held up for more than a minute".to_owned());
-                }
-                let driver = connection.driver.as_ref();
-                let driver = driver.ok_or("the printer is not connected")?;
-                driver
+                let age_ms = clock::now().mono_ms.saturating_sub(decided_ms);
+                connection
+                    .for_start(number, age_ms)?
                     .start(request)
                     .map_err(|error| problems::chain(&error))?;
                 Ok(true)
@@ -393,5 +401,35 @@ fn ended(outcome: Outcome) -> Ended {
         Outcome::Finished => Ended::Finished,
         Outcome::Failed { reason } => Ended::Failed(reason),
         Outcome::Aborted => Ended::Aborted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_start_goes_to_the_very_connection_it_was_meant_for_and_only_soon() {
+        let mut connection = Connection::default();
+        let refused = |connection: &Connection, number, age_ms| {
+            connection
+                .for_start(number, age_ms)
+                .err()
+                .unwrap_or_default()
+        };
+        assert_eq!(refused(&connection, 0, 0), "the printer is not connected");
+        let (sender, _events) = mpsc::unbounded_channel();
+        let driver = open("sim://", sender).await.expect("it is built in");
+        (connection.driver, connection.number) = (Some(driver), 1);
+        assert_eq!(refused(&connection, 1, 60_000), "");
+        assert_eq!(
+            refused(&connection, 1, 60_001),
+            "this host was held up for more than a minute"
+        );
+        connection.number = 2;
+        assert_eq!(
+            refused(&connection, 1, 0),
+            "the printer was connected anew meanwhile"
+        );
     }
 }
