@@ -383,7 +383,7 @@ impl World {
         }
     }
 
-    /// C: who has the same changes reads the same.
+    /// C: who has the same changes reads the same. One other is enough: it was held against the next one before.
     fn check_equal(&mut self, host: usize) {
         let mine = &self.hosts[host];
         let Some(node) = mine.node() else {
@@ -407,6 +407,7 @@ impl World {
                         mine.name, other.name
                     ));
                 }
+                break;
             }
         }
         if let Some(differs) = differs {
