@@ -150,6 +150,10 @@ fn play(form: Form) -> BTreeSet<String> {
     on_a("profile list", &["MK4"], "Profiles");
     on_a("profile show", &["MK4S"], "Profile");
     on_a("profile detect", &[&clip], "Detected");
+    let mine = farm.path().join("mine.toml");
+    std::fs::write(&mine, "[[profile]]\nname = \"Mine\"\n").unwrap();
+    on_a("profile add", &[mine.to_str().unwrap()], "Done");
+    on_a("profile remove", &["Mine"], "Done");
     let (one, other) = (a.ticket("rack"), a.ticket("rack"));
     script.run(&b, "join", &[&one], "Join");
     script.run(&b, "queue join", &[&other], "Join");

@@ -133,6 +133,7 @@ impl Node {
             | Stage::Fetching
             | Stage::Starting
             | Stage::Between
+            | Stage::Judging { .. }
             | Stage::Running { .. } => Decision::default(),
         };
         work.stage = Stage::Starting;
@@ -433,7 +434,7 @@ impl Node {
             Stage::Claiming | Stage::Fetching | Stage::Staged => self.drop_claim(name, why),
             Stage::Between if self.runs_of(&work).is_empty() => self.release(name, &work, why),
             Stage::Starting => self.set_aside(name),
-            Stage::Between | Stage::Running { .. } => {}
+            Stage::Between | Stage::Running { .. } | Stage::Judging { .. } => {}
         }
     }
 

@@ -96,7 +96,7 @@ impl Node {
                 self.printer_add(id, name, at)?;
                 return Ok(None);
             }
-            Command::PrinterReady { printers } => self.printer_ready(&printers)?,
+            Command::PrinterReady { printers, good } => self.printer_ready(&printers, good)?,
             Command::PrinterPause { printer, reason } => {
                 self.printer_pause(&printer, Some(reason))?
             }

@@ -147,6 +147,12 @@ pub const PARK_MS: u64 = 3_000;
 /// Whoever presses a button that starts prints now stands there for so long; after that nothing starts because of it.
 pub const MATCH_MS: u64 = 30_000;
 
+/// A script that clears a bed is a few lines.
+pub const CLEAR_BYTES_MAX: usize = 64 * 1024;
+
+/// Parts of a day in which a printer starts nothing.
+pub const QUIET_MAX: usize = 16;
+
 /// A job that starts later is looked at again after this long at the latest: wall clocks are set.
 pub const EARLY_MS_MAX: u64 = 3_600_000;
 

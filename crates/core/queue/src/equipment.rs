@@ -64,6 +64,9 @@ pub struct Slot {
     /// Milligrams left; `None` = nobody has said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_mg: Option<u64>,
+    /// Its number, where somebody else keeps the stock: material, colour and amount are what that says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spool: Option<u32>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]

@@ -2,6 +2,7 @@
 
 mod alternatives;
 mod backups;
+mod between;
 mod crashing;
 mod cycles;
 mod edges;
@@ -26,6 +27,7 @@ mod retrying;
 mod sleeping;
 mod slicing;
 mod speculation;
+mod spools;
 mod spreading;
 mod voting;
 mod wishes;

@@ -231,6 +231,7 @@ fn printer() -> PrinterRecord {
             ..Equipment::default()
         },
         set_aside: false,
+        between: None,
         removed: false,
     }
 }
