@@ -73,6 +73,12 @@ pub(super) struct Edit {
     /// Hours in which nothing starts, like 22:00-07:00; may be repeated; a running print goes on
     #[arg(long, group = "said", value_name = "FROM-TO")]
     quiet_hours: Vec<String>,
+    /// Watts that it draws while it heats up: for queues with a budget (`queue set --heat-watts`)
+    #[arg(long, group = "said", value_name = "W")]
+    watts: Option<u32>,
+    /// The circuit that it is on, where not all printers of a queue are on one
+    #[arg(long, group = "said", value_name = "NAME")]
+    circuit: Option<String>,
     /// Let it print the files of this job although the guard refuses them; only its own host can
     #[arg(long, group = "said", value_name = "JOB")]
     allow: Option<String>,
@@ -161,6 +167,8 @@ pub(super) async fn edit(cx: &Context, args: Edit) -> Result<u8, Problem> {
         tags: list(args.tag),
         allow: args.allow,
         accept_from: list(args.accept_from),
+        watts: args.watts,
+        circuit: args.circuit,
         cool_c: args.cool_to,
         clear_script: script.transpose()?,
         clear_trusted: args.clear_trusted,

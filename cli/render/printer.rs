@@ -166,6 +166,9 @@ fn equipment(printer: &Printer) -> Vec<(&'static str, Cell)> {
         ("nozzle max", limit(has.nozzle_c_max)),
         ("bed max", limit(has.bed_c_max)),
         ("loaded", text(&slots)),
+        ("slices with", text(&has.slicing)),
+        ("heats with", has.watts.map(|watts| format!("{watts} W"))),
+        ("circuit", has.circuit.clone()),
         ("tags", text(&has.tags)),
         ("accept from", text(&has.accept_from)),
         (

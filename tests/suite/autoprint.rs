@@ -88,7 +88,10 @@ fn a_copy_that_a_person_calls_bad_is_printed_again() {
     let todo = b.json(&["todo"])["items"].clone();
     let mut rows = todo.as_array().unwrap().iter();
     let verdict = "printmesh printer ready sim --good";
-    assert!(rows.any(|row| row["steps"][0]["command"] == verdict), "{todo}");
+    assert!(
+        rows.any(|row| row["steps"][0]["command"] == verdict),
+        "{todo}"
+    );
     b.ok(&["printer", "ready", "sim", "--bad"]);
     let ended = |n: usize| a.until("the end", |a| (a.history().len() == n).then_some(()));
     ended(1);

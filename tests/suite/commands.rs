@@ -158,6 +158,7 @@ fn play(form: Form) -> BTreeSet<String> {
     script.run(&b, "join", &[&one], "Join");
     script.run(&b, "queue join", &[&other], "Join");
     on_a_later(&mut script, &a);
+    script.run(&a, "queue free-heat", &["rack", "b/sim"], "Done");
     script.run(&b, "queue leave", &["rack"], "Done");
     script.run(&b, "daemon stop", &[], "Done");
     // The next ones do not succeed here: the voters answer, and nobody asked to join.

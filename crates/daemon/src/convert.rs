@@ -423,6 +423,7 @@ fn printer_in(
                 Reason::PrinterPaused { .. } => "paused",
                 Reason::Cooling { .. } => "cooling",
                 Reason::Clearing => "clearing",
+                Reason::HeatSlot => "waits-to-heat",
                 _ => "idle",
             };
             (word, None, Some(reason))
@@ -658,7 +659,7 @@ fn hope(reason: &Reason) -> u8 {
         Reason::NotBefore { .. } | Reason::Backburner => 1,
         Reason::FailedHere | Reason::Busy | Reason::QueueOrder { .. } | Reason::Contended => 2,
         Reason::NeverSkip { .. } => 3,
-        Reason::Cooling { .. } | Reason::Clearing => 2,
+        Reason::Cooling { .. } | Reason::Clearing | Reason::HeatSlot => 2,
         Reason::BedNotClear
         | Reason::BedUnknown
         | Reason::NoBedTemperature { .. }
@@ -752,6 +753,7 @@ fn fix(node: &Node, id: &PrinterId, reason: &Reason) -> Option<String> {
         Reason::NeverSkip { because, .. } => return fix(node, id, because),
         Reason::Cooling { .. }
         | Reason::Clearing
+        | Reason::HeatSlot
         | Reason::QuietHours { .. }
         | Reason::Draft
         | Reason::Held

@@ -72,6 +72,8 @@ pub(crate) fn printer_edit(change: request::PrinterChange) -> PrinterEdit {
         volume_mm: change.volume_mm,
         nozzle_c_max: change.nozzle_c_max,
         bed_c_max: change.bed_c_max,
+        watts: change.watts,
+        circuit: change.circuit,
         tags: change.tags,
         allow: change.allow,
         accept_from: change.accept_from,
@@ -146,6 +148,9 @@ pub(crate) fn equipment(equipment: &Equipment) -> reply::Equipment {
         nozzle_c_max: equipment.nozzle_c_max,
         bed_c_max: equipment.bed_c_max,
         slots: slots.collect(),
+        watts: equipment.watts,
+        circuit: equipment.circuit.clone(),
+        slicing: equipment.slicing.clone(),
         tags: equipment.tags.clone(),
         accept_from: equipment
             .accept_from

@@ -366,7 +366,7 @@ async fn keep(
                 report(PrinterReport::Online(machine)).await;
                 report(PrinterReport::Doing(doing)).await;
                 let mut halted = false;
-                let mut bed_c = None;
+                let (mut bed_c, mut hot) = (None, None);
                 while let Some(event) = events.recv().await {
                     if let Event::Status(status) = &event
                         && let Some(warm) = resting(status)
@@ -374,9 +374,16 @@ async fn keep(
                     {
                         bed_c = Some(warm);
                         report(PrinterReport::BedTemperature(warm)).await;
+                    } else if let Event::Status(status) = &event
+                        && let Some((print, heats)) = heats(status)
+                        && hot != Some(heats)
+                    {
+                        hot = Some(heats);
+                        let (nozzle, bed) = heats;
+                        report(PrinterReport::Hot { print, nozzle, bed }).await;
                     } else if !matches!(&event, Event::Status(_)) {
                         // What was said before is said again: it is of another print.
-                        bed_c = None;
+                        (bed_c, hot) = (None, None);
                     }
                     halted |= matches!(&event, Event::Status(s) if s.phase == Phase::Fault);
                     let lost = matches!(event, Event::LinkLost { .. });
@@ -408,6 +415,22 @@ fn resting(status: &PrinterStatus) -> Option<Option<i64>> {
             .then(|| f64::from(heat.actual).ceil() as i64)
     };
     (status.phase == Phase::Idle).then(|| status.temperatures.bed.and_then(warm))
+}
+
+/// As hot as it is wanted, but for this: heaters swing.
+const SWING_C: f32 = 3.0;
+
+/// Of a print under way: whether its nozzles, and its bed, are heated and as hot as it wants them.
+fn heats(status: &PrinterStatus) -> Option<(String, (bool, bool))> {
+    let print = status.attempt.clone()?;
+    let reached = |heats: &mut dyn Iterator<Item = &Heat>| {
+        let mut wanted = heats.filter(|heat| heat.target > 0.0).peekable();
+        wanted.peek().is_some() && wanted.all(|heat| heat.actual >= heat.target - SWING_C)
+    };
+    let temperatures = &status.temperatures;
+    let nozzle = reached(&mut temperatures.tools.iter());
+    let bed = reached(&mut temperatures.bed.iter());
+    (status.phase == Phase::Printing).then_some((print, (nozzle, bed)))
 }
 
 fn word(event: Event) -> Option<PrinterReport> {

@@ -238,6 +238,9 @@ impl Door {
                 self.mind.command(command).await?;
                 self.show_voters(shown).await
             }
+            Request::QueueFreeHeat { queue, printer } => {
+                self.done(Command::HeatFree { queue, printer }).await
+            }
             Request::QueueRecover { queue, confirm } => {
                 self.done(Command::QueueRecover { queue, confirm }).await
             }

@@ -124,6 +124,7 @@ impl Node {
             awake_ms: boot.now.mono_ms,
             beats: 0,
             stopping: false,
+            heat: crate::heat::Heat::default(),
             zone_min: None,
             usages: BTreeMap::new(),
             spool_notes: BTreeMap::new(),
@@ -191,6 +192,10 @@ impl Node {
                 };
                 node.peers
                     .insert(rest.parse().map_err(|_| damaged())?, peer);
+            } else if let Some(rest) = name.strip_prefix(key::HEAT) {
+                let n = rest.parse().map_err(|_| damaged())?;
+                let record = records::read(value).ok_or_else(damaged)?;
+                node.wake_heat(n, record);
             } else if let Some(rest) = name.strip_prefix(key::USAGE) {
                 let id = rest.parse().map_err(|_| damaged())?;
                 let usage = records::read(value).ok_or_else(damaged)?;

@@ -188,7 +188,7 @@ impl Node {
     }
 
     pub(crate) fn promised(&mut self, from: HostId, reply: &Reply) {
-        if self.heal_promised(from, reply) {
+        if self.heal_promised(from, reply) || self.heat_promised(from, reply) {
             return;
         }
         if !self.is_asked(reply) {
@@ -211,7 +211,7 @@ impl Node {
     }
 
     pub(crate) fn accepted(&mut self, from: HostId, reply: &Reply) {
-        if self.heal_accepted(from, reply) {
+        if self.heal_accepted(from, reply) || self.heat_accepted(from, reply) {
             return;
         }
         if !self.is_asked(reply) {
@@ -243,7 +243,9 @@ impl Node {
         unit: (CopyId, u32),
         nack: Nack,
     ) {
-        if self.heal_refused(from, reply, phase, unit, nack.clone()) {
+        if self.heal_refused(from, reply, phase, unit, nack.clone())
+            || self.heat_refused(from, reply, phase, unit, &nack)
+        {
             return;
         }
         // A voter that has sealed, or is behind, decides nothing: the voters that follow are asked (`follow.rs`).
@@ -296,7 +298,7 @@ impl Node {
                     DUEL_MS
                 }
                 Nack::Accepted(_) => self.lease_ms(queue),
-                Nack::Closed | Nack::NotAllowed | Nack::Lost => REFUSED_MS,
+                Nack::Closed | Nack::NotAllowed | Nack::Lost | Nack::Place { .. } => REFUSED_MS,
                 Nack::StaleConfig { .. } | Nack::Unknown | Nack::Waking => BEHIND_MS,
             };
             let until = now + wait_ms + self.entropy.below(wait_ms.min(DUEL_MS));
@@ -466,6 +468,7 @@ pub(crate) fn words(nack: &Nack) -> &'static str {
         Nack::NotAllowed => "this host's role does not allow it",
         Nack::Unknown => "the job has not arrived there yet",
         Nack::Waking => "a voter has just started and asks what it had said before",
+        Nack::Place { .. } => "others heat up",
         Nack::Lost => "it was given up: its printer was not heard of for too long",
     }
 }

@@ -97,6 +97,13 @@ pub enum Command {
         /// Names, first is drained first.
         queues: Vec<String>,
     },
+    /// A person says that a printer that is away heats no more.
+    HeatFree {
+        /// Queue name.
+        queue: String,
+        /// `host/name`.
+        printer: String,
+    },
     /// Makes hosts the voters of a queue.
     VotersSet {
         /// Queue name.
@@ -390,6 +397,10 @@ pub struct PrinterEdit {
     pub nozzle_c_max: Option<u32>,
     /// Hottest that its bed may become, in °C.
     pub bed_c_max: Option<u32>,
+    /// Watts that it draws while it heats up.
+    pub watts: Option<u32>,
+    /// The circuit that it is on.
+    pub circuit: Option<String>,
     /// Words for jobs to ask for.
     pub tags: Option<Vec<String>>,
     /// Names or keys of the members whose jobs it takes.

@@ -59,6 +59,7 @@ impl Node {
             Command::QueueRename { queue, name } => self.queue_rename(&queue, &name)?,
             Command::QueueSet { queue, values } => self.queue_set(&queue, &values)?,
             Command::QueueOrder { queues } => self.queue_order(&queues)?,
+            Command::HeatFree { queue, printer } => self.free_heat(&queue, &printer)?,
             Command::VotersSet { queue, hosts } => {
                 self.voters_set(id, &queue, &hosts)?;
                 return Ok(None);

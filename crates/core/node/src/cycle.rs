@@ -180,6 +180,9 @@ impl Node {
                 None => return Some(Between::NoBedTemperature(to_c)),
             }
         }
+        if self.waits_to_heat(name) {
+            return Some(Between::Heat);
+        }
         self.quiet_until(name).map(Between::Quiet)
     }
 

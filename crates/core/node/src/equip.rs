@@ -190,6 +190,13 @@ fn check(edit: &PrinterEdit) -> Result<(), Problem> {
         check_words("a colour", slot.color.as_slice())?;
     }
     let bad = |text: &str| Err(Problem::new(Code::BadNumber, text));
+    check_words("a circuit", given(&edit.circuit).as_slice())?;
+    if edit
+        .watts
+        .is_some_and(|watts| !(1..=20_000).contains(&watts))
+    {
+        return bad("a printer draws from 1 to 20000 W");
+    }
     if edit.position == Some(0) {
         return bad("positions are counted from 1");
     }
@@ -212,6 +219,8 @@ fn change(equipment: &mut Equipment, edit: PrinterEdit) {
     };
     text(&mut equipment.profile, edit.profile);
     text(&mut equipment.model, edit.model);
+    text(&mut equipment.circuit, edit.circuit);
+    equipment.watts = edit.watts.or(equipment.watts);
     let list = |old: &mut Vec<String>, new: Option<Vec<String>>| {
         if let Some(new) = new {
             *old = new;

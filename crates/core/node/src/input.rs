@@ -271,6 +271,15 @@ pub enum PrinterReport {
     },
     /// The machine itself proves that its bed is clear.
     BedCleared,
+    /// What of it is as hot as the print wants it.
+    Hot {
+        /// The print.
+        print: String,
+        /// Every nozzle that is heated, and there is one.
+        nozzle: bool,
+        /// The bed, and it is heated.
+        bed: bool,
+    },
     /// How warm its bed is while nothing is printed, in °C; `None` = it does not say.
     BedTemperature(Option<i64>),
     /// It halted until a person has looked.

@@ -33,6 +33,7 @@ mod event;
 mod files;
 mod follow;
 mod heal;
+mod heat;
 mod input;
 mod invites;
 mod jobs;

@@ -147,6 +147,15 @@ pub const PARK_MS: u64 = 3_000;
 /// Whoever presses a button that starts prints now stands there for so long; after that nothing starts because of it.
 pub const MATCH_MS: u64 = 30_000;
 
+/// Places to heat on one circuit.
+pub const HEAT_PLACES_MAX: u32 = 256;
+
+/// A printer that waits for a place to heat asks again after this long, and up to as long again.
+pub const HEAT_AGAIN_MS: u64 = 2_000;
+
+/// A place to heat that was given longer ago is asked for anew: a person may have taken it back.
+pub const HEAT_FRESH_MS: u64 = 60_000;
+
 /// A script that clears a bed is a few lines.
 pub const CLEAR_BYTES_MAX: usize = 64 * 1024;
 

@@ -103,6 +103,8 @@ pub struct Node {
     pub(crate) usages: BTreeMap<u64, Usage>,
     /// Spools of which what is known may be old, and why.
     pub(crate) spool_notes: BTreeMap<u32, String>,
+    /// Places to heat.
+    pub(crate) heat: crate::heat::Heat,
     /// Minutes that the clock on the wall is ahead of UTC, once somebody has said.
     pub(crate) zone_min: Option<i32>,
     /// About to stop: until when it gives its votes away.
@@ -177,6 +179,8 @@ pub(crate) struct Printer {
     pub(crate) began: bool,
     /// °C of its bed, as the machine said last while it rested.
     pub(crate) bed_c: Option<i64>,
+    /// It was asked, since this host started, what it does: what it heated before is known.
+    pub(crate) heat_known: bool,
     /// The run that its driver was told to stop.
     pub(crate) told_to_stop: Option<u32>,
     /// When its claim is to be heard of next.
@@ -345,6 +349,7 @@ impl Node {
             let moved = self.drive_joins()
                 | self.drive_moves()
                 | self.drive_printers()
+                | self.drive_heat()
                 | self.drive_heals()
                 | self.drive_requests();
             if !moved && self.inbox.is_empty() {
@@ -392,6 +397,7 @@ impl Node {
             .chain(self.parting_wakeups())
             .chain(self.early_wakeup())
             .chain(self.quiet_wakeup())
+            .chain(self.heat_wakeup())
             .chain(self.compare_wakeup())
             .filter(|at| *at != u64::MAX)
             .min()

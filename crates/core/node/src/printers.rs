@@ -318,6 +318,7 @@ impl Printer {
             decision: Decision::default(),
             began: false,
             bed_c: None,
+            heat_known: false,
             told_to_stop: None,
             beat_at_ms: 0,
             told_ms: 0,

@@ -245,6 +245,7 @@ pub(crate) mod key {
     pub(crate) const IMPORT: &str = "import/";
     pub(crate) const SLICED: &str = "sliced/";
     pub(crate) const USAGE: &str = "usage/";
+    pub(crate) const HEAT: &str = "heat/";
 
     /// Whether a value is part of what this host decides by as a voter.
     pub(crate) fn is_vote(key: &[u8]) -> bool {
@@ -284,6 +285,9 @@ pub(crate) mod key {
     }
     pub(crate) fn peer(host: HostId) -> String {
         format!("{PEER}{host}")
+    }
+    pub(crate) fn heat(ballot: u64) -> String {
+        format!("{HEAT}{ballot}")
     }
     pub(crate) fn usage(id: u64) -> String {
         format!("{USAGE}{id}")

@@ -46,7 +46,19 @@ impl Node {
                 self.lose_clearing(name);
                 self.printer_online(name, machine);
             }
-            PrinterReport::Doing(doing) => self.printer_doing(name, doing),
+            PrinterReport::Doing(doing) => {
+                self.printer_doing(name, doing);
+                if let Some(printer) = self.printers.get_mut(name) {
+                    printer.heat_known = true;
+                }
+            }
+            PrinterReport::Hot { print, nozzle, bed } => {
+                if let Some((work, _)) = self.running(name, &print)
+                    && self.is_heated(&work, nozzle, bed)
+                {
+                    self.heated(name);
+                }
+            }
             PrinterReport::Offline(reason) => {
                 if let Some(printer) = self.printers.get_mut(name) {
                     let was_online = std::mem::replace(&mut printer.online, false);
@@ -141,6 +153,7 @@ impl Node {
             .runs_of(&work)
             .remove(&k)
             .expect("the intent was written before the print");
+        self.heated(name);
         if let Some(printer) = self.printers.get_mut(name) {
             // What was said of it before is of another print.
             printer.bed_c = None;

@@ -291,6 +291,9 @@ impl Node {
             Gate::Unanswered if self.may_go_on_alone(name, work) => {}
             Gate::Unanswered => return false,
         }
+        if !self.may_heat(name) {
+            return false;
+        }
         let snapshot = self.queues[&work.queue].doc.snapshot();
         let job = snapshot.jobs.get(&work.copy.job);
         let file = job.and_then(|job| self.file_of(work, job, &set));

@@ -28,6 +28,8 @@ pub enum Between {
     Clearing,
     /// A person says whether its last print is good.
     Verdict,
+    /// Others on its circuit heat up.
+    Heat,
     /// Quiet hours, until this minute of its host's day.
     Quiet(u16),
 }

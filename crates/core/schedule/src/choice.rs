@@ -90,6 +90,7 @@ pub(crate) fn machine_waits(record: &PrinterRecord) -> Option<Reason> {
     }
     match (record.between, record.bed) {
         (Some(Between::Verdict), _) => Some(Reason::VerdictAwaited),
+        (Some(Between::Heat), _) => Some(Reason::HeatSlot),
         (Some(Between::Clearing), _) => Some(Reason::Clearing),
         (Some(Between::Cooling(to_c)), _) => Some(Reason::Cooling { to_c }),
         (Some(Between::NoBedTemperature(to_c)), _) => Some(Reason::NoBedTemperature { to_c }),

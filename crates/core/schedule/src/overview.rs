@@ -138,6 +138,9 @@ fn status_in<'a>(
     if record.is_some_and(|record| record.between == Some(Between::Verdict)) {
         return PrinterStatus::NeedsPerson(Reason::VerdictAwaited);
     }
+    if record.is_some_and(|record| record.between == Some(Between::Heat)) {
+        return PrinterStatus::Waiting(Reason::HeatSlot);
+    }
     let working = snapshot.claims.iter().find_map(|(copy, claims)| {
         let mut claims = claims.values();
         let claim = claims.find(|claim| {

@@ -409,6 +409,7 @@ impl Planner<'_> {
                     | Reason::BedUnknown
                     | Reason::Cooling { .. }
                     | Reason::Clearing
+                    | Reason::HeatSlot
                     | Reason::VerdictAwaited,
                 ) => true,
                 Some(_) => false,

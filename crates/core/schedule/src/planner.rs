@@ -84,8 +84,16 @@ impl<'a> Planner<'a> {
             return Some(Reason::Role);
         }
         let record = self.snapshot.printers.get(id);
-        if record.is_some_and(|record| record.between == Some(Between::Verdict)) {
-            return Some(Reason::VerdictAwaited);
+        match record.and_then(|record| record.between) {
+            Some(Between::Verdict) => return Some(Reason::VerdictAwaited),
+            Some(Between::Heat) => return Some(Reason::HeatSlot),
+            Some(
+                Between::Cooling(_)
+                | Between::NoBedTemperature(_)
+                | Between::Clearing
+                | Between::Quiet(_),
+            )
+            | None => {}
         }
         let own = self.presence.busy.contains(id);
         let claims = id.host != self.presence.me && self.index.jobs_of(id).next().is_some();

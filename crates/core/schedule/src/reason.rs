@@ -85,6 +85,8 @@ pub enum Reason {
     Clearing,
     /// A person has to say whether the last print is good.
     VerdictAwaited,
+    /// Others on the printer's circuit heat up.
+    HeatSlot,
     /// Nothing starts during these hours.
     QuietHours {
         /// Minute of the printer's day at which they end.
@@ -258,6 +260,7 @@ impl Reason {
             | Self::NoBedTemperature { .. }
             | Self::Clearing
             | Self::VerdictAwaited
+            | Self::HeatSlot
             | Self::QuietHours { .. }
             | Self::PrinterOffline
             | Self::PrinterFault { .. }
@@ -296,6 +299,7 @@ impl Reason {
             Self::NoBedTemperature { .. } => "no-bed-temperature",
             Self::Clearing => "clearing",
             Self::VerdictAwaited => "verdict",
+            Self::HeatSlot => "heat-slot",
             Self::QuietHours { .. } => "quiet-hours",
             Self::PrinterOffline => "printer-offline",
             Self::PrinterFault { .. } => "printer-fault",
@@ -368,6 +372,7 @@ impl Reason {
             ),
             Self::Clearing => "a script clears the bed".into(),
             Self::VerdictAwaited => "somebody has to say whether its last print is good".into(),
+            Self::HeatSlot => "it waits until others on its circuit are hot".into(),
             Self::QuietHours { until } => {
                 let (hour, minute) = (until / 60, until % 60);
                 format!("nothing starts here before {hour:02}:{minute:02}")

@@ -563,6 +563,12 @@ pub struct Equipment {
     pub nozzle_c_max: Option<u32>,
     /// Hottest that its bed may become, in °C.
     pub bed_c_max: Option<u32>,
+    /// Watts that it draws while it heats up.
+    pub watts: Option<u32>,
+    /// The circuit that it is on, where not all printers of a queue are on one.
+    pub circuit: Option<String>,
+    /// Profiles with which its host slices models for it.
+    pub slicing: Vec<String>,
     /// What is loaded, by slot.
     pub slots: Vec<Slot>,
     /// Words for jobs to ask for.

@@ -99,6 +99,13 @@ pub enum Request {
         /// The queue's name once more, typed by a person.
         confirm: String,
     },
+    /// A person says that a printer that is away heats no more: its place is free.
+    QueueFreeHeat {
+        /// Queue name.
+        queue: String,
+        /// `host/name`.
+        printer: String,
+    },
     /// Changes settings of a queue, all or none of them.
     QueueSet {
         /// Queue name.
@@ -416,6 +423,10 @@ pub struct PrinterChange {
     pub nozzle_c_max: Option<u32>,
     /// Hottest that its bed may become, in °C.
     pub bed_c_max: Option<u32>,
+    /// Watts that it draws while it heats up.
+    pub watts: Option<u32>,
+    /// The circuit that it is on.
+    pub circuit: Option<String>,
     /// Words for jobs to ask for.
     pub tags: Option<Vec<String>>,
     /// Names or keys of the members whose jobs it takes; an empty list = everybody's.

@@ -8,6 +8,7 @@ mod cycles;
 mod edges;
 mod farm;
 mod healing;
+mod heating;
 mod herd;
 mod joining;
 mod lost;

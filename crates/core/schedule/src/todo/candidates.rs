@@ -130,7 +130,9 @@ fn states(bench: &Bench, seat: &Seat) -> Option<Vec<Change>> {
     match record.between {
         _ if halted => needed.push(Change::Ready(id())),
         // These pass by themselves.
-        Some(Between::Cooling(_) | Between::Clearing | Between::Quiet(_)) => return None,
+        Some(Between::Cooling(_) | Between::Clearing | Between::Heat | Between::Quiet(_)) => {
+            return None;
+        }
         Some(Between::Verdict) => needed.push(Change::Judge(id())),
         Some(Between::NoBedTemperature(_)) => needed.push(Change::Ready(id())),
         None if record.bed != Bed::Clear => needed.push(Change::Ready(id())),

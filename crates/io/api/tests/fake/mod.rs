@@ -223,6 +223,10 @@ pub(crate) fn requests() -> Vec<Request> {
             queue: queue(),
             confirm: queue(),
         },
+        Request::QueueFreeHeat {
+            queue: queue(),
+            printer: printer(),
+        },
         Request::QueueSet {
             queue: queue(),
             settings: [("claims".to_owned(), "majority".to_owned())].into(),
