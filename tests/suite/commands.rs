@@ -147,6 +147,13 @@ fn play(form: Form) -> BTreeSet<String> {
     on_a("job wait", &["lid"], "Job");
     on_a("history", &[], "History");
     on_a("file inspect", &[&clip], "Files");
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/core/gcode/fixtures");
+    let project = format!("{fixtures}/made.gcode.3mf");
+    let out = farm.path().join("picture.png");
+    let words = [project.as_str(), "-o", out.to_str().unwrap()];
+    on_a("file thumbnail", &words, "Done");
+    assert!(out.metadata().unwrap().len() > 0);
+    std::fs::remove_file(&out).unwrap();
     on_a("profile list", &["MK4"], "Profiles");
     on_a("profile show", &["MK4S"], "Profile");
     on_a("profile detect", &[&clip], "Detected");

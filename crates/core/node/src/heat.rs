@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     effect::Answer,
     event::Event,
-    limits::{BALLOT_MAX, HEAT_AGAIN_MS, HEAT_FRESH_MS, HEAT_PLACES_MAX, ROUND_MS},
+    limits::{BALLOT_MAX, HEAT_AGAIN_MS, HEAT_DOUBLINGS, HEAT_FRESH_MS, HEAT_PLACES_MAX, ROUND_MS},
     message::{Message, Reply},
     node::{Node, Queue},
     problem::{Code, Problem},
@@ -62,6 +62,8 @@ pub(crate) struct Heat {
     since: BTreeMap<u64, u64>,
     /// When a printer asks again.
     again_ms: BTreeMap<String, u64>,
+    /// How often it asked in vain, one time after the other.
+    in_vain: BTreeMap<String, u32>,
 }
 
 /// The place with this number on a circuit.
@@ -273,7 +275,10 @@ impl Node {
     }
 
     fn heat_again(&mut self, name: &str) {
-        let wait_ms = HEAT_AGAIN_MS + self.entropy.below(HEAT_AGAIN_MS);
+        let in_vain = self.heat.in_vain.entry(name.to_owned()).or_default();
+        let wait_ms = HEAT_AGAIN_MS << *in_vain;
+        *in_vain = (*in_vain + 1).min(HEAT_DOUBLINGS);
+        let wait_ms = wait_ms + self.entropy.below(HEAT_AGAIN_MS);
         let at = self.now.mono_ms + wait_ms;
         self.heat.again_ms.insert(name.to_owned(), at);
     }
@@ -468,6 +473,7 @@ impl Node {
                 }
                 let name = record.ballot.printer.clone();
                 self.heat.again_ms.remove(&name);
+                self.heat.in_vain.remove(&name);
                 self.save_heat(n, record);
                 self.heat.since.insert(n, self.now.mono_ms);
                 if let Some(printer) = self.printers.get_mut(&name) {

@@ -150,8 +150,11 @@ pub const MATCH_MS: u64 = 30_000;
 /// Places to heat on one circuit.
 pub const HEAT_PLACES_MAX: u32 = 256;
 
-/// A printer that waits for a place to heat asks again after this long, and up to as long again.
+/// A printer that waits for a place to heat asks again after this long at first.
 pub const HEAT_AGAIN_MS: u64 = 2_000;
+
+/// That wait doubles so often: to 16 s.
+pub const HEAT_DOUBLINGS: u32 = 3;
 
 /// A place to heat that was given longer ago is asked for anew: a person may have taken it back.
 pub const HEAT_FRESH_MS: u64 = 60_000;

@@ -52,7 +52,7 @@ fn edit(farm: &mut Farm, n: usize, edit: PrinterEdit) {
 #[test]
 fn r_p1_at_most_so_many_printers_heat_at_once_and_the_next_begins_when_one_is_hot() {
     let mut farm = farm(("heat-slots", "2"), 4);
-    let id = farm.submit(0, parts(4));
+    let id = farm.submit(0, parts(6));
     farm.pass(60_000);
     let first = heating(&farm, &[]);
     assert_eq!(first.len(), 2, "{}", farm.dump(id));
@@ -172,7 +172,7 @@ fn a_host_that_died_while_it_heated_keeps_its_place_until_it_is_back_or_a_person
         assert_eq!(now.len(), 1);
         let dead = now[0];
         farm.kill(dead);
-        farm.pass(24 * 3_600_000);
+        farm.pass(2 * 3_600_000);
         assert_eq!(heating(&farm, &[]), [0; 0], "{}", farm.dump(id));
         if person {
             let asks = (0..3).find(|n| *n != dead).unwrap();
@@ -234,7 +234,7 @@ fn chance() -> impl Strategy<Value = Chance> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_never_more_printers_heat_than_the_queue_allows(
