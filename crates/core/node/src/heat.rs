@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use printmesh_queue::{Ballot, Bed, CopyId, HostId, JobId, PrinterId, QueueId, Role};
+use printmesh_queue::{Ballot, CopyId, HostId, JobId, PrinterId, QueueId, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -156,10 +156,9 @@ impl Node {
 
     /// Whether a printer could begin its next print, but for a place to heat.
     pub(crate) fn waits_to_heat(&self, name: &str) -> bool {
-        let printer = self.printers.get(name);
-        let ready = printer.is_some_and(|printer| {
-            let stage = printer.work.as_ref().map(|work| &work.stage);
-            stage == Some(&Stage::Between) && printer.entry.bed == Bed::Clear
+        let work = self.printers.get(name).and_then(|p| p.work.as_ref());
+        let ready = work.is_some_and(|work| {
+            work.stage == Stage::Between && self.machine_may_start(name, work)
         });
         ready && !self.may_heat(name)
     }

@@ -222,7 +222,7 @@ impl Node {
         job.is_some_and(|job| misfit_of(snapshot, job, &self.printer_id(name)).is_none())
     }
 
-    fn machine_may_start(&self, name: &str, work: &Work) -> bool {
+    pub(crate) fn machine_may_start(&self, name: &str, work: &Work) -> bool {
         self.printers.get(name).is_some_and(|printer| {
             printer.online
                 && (printer.entry.autoprint || work.asked)

@@ -626,10 +626,15 @@ impl Farm {
 
     /// Edits `farm` in the founder's store, as no command can.
     pub(crate) fn edit_farm(&mut self, f: impl FnOnce(&mut Edit<'_>)) {
-        let queue = self.queue(0, "farm");
-        self.stop(0);
+        self.edit_farm_as(0, f);
+    }
+
+    /// The same in the store of another host, in its name.
+    pub(crate) fn edit_farm_as(&mut self, n: usize, f: impl FnOnce(&mut Edit<'_>)) {
+        let queue = self.queue(n, "farm");
+        self.stop(n);
         let now = self.now().wall;
-        let host = &mut self.hosts[0];
+        let host = &mut self.hosts[n];
         let author = Author {
             host: host.id,
             boot: 1_000_000,
@@ -646,7 +651,7 @@ impl Farm {
             .entry(queue.0)
             .or_default()
             .push(change.to_bytes());
-        self.boot(0);
+        self.boot(n);
         self.settle();
     }
 }
