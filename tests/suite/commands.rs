@@ -165,7 +165,6 @@ fn play(form: Form) -> BTreeSet<String> {
     script.run(&b, "join", &[&one], "Join");
     script.run(&b, "queue join", &[&other], "Join");
     on_a_later(&mut script, &a);
-    script.run(&a, "queue free-heat", &["rack", "b/sim"], "Done");
     script.run(&b, "queue leave", &["rack"], "Done");
     script.run(&b, "daemon stop", &[], "Done");
     // The next ones do not succeed here: the voters answer, and nobody asked to join.
@@ -174,6 +173,8 @@ fn play(form: Form) -> BTreeSet<String> {
         &["queue", "recover", "rack", "--confirm", "rack"],
     );
     script.seen.insert("queue recover".to_owned());
+    a.problem("printer.busy", &["queue", "free-heat", "rack", "a/sim"]);
+    script.seen.insert("queue free-heat".to_owned());
     a.problem("job.over", &["job", "start", "lid", "--printer", "sim"]);
     script.seen.insert("job start".to_owned());
     a.problem("copy.certain", &["job", "resolve", "lid", "--done"]);

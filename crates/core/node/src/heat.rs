@@ -16,7 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     effect::Answer,
     event::Event,
-    limits::{BALLOT_MAX, HEAT_AGAIN_MS, HEAT_DOUBLINGS, HEAT_FRESH_MS, HEAT_PLACES_MAX, ROUND_MS},
+    limits::{
+        BALLOT_MAX, DUEL_MS, HEAT_AGAIN_MS, HEAT_DOUBLINGS, HEAT_FRESH_MS, HEAT_PLACES_MAX,
+        HEAT_TAKEN_MS, ROUND_MS,
+    },
     message::{Message, Reply},
     node::{Node, Queue},
     problem::{Code, Problem},
@@ -157,9 +160,8 @@ impl Node {
     /// Whether a printer could begin its next print, but for a place to heat.
     pub(crate) fn waits_to_heat(&self, name: &str) -> bool {
         let work = self.printers.get(name).and_then(|p| p.work.as_ref());
-        let ready = work.is_some_and(|work| {
-            work.stage == Stage::Between && self.machine_may_start(name, work)
-        });
+        let ready = work
+            .is_some_and(|work| work.stage == Stage::Between && self.machine_may_start(name, work));
         ready && !self.may_heat(name)
     }
 
@@ -214,7 +216,7 @@ impl Node {
             let free = all.filter(|copy| {
                 let turn = self.heat.turns.get(&(queue, *copy));
                 let taken = turn.and_then(|(_, taken)| *taken);
-                taken.is_none_or(|at| now >= at + HEAT_AGAIN_MS)
+                taken.is_none_or(|at| now >= at + HEAT_TAKEN_MS)
             });
             let free: Vec<CopyId> = free.collect();
             let wants = wants.map_or(usize::MAX, |wants| wants as usize);
@@ -519,7 +521,14 @@ impl Node {
         let turn = turn.or_insert((0, None));
         *turn = (turn.0.max(known.0), known.1);
         if matches!(verdict, Verdict::No(..)) {
+            let name = reply.ballot.printer.clone();
+            let in_vain = self.heat.in_vain.get(&name).copied();
             self.stop_asking(reply.ballot.n);
+            // One place is known better now: it tries others, or its next turn, at once.
+            if matches!(nack, Nack::Place { .. }) {
+                self.heat.again_ms.insert(name.clone(), now + DUEL_MS);
+                self.heat.in_vain.insert(name, in_vain.unwrap_or(0));
+            }
         }
         true
     }

@@ -153,6 +153,9 @@ pub const HEAT_PLACES_MAX: u32 = 256;
 /// A printer that waits for a place to heat asks again after this long at first.
 pub const HEAT_AGAIN_MS: u64 = 2_000;
 
+/// A place that was found taken is not asked for again before.
+pub const HEAT_TAKEN_MS: u64 = 10_000;
+
 /// That wait doubles so often: to 16 s.
 pub const HEAT_DOUBLINGS: u32 = 3;
 

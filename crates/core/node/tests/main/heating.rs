@@ -93,7 +93,7 @@ fn r_p3_a_budget_in_watts_counts_what_each_printer_draws() {
     farm.pass(60_000);
     let watts = |heats: &[usize]| heats.iter().map(|n| [1000, 600, 450][*n]).sum::<u32>();
     let mut done = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..6 {
         let now = heating(&farm, &done);
         assert!(watts(&now) <= 1500, "{now:?}");
         let Some(next) = now.first().copied() else {

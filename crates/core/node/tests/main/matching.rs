@@ -1,7 +1,7 @@
 //! 1-Click: a plan that is looked at is started as it was, on printers that start nothing by themselves, and never twice.
 
 use printmesh_node::{Answer, Command, MatchAsk, MatchPlan, NewJob, Problem};
-use printmesh_queue::{Request, Role, Wanted};
+use printmesh_queue::Role;
 
 use crate::farm::{Farm, Machines, job};
 
@@ -295,34 +295,4 @@ fn who_may_only_submit_starts_no_printer_of_another_host() {
     farm.settle();
     assert_eq!(farm.starts.len(), 1);
     no_request_is_left(&farm);
-}
-
-/// Its own commands refuse that already: here its words are forged.
-#[test]
-fn a_printer_that_starts_nothing_by_itself_starts_nothing_because_a_mere_submitter_asks() {
-    for (role, starts) in [(Role::Submitter, 0), (Role::Operator, 1)] {
-        let mut farm = Farm::new(&[0, 1, 0]);
-        let name = "farm".to_owned();
-        farm.ok(0, Command::QueueCreate { name });
-        farm.join(1, Role::Operator);
-        farm.join(2, role);
-        farm.set_voters(&[0]);
-        farm.set("claims", "majority");
-        autoprint(&mut farm, false);
-        let job = farm.submit(2, copies("clip", 1));
-        let (host, at) = (farm.hosts[1].id, farm.now().wall);
-        let request = Request {
-            job,
-            wanted: Wanted::Start {
-                host,
-                printer: "p0".into(),
-                copy: Some((0, 0)),
-            },
-            at,
-        };
-        farm.edit_farm_as(2, |edit| edit.put_request("forged", &request));
-        farm.pass(60_000);
-        assert_eq!(farm.starts.len(), starts, "{role:?} {}", farm.dump(job));
-        farm.check();
-    }
 }
