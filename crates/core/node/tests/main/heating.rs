@@ -297,9 +297,7 @@ proptest! {
                 farm.ready(n);
             }
         }
-        let before = farm.starts.len();
-        let printing = (0..5).filter(|n| farm.prints(*n, "p0")).count();
         farm.pass(900_000);
-        prop_assert!(farm.starts.len() > before || printing == 5 || before >= 30, "nobody heats any more");
+        prop_assert!((0..5).any(|n| farm.prints(n, "p0")), "nobody heats any more");
     }
 }
