@@ -115,6 +115,8 @@ pub(super) fn printer() -> Printer {
         reason_text: None,
         firmware: None,
         position: 1,
+        cycle: None,
+        spool_note: None,
         equipment: printmesh_api::reply::Equipment::default(),
     }
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use printmesh_api::problem::Problem;
 use serde::{Deserialize, Serialize};
 
-use crate::{problems, slicer::Slicer};
+use crate::{problems, slicer::Slicer, spools::Spoolman};
 
 /// What a person sets on this host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct Config {
     /// What slices models for the printers of this host.
     #[serde(rename = "slicer", skip_serializing_if = "Vec::is_empty")]
     pub slicers: Vec<Slicer>,
+    /// Who keeps the stock of spools.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spoolman: Option<Spoolman>,
 }
 
 /// Network settings.
@@ -67,6 +70,7 @@ impl Config {
             .because(error.to_string().trim().replace('\n', " "))
         })?;
         config.network.bind()?;
+        config.spoolman.as_ref().map(Spoolman::client).transpose()?;
         Ok(config)
     }
 }

@@ -8,7 +8,9 @@ use std::{
 };
 
 use printmesh_node::{Doing, Ended, Input, Machine, PrinterReport, TryFailure};
-use printmesh_printer::{Address, Driver, Event, Outcome, Phase, PrintRequest, PrinterInfo};
+use printmesh_printer::{
+    Address, Driver, Event, Heat, Outcome, Phase, PrintRequest, PrinterInfo, PrinterStatus,
+};
 use printmesh_queue::{Equipment, FileHash};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -61,6 +63,20 @@ pub(crate) struct Start {
     pub(crate) hash: FileHash,
     /// What the printer is and may; `None` = a person lets the file pass.
     pub(crate) guard: Option<Box<Equipment>>,
+    /// When the node decided it, by the monotonic clock.
+    pub(crate) decided_ms: u64,
+}
+
+/// A script to run.
+pub(crate) struct Script {
+    /// Names it in reports.
+    pub(crate) print: String,
+    /// The driver refuses an older one.
+    pub(crate) fence: u64,
+    /// Its commands.
+    pub(crate) gcode: String,
+    /// What the printer is and may.
+    pub(crate) guard: Box<Equipment>,
     /// When the node decided it, by the monotonic clock.
     pub(crate) decided_ms: u64,
 }
@@ -143,6 +159,42 @@ impl Printers {
         if let Some((_, cancel)) = self.connections.remove(name) {
             cancel.cancel();
         }
+    }
+
+    /// Writes a script to a file of the printer's own and runs that as a print.
+    pub(crate) fn clear(&self, name: String, script: Script) {
+        let folder = self.home.join("scripts");
+        let path = folder.join(format!("{name}.gcode"));
+        let written =
+            std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, &script.gcode));
+        let Script {
+            print,
+            fence,
+            gcode,
+            guard,
+            decided_ms,
+        } = script;
+        let path = path.into_os_string().into_string();
+        let start = match (written, path) {
+            (Ok(()), Ok(path)) => Start {
+                print,
+                fence,
+                path,
+                hash: FileHash(*blake3::hash(gcode.as_bytes()).as_bytes()),
+                guard: Some(guard),
+                decided_ms,
+            },
+            (written, path) => {
+                let reason = match (written, path) {
+                    (Err(error), _) => format!("its script cannot be written: {error}"),
+                    (Ok(()), _) => "its home is not UTF-8".to_owned(),
+                };
+                let (mind, report) = (self.mind.clone(), PrinterReport::Failed { print, reason });
+                tokio::spawn(async move { mind.tell(Input::Printer { name, report }).await });
+                return;
+            }
+        };
+        self.start(name, start);
     }
 
     /// Verifies the file from disk, holds it against what the printer may, then starts. Refused starts come back as failed prints that never began.
@@ -322,7 +374,25 @@ async fn keep(
                 report(PrinterReport::Online(machine)).await;
                 report(PrinterReport::Doing(doing)).await;
                 let mut halted = false;
+                let (mut bed_c, mut hot) = (None, None);
                 while let Some(event) = events.recv().await {
+                    if let Event::Status(status) = &event
+                        && let Some(warm) = resting(status)
+                        && bed_c != Some(warm)
+                    {
+                        bed_c = Some(warm);
+                        report(PrinterReport::BedTemperature(warm)).await;
+                    } else if let Event::Status(status) = &event
+                        && let Some((print, heats)) = heats(status)
+                        && hot != Some(heats)
+                    {
+                        hot = Some(heats);
+                        let (nozzle, bed) = heats;
+                        report(PrinterReport::Hot { print, nozzle, bed }).await;
+                    } else if !matches!(&event, Event::Status(_)) {
+                        // What was said before is said again: it is of another print.
+                        (bed_c, hot) = (None, None);
+                    }
                     halted |= matches!(&event, Event::Status(s) if s.phase == Phase::Fault);
                     let lost = matches!(event, Event::LinkLost { .. });
                     if let Some(word) = word(event) {
@@ -343,6 +413,32 @@ async fn keep(
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(RETRY_LAST);
     }
+}
+
+/// How warm the bed of a machine is that prints nothing, in whole degrees, not too cold; `None` = it prints.
+fn resting(status: &PrinterStatus) -> Option<Option<i64>> {
+    let warm = |heat: Heat| {
+        heat.actual
+            .is_finite()
+            .then(|| f64::from(heat.actual).ceil() as i64)
+    };
+    (status.phase == Phase::Idle).then(|| status.temperatures.bed.and_then(warm))
+}
+
+/// As hot as it is wanted, but for this: heaters swing.
+const SWING_C: f32 = 3.0;
+
+/// Of a print under way: whether its nozzles, and its bed, are heated and as hot as it wants them.
+fn heats(status: &PrinterStatus) -> Option<(String, (bool, bool))> {
+    let print = status.attempt.clone()?;
+    let reached = |heats: &mut dyn Iterator<Item = &Heat>| {
+        let mut wanted = heats.filter(|heat| heat.target > 0.0).peekable();
+        wanted.peek().is_some() && wanted.all(|heat| heat.actual >= heat.target - SWING_C)
+    };
+    let temperatures = &status.temperatures;
+    let nozzle = reached(&mut temperatures.tools.iter());
+    let bed = reached(&mut temperatures.bed.iter());
+    (status.phase == Phase::Printing).then_some((print, (nozzle, bed)))
 }
 
 fn word(event: Event) -> Option<PrinterReport> {

@@ -198,6 +198,10 @@ impl World {
                 }
             }
             Effect::ResumePrint { .. } => {}
+            // Nobody here has set up a script.
+            Effect::ClearBed { .. } => {}
+            // Nor a keeper of spools.
+            Effect::LookAtSpool { .. } | Effect::UseSpool { .. } => {}
             // Carried out by the mind.
             Effect::Reply { .. }
             | Effect::Tell(_)

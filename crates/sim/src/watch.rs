@@ -535,6 +535,7 @@ impl World {
                     Nack::Accepted(_) => self.coverage.hit("protocol: refused because given away"),
                     Nack::Waking => self.coverage.hit("protocol: voter still asks what it said"),
                     Nack::Leased { .. } => self.coverage.hit("protocol: refused because claimed"),
+                    Nack::Place { .. } => {}
                     Nack::Closed => self.coverage.hit("protocol: refused because closed"),
                     Nack::Unknown => self
                         .coverage

@@ -124,6 +124,10 @@ impl Node {
             awake_ms: boot.now.mono_ms,
             beats: 0,
             stopping: false,
+            heat: crate::heat::Heat::default(),
+            zone_min: None,
+            usages: BTreeMap::new(),
+            spool_notes: BTreeMap::new(),
             parking_ms: None,
             inbox: VecDeque::new(),
             out: Step::default(),
@@ -188,6 +192,14 @@ impl Node {
                 };
                 node.peers
                     .insert(rest.parse().map_err(|_| damaged())?, peer);
+            } else if let Some(rest) = name.strip_prefix(key::HEAT) {
+                let n = rest.parse().map_err(|_| damaged())?;
+                let record = records::read(value).ok_or_else(damaged)?;
+                node.wake_heat(n, record);
+            } else if let Some(rest) = name.strip_prefix(key::USAGE) {
+                let id = rest.parse().map_err(|_| damaged())?;
+                let usage = records::read(value).ok_or_else(damaged)?;
+                node.usages.insert(id, usage);
             } else if let Some(rest) = name.strip_prefix(key::FILE) {
                 node.files.insert(rest.parse().map_err(|_| damaged())?);
             } else if let Some(rest) = name.strip_prefix(key::SLICED) {
@@ -270,6 +282,9 @@ impl Node {
                 if unwatched && printer.entry.bed == Bed::Clear {
                     printer.entry.bed = Bed::Unknown;
                 }
+                if printer.entry.clearing.take().is_some() {
+                    printer.entry.bed = Bed::Unknown;
+                }
                 let at = printer.entry.at.clone();
                 self.effect(Effect::ConnectPrinter {
                     name: name.clone(),
@@ -292,7 +307,7 @@ impl Node {
                     self.drop_claim(&name, "its host was restarted");
                 }
                 // Asked again by `drive`, or set aside until the voters answer.
-                Stage::Starting | Stage::Between => {}
+                Stage::Starting | Stage::Between | Stage::Judging { .. } => {}
                 Stage::Running { k, began } => self.lose_sight(&name, &work, k, began),
             }
         }

@@ -59,6 +59,7 @@ impl Node {
             Command::QueueRename { queue, name } => self.queue_rename(&queue, &name)?,
             Command::QueueSet { queue, values } => self.queue_set(&queue, &values)?,
             Command::QueueOrder { queues } => self.queue_order(&queues)?,
+            Command::HeatFree { queue, printer } => self.free_heat(&queue, &printer)?,
             Command::VotersSet { queue, hosts } => {
                 self.voters_set(id, &queue, &hosts)?;
                 return Ok(None);
@@ -96,7 +97,7 @@ impl Node {
                 self.printer_add(id, name, at)?;
                 return Ok(None);
             }
-            Command::PrinterReady { printers } => self.printer_ready(&printers)?,
+            Command::PrinterReady { printers, good } => self.printer_ready(&printers, good)?,
             Command::PrinterPause { printer, reason } => {
                 self.printer_pause(&printer, Some(reason))?
             }

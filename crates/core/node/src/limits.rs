@@ -150,6 +150,27 @@ pub const PARK_MS: u64 = 3_000;
 /// Whoever presses a button that starts prints now stands there for so long; after that nothing starts because of it.
 pub const MATCH_MS: u64 = 30_000;
 
+/// Places to heat on one circuit.
+pub const HEAT_PLACES_MAX: u32 = 256;
+
+/// A printer that waits for a place to heat asks again after this long at first.
+pub const HEAT_AGAIN_MS: u64 = 2_000;
+
+/// A place that was found taken is not asked for again before.
+pub const HEAT_TAKEN_MS: u64 = 10_000;
+
+/// That wait doubles so often: to 16 s.
+pub const HEAT_DOUBLINGS: u32 = 3;
+
+/// A place to heat that was given longer ago is asked for anew: a person may have taken it back.
+pub const HEAT_FRESH_MS: u64 = 60_000;
+
+/// A script that clears a bed is a few lines.
+pub const CLEAR_BYTES_MAX: usize = 64 * 1024;
+
+/// Parts of a day in which a printer starts nothing.
+pub const QUIET_MAX: usize = 16;
+
 /// A job that starts later is looked at again after this long at the latest: wall clocks are set.
 pub const EARLY_MS_MAX: u64 = 3_600_000;
 

@@ -109,6 +109,22 @@ pub enum Message {
         /// Its key.
         key: QueueKey,
     },
+    /// A printer is done with its places to heat: tells a voter.
+    Free {
+        /// The queue.
+        queue: QueueId,
+        /// The places and turns; none = all that the ballot's printer has, because a person says so.
+        units: Vec<(CopyId, u32)>,
+        /// With which it asked for them.
+        ballot: Ballot,
+    },
+    /// The voter knows.
+    Freed {
+        /// The queue.
+        queue: QueueId,
+        /// The ballot of `Free`.
+        ballot: Ballot,
+    },
 }
 
 /// The secret half of a queue's id.

@@ -37,6 +37,7 @@ use crate::{
     sabotage::Sabotage,
     slice::Sliced,
     speculate::Waiting,
+    spools::Usage,
     spread::{Asked, Compare},
     tending::Tending,
     times::lease_ms,
@@ -98,6 +99,14 @@ pub struct Node {
     /// Beats since the start.
     pub(crate) beats: u32,
     pub(crate) stopping: bool,
+    /// What prints used up of spools whose stock somebody else keeps, and that has not confirmed it.
+    pub(crate) usages: BTreeMap<u64, Usage>,
+    /// Spools of which what is known may be old, and why.
+    pub(crate) spool_notes: BTreeMap<u32, String>,
+    /// Places to heat.
+    pub(crate) heat: crate::heat::Heat,
+    /// Minutes that the clock on the wall is ahead of UTC, once somebody has said.
+    pub(crate) zone_min: Option<i32>,
     /// About to stop: until when it gives its votes away.
     pub(crate) parking_ms: Option<u64>,
     /// Messages to ourselves: this host may be a voter of its own claims.
@@ -168,6 +177,10 @@ pub(crate) struct Printer {
     /// What its claim rests on.
     pub(crate) decision: Decision,
     pub(crate) began: bool,
+    /// °C of its bed, as the machine said last while it rested.
+    pub(crate) bed_c: Option<i64>,
+    /// It was asked, since this host started, what it does: what it heated before is known.
+    pub(crate) heat_known: bool,
     /// The run that its driver was told to stop.
     pub(crate) told_to_stop: Option<u32>,
     /// When its claim is to be heard of next.
@@ -309,6 +322,9 @@ impl Node {
             } => {
                 self.printer_tried(id, &name, &at, result);
             }
+            Input::Spool { spool, result } => self.spool_seen(spool, result),
+            Input::SpoolUsed { id, result } => self.spool_used(id, result),
+            Input::Zone { minutes } => self.set_zone(minutes),
             Input::Printer { name, report } => self.printer_report(&name, report),
             Input::Slept { ms } if overslept.is_none() => self.slept(ms),
             Input::Slept { .. } | Input::Wake => {}
@@ -333,6 +349,7 @@ impl Node {
             let moved = self.drive_joins()
                 | self.drive_moves()
                 | self.drive_printers()
+                | self.drive_heat()
                 | self.drive_heals()
                 | self.drive_requests();
             if !moved && self.inbox.is_empty() {
@@ -379,6 +396,8 @@ impl Node {
             .chain(self.queues.values().filter_map(|queue| queue.leaving_ms))
             .chain(self.parting_wakeups())
             .chain(self.early_wakeup())
+            .chain(self.quiet_wakeup())
+            .chain(self.heat_wakeup())
             .chain(self.compare_wakeup())
             .filter(|at| *at != u64::MAX)
             .min()

@@ -44,7 +44,13 @@ impl Node {
                     self.drop_claim(&name, "its host was asleep");
                 }
                 // Asked on; what was decided is confirmed before anything heats. A print that has begun goes on.
-                Some(Stage::Starting | Stage::Between | Stage::Running { .. }) | None => {}
+                Some(
+                    Stage::Starting
+                    | Stage::Between
+                    | Stage::Running { .. }
+                    | Stage::Judging { .. },
+                )
+                | None => {}
             }
         }
         self.tell(Event {

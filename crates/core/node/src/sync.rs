@@ -84,6 +84,7 @@ impl Node {
         peer.note = Some(reason.clone());
         peer.since_ms = Some(self.now.mono_ms);
         peer.record.last_seen = Some(self.now.wall);
+        self.heat_gone(host);
         self.save_peer(host);
         self.progress.retain(|printer, _| printer.host != host);
         self.watch_gone(host);
@@ -213,6 +214,12 @@ impl Node {
                 round,
             } => self.asked_to_confirm(from, queue, cfg, (copy, attempt), round),
             Message::Confirmed { queue, round, nack } => self.confirmed(from, queue, round, nack),
+            Message::Free {
+                queue,
+                units,
+                ballot,
+            } => self.asked_to_free(from, queue, &units, &ballot),
+            Message::Freed { queue: _, ballot } => self.freed(from, &ballot),
             Message::Addresses { hosts } => {
                 for (host, addresses) in hosts {
                     let member = self.queues.keys().any(|queue| self.shares(*queue, host));

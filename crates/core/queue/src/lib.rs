@@ -52,7 +52,7 @@ pub use job::{FileSpec, Job, JobState, Set, SetSpec};
 pub use member::{Certificate, Member, Role, Voters, verify};
 pub use needs::{Needs, ToolNeed};
 pub use order::ranks_to_move;
-pub use printer::{Bed, PrinterRecord};
+pub use printer::{Bed, Between, PrinterRecord};
 pub use rank::{RANK_BYTES_MAX, Rank};
 pub use read::Touched;
 pub use request::{Request, RequestId, Wanted};

@@ -2,11 +2,13 @@
 
 mod alternatives;
 mod backups;
+mod between;
 mod crashing;
 mod cycles;
 mod edges;
 mod farm;
 mod healing;
+mod heating;
 mod herd;
 mod joining;
 mod lost;
@@ -26,6 +28,7 @@ mod retrying;
 mod sleeping;
 mod slicing;
 mod speculation;
+mod spools;
 mod spreading;
 mod voting;
 mod wishes;

@@ -226,11 +226,13 @@ fn printer() -> PrinterRecord {
                 material: Some("PETG".into()),
                 color: Some("black".into()),
                 left_mg: Some(800_000),
+                spool: Some(12),
             }],
             printed_s: 7200,
             ..Equipment::default()
         },
         set_aside: false,
+        between: None,
         removed: false,
     }
 }
