@@ -8,6 +8,7 @@ mod edges;
 mod farm;
 mod healing;
 mod herd;
+mod hostile;
 mod joining;
 mod lost;
 mod matching;
