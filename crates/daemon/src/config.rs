@@ -61,13 +61,20 @@ impl Config {
                 .because(error.to_string()));
             }
         };
-        let config: Self = toml::from_str(&text).map_err(|error| {
-            problems::new(
-                "config.bad",
-                2,
-                format!("cannot understand {}", path.display()),
-            )
-            .because(error.to_string().trim().replace('\n', " "))
+        Self::parse(&text).map_err(|problem| match problem.code.as_str() {
+            "config.bad" => Problem {
+                title: format!("cannot understand {}", path.display()),
+                ..problem
+            },
+            _ => problem,
+        })
+    }
+
+    /// Reads the text of the file.
+    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
+        let config: Self = toml::from_str(text).map_err(|error| {
+            problems::new("config.bad", 2, "cannot understand the config")
+                .because(error.to_string().trim().replace('\n', " "))
         })?;
         config.network.bind()?;
         config.spoolman.as_ref().map(Spoolman::client).transpose()?;

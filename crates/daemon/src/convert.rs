@@ -11,7 +11,7 @@ use printmesh_schedule::{
     job_status, no_copy_left, tally,
 };
 
-use crate::{clock::rfc3339, equip, todo::quoted};
+use crate::{clock::rfc3339, equip, people, todo::quoted};
 
 pub(crate) fn event(node: &Node, seq: u64, event: Event) -> reply::Event {
     let printer = event.printer.as_ref().map(|id| full_name(node, id));
@@ -332,6 +332,7 @@ pub(crate) fn peers(node: &Node, view: &QueueView<'_>) -> Vec<reply::Peer> {
             printers: with_overviews(node, |seen| {
                 of_host.map(|(id, _)| printer_in(node, seen, id)).collect()
             }),
+            marks: people::marks(node, view.id, *host, false),
         }
     });
     members.collect()

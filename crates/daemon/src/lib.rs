@@ -9,6 +9,8 @@ mod convert;
 mod effects;
 mod equip;
 mod forecast;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod inputs;
 mod intake;

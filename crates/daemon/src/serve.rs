@@ -201,6 +201,9 @@ impl Door {
                 })
                 .await
             }
+            Request::MemberRelease { queue, member } => {
+                self.done(Command::MemberRelease { queue, member }).await
+            }
             Request::MemberRemove { queue, member } => {
                 self.done(Command::MemberRemove { queue, member }).await
             }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use printmesh_queue::{Author, Bed, CopyId, JobId, QueueDocument, QueueId, SetId, Signer};
+use printmesh_queue::{
+    Author, Bed, CopyId, Equivocation, JobId, QueueDocument, QueueId, SetId, Signer,
+};
 
 use crate::{
     config::ConfigRecord,
@@ -12,6 +14,7 @@ use crate::{
     join::JoinState,
     memory::Memory,
     node::{Node, Peer, Printer, Queue},
+    quarantine::Quarantine,
     records::{self, HostRecord, PrinterEntry, QueueKind, QueueRecord, Stage, Work, key},
     register::Vote,
 };
@@ -143,6 +146,8 @@ impl Node {
         let mut withdrawals = Vec::new();
         let mut configs: Vec<(QueueId, ConfigRecord)> = Vec::new();
         let mut requests = Vec::new();
+        let mut quarantined = Vec::new();
+        let mut proofs = Vec::new();
         // As long as a set was one file, which one was not written.
         let mut nameless: Vec<(String, (JobId, SetId), String)> = Vec::new();
         for (raw, value) in &boot.state {
@@ -177,6 +182,14 @@ impl Node {
                 let unit = key::parse_vote(rest).ok_or_else(damaged)?;
                 let record = records::read(value).ok_or_else(damaged)?;
                 node.wake_heal(unit, &record);
+            } else if let Some(rest) = name.strip_prefix(key::QUARANTINE) {
+                let (queue, member) = key::parse_member(rest).ok_or_else(damaged)?;
+                let why: Quarantine = records::read(value).ok_or_else(damaged)?;
+                quarantined.push((queue, member, why));
+            } else if let Some(rest) = name.strip_prefix(key::PROOF) {
+                let (queue, member) = key::parse_member(rest).ok_or_else(damaged)?;
+                let proof = Equivocation::read(queue, value).ok_or_else(damaged)?;
+                proofs.push((queue, member, proof));
             } else if name.starts_with(key::WITHDRAWAL) {
                 withdrawals.push(records::read(value).ok_or_else(damaged)?);
             } else if let Some(rest) = name.strip_prefix(key::REQUEST) {
@@ -238,6 +251,19 @@ impl Node {
         for ((queue, copy, attempt), vote) in votes {
             if let Some(queue) = node.queues.get_mut(&queue) {
                 queue.votes.insert((copy, attempt), vote);
+            }
+        }
+        for (queue, member, why) in quarantined {
+            if let Some(queue) = node.queues.get_mut(&queue) {
+                if !why.released {
+                    queue.doc.quarantine(member);
+                }
+                queue.quarantined.insert(member, why);
+            }
+        }
+        for (queue, member, proof) in proofs {
+            if let Some(queue) = node.queues.get_mut(&queue) {
+                queue.proofs.insert(member, proof);
             }
         }
         for (queue, config) in configs {

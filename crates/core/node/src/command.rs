@@ -45,6 +45,13 @@ pub enum Command {
         /// Its new role.
         role: Role,
     },
+    /// Takes the changes of a member again that is in quarantine on this host.
+    MemberRelease {
+        /// Queue name.
+        queue: String,
+        /// Its name or fingerprint.
+        member: String,
+    },
     /// Takes a member out of a queue.
     MemberRemove {
         /// Queue name.

@@ -96,6 +96,15 @@ pub const MESSAGE_BYTES_MAX: usize = 1_000_000;
 /// Changes are packed into messages of about this size, so that none comes near the frame's limit.
 pub const CHANGES_BYTES: usize = 400_000;
 
+/// Proofs of two histories that are kept in a queue, one for each member: an accusation of more is no news.
+pub const PROOFS_MAX: usize = 64;
+
+/// Bytes of proofs with which a link opens, in each queue: hundreds of usual ones, and little beside a first sync.
+pub const PROOF_BYTES_TOLD: usize = 2_000_000;
+
+/// Changes that are asked for by name in one message: all the deps that one change may have.
+pub const WANTED_MAX: usize = 64;
+
 /// Hosts that may wait for admission at once; one more is refused.
 pub const ASKING_MAX: usize = 32;
 

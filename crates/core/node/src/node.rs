@@ -8,8 +8,8 @@ use std::{
 };
 
 use printmesh_queue::{
-    Ballot, CopyId, Edit, FileHash, HostId, JobId, JobState, PrinterId, PrinterRecord,
-    QueueDocument, QueueId, SignedChange, Signer, Timestamp, Touched,
+    Ballot, CopyId, Edit, Equivocation, FileHash, HostId, JobId, JobState, PrinterId,
+    PrinterRecord, QueueDocument, QueueId, SignedChange, Signer, Timestamp, Touched,
 };
 use printmesh_schedule::{Index, JobStatus, Presence};
 
@@ -28,6 +28,7 @@ use crate::{
     memory::Memory,
     message::Message,
     problem::{Code, Problem},
+    quarantine::Quarantine,
     records::{
         self, HostRecord, Imported, PeerRecord, PrinterEntry, QueueKind, QueueRecord, Stage, Work,
         key,
@@ -164,6 +165,12 @@ pub(crate) struct Queue {
     pub(crate) goes_on: bool,
     /// Voters of the configuration with this number that have forgotten what they decided.
     pub(crate) forgetful: (u32, BTreeSet<HostId>),
+    /// Hosts of which nothing is taken until a person says otherwise.
+    pub(crate) quarantined: BTreeMap<HostId, Quarantine>,
+    /// Members that signed two histories.
+    pub(crate) proofs: BTreeMap<HostId, Equivocation>,
+    /// Who was told of whose proof since the daemon started.
+    pub(crate) told_proofs: BTreeSet<(HostId, HostId)>,
     /// Claims of this host that need the voters' word.
     pub(crate) loose: BTreeSet<(CopyId, u32)>,
 }
@@ -658,6 +665,9 @@ impl Queue {
             here_ms: None,
             goes_on: false,
             forgetful: Default::default(),
+            quarantined: BTreeMap::new(),
+            proofs: BTreeMap::new(),
+            told_proofs: BTreeSet::new(),
             loose: BTreeSet::new(),
         }
     }

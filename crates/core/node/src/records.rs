@@ -9,7 +9,7 @@ use printmesh_queue::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{command::JobEdit, cycle::Cycle, effect::Write};
+use crate::{command::JobEdit, cycle::Cycle, effect::Write, message::QueueKey};
 
 /// A file in the imports folder: of this job and set, which may have several.
 pub(crate) type Imported = (JobId, SetId, FileHash);
@@ -38,7 +38,7 @@ pub(crate) struct QueueRecord {
     /// Name by which it was joined, until its document says one.
     pub(crate) joined_as: String,
     /// Queue key, when this host was given it.
-    pub(crate) key: Option<[u8; 32]>,
+    pub(crate) key: Option<QueueKey>,
     /// Place in the host's order.
     pub(crate) position: u32,
     pub(crate) left: bool,
@@ -246,6 +246,8 @@ pub(crate) mod key {
     pub(crate) const SLICED: &str = "sliced/";
     pub(crate) const USAGE: &str = "usage/";
     pub(crate) const HEAT: &str = "heat/";
+    pub(crate) const QUARANTINE: &str = "quarantine/";
+    pub(crate) const PROOF: &str = "proof/";
 
     /// Whether a value is part of what this host decides by as a voter.
     pub(crate) fn is_vote(key: &[u8]) -> bool {
@@ -301,6 +303,20 @@ pub(crate) mod key {
 
     pub(crate) fn sliced((job, set, file): Imported) -> String {
         format!("{SLICED}{job}/{set}/{file}")
+    }
+
+    pub(crate) fn quarantine(queue: QueueId, host: HostId) -> String {
+        format!("{QUARANTINE}{queue}/{host}")
+    }
+
+    pub(crate) fn proof(queue: QueueId, host: HostId) -> String {
+        format!("{PROOF}{queue}/{host}")
+    }
+
+    /// Reads back what [`quarantine`] and [`proof`] wrote.
+    pub(crate) fn parse_member(rest: &str) -> Option<(QueueId, HostId)> {
+        let (queue, host) = rest.split_once('/')?;
+        Some((queue.parse().ok()?, host.parse().ok()?))
     }
 
     /// Reads back what [`vote`] wrote.

@@ -5,7 +5,10 @@ use std::{
     net::SocketAddr,
 };
 
-use printmesh_queue::{Ballot, CopyId, HostId, PrinterId, QueueId, SignedChange, Touched};
+use printmesh_queue::{
+    Admitted, Ballot, ChangeHash, CopyId, HostId, PrinterId, QueueId, Refusal, SignedChange,
+    Touched,
+};
 
 use crate::{
     event::Event,
@@ -43,6 +46,7 @@ impl Node {
         for id in self.queues_shared_with(host) {
             self.give_key(id, host);
             self.open_with(host, id);
+            self.tell_proofs(host, id);
         }
         let met = self.queues_shared_with(host).into_iter().flat_map(|id| {
             let members = self.queues[&id].doc.snapshot().present_members();
@@ -220,6 +224,8 @@ impl Node {
                 ballot,
             } => self.asked_to_free(from, queue, &units, &ballot),
             Message::Freed { queue: _, ballot } => self.freed(from, &ballot),
+            Message::Proof { queue, proof } => self.heard_proof(from, queue, &proof),
+            Message::Want { queue, changes } => self.asked_for_changes(from, queue, &changes),
             Message::Addresses { hosts } => {
                 for (host, addresses) in hosts {
                     let member = self.queues.keys().any(|queue| self.shares(*queue, host));
@@ -245,7 +251,20 @@ impl Node {
         }
         let sent: BTreeSet<_> = changes.iter().map(SignedChange::hash).collect();
         let entry = self.queues.get_mut(&queue).expect("shared queues exist");
-        let mut admitted = entry.doc.admit(changes);
+        let admitted = entry.doc.admit(changes);
+        self.took_in(queue, from, admitted, &sent, also);
+    }
+
+    /// Follows up on what became of changes that came from somebody else, or that were withheld until now.
+    pub(crate) fn took_in(
+        &mut self,
+        queue: QueueId,
+        from: HostId,
+        mut admitted: Admitted,
+        sent: &BTreeSet<ChangeHash>,
+        also: &[Tag],
+    ) {
+        let entry = self.queues.get_mut(&queue).expect("shared queues exist");
         // Told below; the next edit of this host must not tell it once more.
         entry.doc.take_touched();
         for change in &admitted.applied {
@@ -258,6 +277,12 @@ impl Node {
         for refused in &admitted.refused {
             let author = refused.author.unwrap_or(from);
             self.tell_refused(queue, from, Some(author), refused.why.code());
+            if let (Some(author), Refusal::Engine) = (refused.author, refused.why) {
+                self.quarantine(queue, author, refused);
+            }
+        }
+        for proof in std::mem::take(&mut admitted.proofs) {
+            self.keep_proof(queue, proof);
         }
         if !admitted.applied.is_empty() {
             let members = admitted.touched.members.clone();

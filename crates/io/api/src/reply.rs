@@ -219,6 +219,25 @@ pub struct Peer {
     pub last_seen: Option<String>,
     /// Its printers.
     pub printers: Vec<Printer>,
+    /// What speaks against it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
+}
+
+/// What speaks against a member, as far as this host knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mark {
+    /// `quarantined`: a change of it broke the document here, and its changes are not taken. `equivocation`: it signed two
+    /// different changes under one number.
+    pub code: String,
+    /// In plain words.
+    pub text: String,
+    /// What a person can do about it.
+    pub fix: Option<String>,
+    /// For `equivocation`: both signed changes, which anybody can check who knows the queue's id, in hex.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proof: Vec<String>,
 }
 
 /// A host that asks to join.
@@ -291,6 +310,9 @@ pub struct Member {
     pub since: String,
     /// Whether it is this host.
     pub me: bool,
+    /// What speaks against it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
 }
 
 /// Result of joining.

@@ -149,6 +149,13 @@ pub enum Request {
         /// observer, submitter, printer, operator or admin.
         role: String,
     },
+    /// Takes the changes of a member again that is in quarantine on this host.
+    MemberRelease {
+        /// Queue name.
+        queue: String,
+        /// Name or key prefix of the member.
+        member: String,
+    },
     /// Takes a member out of a queue.
     MemberRemove {
         /// Queue name.

@@ -10,6 +10,7 @@ mod farm;
 mod healing;
 mod heating;
 mod herd;
+mod hostile;
 mod joining;
 mod lost;
 mod matching;

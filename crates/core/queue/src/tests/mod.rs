@@ -6,6 +6,7 @@ mod edits;
 mod forgeries;
 mod generator;
 mod predecessors;
+mod quarantine;
 mod roles;
 mod spoiled;
 

@@ -350,6 +350,10 @@ pub(crate) fn requests() -> Vec<Request> {
             member: "garage".to_owned(),
             role: "operator".to_owned(),
         },
+        Request::MemberRelease {
+            queue: queue(),
+            member: "garage".to_owned(),
+        },
         Request::MemberRemove {
             queue: queue(),
             member: "garage".to_owned(),

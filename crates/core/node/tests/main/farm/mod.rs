@@ -614,6 +614,11 @@ impl Farm {
             .collect()
     }
 
+    /// The key of a host.
+    pub(crate) fn device(&self, n: usize) -> Device {
+        Device(SigningKey::from_bytes(&self.hosts[n].key))
+    }
+
     /// Makes hosts the voters of `farm`, for good.
     pub(crate) fn set_voters(&mut self, voters: &[usize]) {
         let hosts = voters.iter().map(|n| self.hosts[*n].name.clone());
