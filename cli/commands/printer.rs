@@ -49,7 +49,7 @@ enum Action {
         #[arg(long)]
         why: bool,
     },
-    Edit(equip::Edit),
+    Edit(Box<equip::Edit>),
     Load(equip::Load),
     Unload(equip::Unload),
     Nozzle(equip::Nozzle),
@@ -102,7 +102,7 @@ pub(super) async fn run(cx: &Context, args: Printer) -> Result<u8, Problem> {
             printer,
             why: false,
         } => show(cx, Request::PrinterShow { printer }).await,
-        Action::Edit(args) => equip::edit(cx, args).await,
+        Action::Edit(args) => equip::edit(cx, *args).await,
         Action::Load(args) => equip::load(cx, args).await,
         Action::Unload(args) => equip::unload(cx, args).await,
         Action::Nozzle(args) => equip::nozzle(cx, args).await,
