@@ -39,7 +39,7 @@ enum Action {
         #[arg(value_enum)]
         role: Role,
     },
-    /// Take a member out; what it wrote stays, and no ticket lets it in again
+    /// Take a member out and give the queue another key; what it wrote stays
     #[command(visible_alias = "rm")]
     Remove {
         /// Queue

@@ -5,6 +5,7 @@ mod hostile;
 mod impostor;
 mod members;
 mod mesh;
+mod rotation;
 mod tickets;
 
 use std::collections::BTreeSet;

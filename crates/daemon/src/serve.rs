@@ -200,6 +200,9 @@ impl Door {
                 })
                 .await
             }
+            Request::QueueRotateKey { queue, remove } => {
+                self.done(Command::QueueRotateKey { queue, remove }).await
+            }
             Request::MemberRemove { queue, member } => {
                 self.done(Command::MemberRemove { queue, member }).await
             }

@@ -364,6 +364,12 @@ impl World {
             let Some(view) = self.farm_view(host) else {
                 return Some("a host is not in the queue any more".to_owned());
             };
+            if self.hosts[host]
+                .node()
+                .is_some_and(|node| node.is_carrying(view.id))
+            {
+                return Some("a host has something to write again in a new epoch".to_owned());
+            }
             logs.insert(self.hosts[host].memory.logs.get(&view.id.0).copied());
         }
         if logs.len() > 1 {

@@ -43,6 +43,13 @@ pub enum Command {
         /// Its new role.
         role: Role,
     },
+    /// Gives a queue another key, and removes members before.
+    QueueRotateKey {
+        /// Queue name.
+        queue: String,
+        /// Members to remove.
+        remove: Vec<String>,
+    },
     /// Takes a member out of a queue.
     MemberRemove {
         /// Queue name.

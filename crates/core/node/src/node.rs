@@ -97,6 +97,8 @@ pub struct Node {
     pub(crate) awake_ms: u64,
     /// Beats since the start.
     pub(crate) beats: u32,
+    /// Changes of an epoch after which an admin's host begins the next one.
+    pub(crate) epoch_changes: usize,
     pub(crate) stopping: bool,
     /// About to stop: until when it gives its votes away.
     pub(crate) parking_ms: Option<u64>,
@@ -157,6 +159,8 @@ pub(crate) struct Queue {
     pub(crate) forgetful: (u32, BTreeSet<HostId>),
     /// Claims of this host that need the voters' word.
     pub(crate) loose: BTreeSet<(CopyId, u32)>,
+    /// On the way to another epoch, and what is left of the ones before.
+    pub(crate) epochs: crate::epochs::Epochs,
 }
 
 /// A printer of this host.
@@ -330,6 +334,7 @@ impl Node {
             // First, so that a printer is chosen for by what it is now.
             self.publish();
             self.tend_voters();
+            self.tend_epochs();
             let moved = self.drive_joins()
                 | self.drive_moves()
                 | self.drive_printers()
@@ -380,6 +385,7 @@ impl Node {
             .chain(self.parting_wakeups())
             .chain(self.early_wakeup())
             .chain(self.compare_wakeup())
+            .chain(self.epoch_wakeups())
             .filter(|at| *at != u64::MAX)
             .min()
     }
@@ -640,6 +646,7 @@ impl Queue {
             goes_on: false,
             forgetful: Default::default(),
             loose: BTreeSet::new(),
+            epochs: crate::epochs::Epochs::default(),
         }
     }
 

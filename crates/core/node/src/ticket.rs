@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use printmesh_queue::{Certificate, HostId, QueueId, Role};
+use printmesh_queue::{Anchor, Certificate, HostId, QueueId, Role};
 use serde::{Deserialize, Serialize};
 
 /// What is said in a join conversation, as postcard.
@@ -41,6 +41,8 @@ pub(crate) struct Welcome {
     pub(crate) lan: bool,
     /// Where other members were last met.
     pub(crate) peers: Vec<(HostId, Vec<SocketAddr>)>,
+    /// The present epoch, and the public half of its key.
+    pub(crate) epoch: Anchor,
 }
 
 /// An invite: whoever holds the secret half may join so many times, with this role, until it expires.
@@ -56,6 +58,7 @@ pub(crate) struct Invite {
 }
 
 impl Welcome {
+    #[expect(clippy::too_many_arguments, reason = "it is what a newcomer is told")]
     pub(crate) fn new(
         queue: QueueId,
         name: String,
@@ -63,6 +66,7 @@ impl Welcome {
         key: Option<[u8; 32]>,
         lan: bool,
         peers: Vec<(HostId, Vec<SocketAddr>)>,
+        epoch: Anchor,
     ) -> Self {
         let certificate = serde_json::to_vec(certificate).expect("plain data always encodes");
         Self {
@@ -72,6 +76,7 @@ impl Welcome {
             key,
             lan,
             peers,
+            epoch,
         }
     }
 

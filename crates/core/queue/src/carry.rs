@@ -5,12 +5,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Author, JobId, VersionVector,
+    Author, HostId, JobId, JobState, VersionVector,
     change::{Action, OpId, Scalar, Target},
     engine::Map,
     epoch::is_founding,
     past::Past,
-    schema::{Container, Entry, Meta, Place},
+    schema::{Container, Entry, JobField, Meta, Place},
 };
 
 /// Where something stands.
@@ -56,8 +56,43 @@ pub struct CarriedOver {
     pub refused: Vec<String>,
 }
 
+/// The jobs that others wrote and cannot write again: they were put out. Whoever has them brings them, under its own name.
+pub(crate) fn inherited(
+    past: &Past,
+    from: HostId,
+    me: HostId,
+    cut: &VersionVector,
+) -> Vec<OwnWrite> {
+    let mut writes = own_writes(past, from);
+    writes.retain(|write| write.is_beyond(cut));
+    for write in &mut writes {
+        write.said.retain_mut(|said| match said {
+            Said::Make(_) => true,
+            Said::Put(Spot::Job(job), name, value) => {
+                match Entry::parse(Place::Job(*job), name) {
+                    Some(Entry::JobField(_, JobField::Submitter)) => *value = Scalar::text(me),
+                    Some(Entry::JobField(_, JobField::State)) => match value.as_json() {
+                        Some(JobState::Cancelled { at, .. }) => {
+                            *value = Scalar::json(&JobState::Cancelled { by: me, at });
+                        }
+                        Some(JobState::Moved { at, to, .. }) => {
+                            *value = Scalar::json(&JobState::Moved { by: me, at, to });
+                        }
+                        Some(JobState::Open) | None => {}
+                    },
+                    Some(_) | None => {}
+                }
+                true
+            }
+            Said::Put(Spot::Root(_), ..) | Said::Delete(..) => false,
+        });
+    }
+    writes.retain(|write| !write.said.is_empty());
+    writes
+}
+
 /// Everything that a host wrote since its document began.
-pub(crate) fn own_writes(past: &Past, me: crate::HostId) -> Vec<OwnWrite> {
+pub(crate) fn own_writes(past: &Past, me: HostId) -> Vec<OwnWrite> {
     let Some(now) = past.deps(&past.heads()) else {
         return Vec::new();
     };

@@ -79,6 +79,9 @@ pub fn change(data: &[u8]) {
         assert_eq!(change.to_bytes(), data);
         admit(change);
     }
+    if let Some(record) = crate::EpochRecord::from_bytes(data) {
+        assert_eq!(record.to_bytes(), data);
+    }
     if let Ok(mut body) = postcard::from_bytes::<Body>(data) {
         let (author, seq, deps, start_op) = document(&SCENE.log).next_envelope(DEPS_MAX);
         body.epoch = 0;

@@ -123,6 +123,10 @@ impl Past {
             .map_or(0, |number| self.chains[*number as usize].len() as u64)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
+    }
+
     /// Everything known, in a causal order.
     pub(crate) fn log(&self) -> impl Iterator<Item = &Arc<SignedChange>> {
         self.known.iter().map(|known| &known.change)

@@ -142,6 +142,14 @@ pub enum Request {
         /// observer, submitter, printer, operator or admin.
         role: String,
     },
+    /// Gives a queue another key, and takes members out before.
+    QueueRotateKey {
+        /// Queue name.
+        queue: String,
+        /// Names or key prefixes of members to take out.
+        #[serde(default)]
+        remove: Vec<String>,
+    },
     /// Takes a member out of a queue.
     MemberRemove {
         /// Queue name.

@@ -5,6 +5,7 @@ mod backups;
 mod crashing;
 mod cycles;
 mod edges;
+mod epochs;
 mod farm;
 mod healing;
 mod herd;

@@ -7,7 +7,7 @@ use ed25519_dalek::SigningKey;
 use super::*;
 use crate::{
     CopyState, EpochHash, EpochId, EpochRecord, EpochRefusal, JobId, JobState, KEPT_MAX, Role,
-    carry::{CarriedOver, OwnWrite, own_writes},
+    carry::{CarriedOver, OwnWrite, inherited, own_writes},
     change::{Action, Target},
     compact::{Beginning, compact},
     edit::Fate,
@@ -37,6 +37,11 @@ impl Way {
         self.records.first().expect("a way has a record")
     }
 
+    /// Returns its records, in their order.
+    pub fn records(&self) -> &[EpochRecord] {
+        &self.records
+    }
+
     /// Returns the epoch from which it goes on.
     pub fn from(&self) -> EpochHash {
         self.from
@@ -58,6 +63,8 @@ pub struct Followed {
     pub kept: Vec<KeptJob>,
     /// What this host wrote in the epoch that it leaves.
     pub own: Vec<OwnWrite>,
+    /// Jobs of members that were put out, which the cut missed: this host brings them.
+    pub inherited: Vec<OwnWrite>,
     /// Members that were removed in the epoch that it leaves, and are not in the new one.
     pub removed: Vec<HostId>,
 }
@@ -76,7 +83,7 @@ impl QueueDocument {
     /// Returns how many changes it has beyond what its epoch began with.
     pub fn changes_of_epoch(&self) -> usize {
         let founding = self.lineage.0.last().map_or(0, |record| record.count);
-        self.past.log().count().saturating_sub(founding as usize)
+        self.past.len().saturating_sub(founding as usize)
     }
 
     /// Returns the records after an epoch, in their order; all that are known when it is not one of them. The flag says which.
@@ -90,6 +97,11 @@ impl QueueDocument {
             at.unwrap_or(0)
         };
         (all[from..].to_vec(), known)
+    }
+
+    /// Returns whether the present epoch is that one, or came of it.
+    pub fn comes_of(&self, epoch: EpochHash) -> bool {
+        epoch == self.epoch().hash || self.lineage.0.iter().any(|record| record.parent == epoch)
     }
 
     /// Returns the changes with which the epoch begins, encoded, in their order.
@@ -182,10 +194,18 @@ impl QueueDocument {
         if let Some(anchor) = anchor.filter(|anchor| self.is_blank() && anchor.id.number > 0) {
             let at = records.iter().position(|record| record.id() == anchor.id);
             let at = at.ok_or(EpochRefusal::Unconnected)?;
-            let mut way = vec![records[at].clone()];
-            if at + 1 < records.len() {
-                way.extend(Lineage::verified(queue, anchor, records)?);
-            }
+            // All of it, when it begins with the key that is the queue's name: then it is what everybody has.
+            let whole = Lineage::verified(queue, Anchor::first(queue), records.clone());
+            let way = match whole {
+                Ok(whole) if whole.iter().any(|record| record.id() == anchor.id) => whole,
+                Ok(_) | Err(_) => {
+                    let mut way = vec![records[at].clone()];
+                    if at + 1 < records.len() {
+                        way.extend(Lineage::verified(queue, anchor, records)?);
+                    }
+                    way
+                }
+            };
             let from = way[0].parent;
             let fork = false;
             return Ok(Some(Way {
@@ -214,9 +234,12 @@ impl QueueDocument {
                     return Ok(None);
                 }
             } else {
-                let author = theirs.first().map(|record| record.author);
-                let known = author.and_then(|author| self.snapshot.members.get(&author));
-                if known.is_some_and(|member| !member.may(Role::Admin)) {
+                let first = theirs.first();
+                let known = first.and_then(|record| self.snapshot.members.get(&record.author));
+                // It may have become an admin while this host was away, unless it was put out.
+                let whole = first.is_some_and(|record| self.vector().covers(&record.cut));
+                let decided = known.is_some_and(|member| member.certificate.turn > 0);
+                if (whole || decided) && known.is_some_and(|member| !member.may(Role::Admin)) {
                     return Err(EpochRefusal::NotAdmin);
                 }
             }
@@ -229,9 +252,34 @@ impl QueueDocument {
         Err(EpochRefusal::Unconnected)
     }
 
+    /// Returns what this host keeps of earlier epochs.
+    pub fn kept(&self) -> impl Iterator<Item = &KeptJob> {
+        self.base.kept.values()
+    }
+
+    /// Returns the public keys that the queue had before this epoch.
+    pub fn earlier_keys(&self) -> Vec<[u8; 32]> {
+        let anchors = self.lineage.anchors(self.queue()).into_iter();
+        let keys = anchors.map(|anchor| anchor.key);
+        keys.filter(|key| *key != self.epoch_key()).collect()
+    }
+
+    /// Returns what the document itself says, without what this host keeps beside it: the same for all that have the same
+    /// changes.
+    pub fn shared(&self) -> std::borrow::Cow<'_, Snapshot> {
+        if self.base.kept.is_empty() {
+            return std::borrow::Cow::Borrowed(&self.snapshot);
+        }
+        let base = Base {
+            authority: self.base.authority.clone(),
+            kept: Kept::new(),
+        };
+        std::borrow::Cow::Owned(read::all(&self.engine, &base))
+    }
+
     /// Whether nothing of the queue has arrived yet.
     pub fn is_blank(&self) -> bool {
-        self.lineage.0.is_empty() && self.past.log().next().is_none()
+        self.lineage.0.is_empty() && self.past.len() == 0
     }
 
     /// Computes what the next epoch begins with, when this host has all that it was made of.
@@ -365,7 +413,15 @@ impl QueueDocument {
             self.snapshot.members.iter().filter(|(host, member)| {
                 member.is_removed() && stands(host, member.certificate.turn)
             });
+        let me = self.author.host;
+        let cut = &way.first().cut;
+        let put_out = now.iter().filter(|(host, member)| {
+            let here = self.snapshot.members.get(host);
+            member.is_removed() && **host != me && here.is_some() && !way.fork
+        });
+        let inherited = put_out.flat_map(|(host, _)| inherited(&self.past, *host, me, cut));
         Ok(Followed {
+            inherited: inherited.collect(),
             removed: removed.map(|(host, _)| *host).collect(),
             own: own_writes(&self.past, self.author.host),
             log,
