@@ -78,10 +78,24 @@ impl Node {
         let id = self.network_queue(queue)?;
         self.queue_key(id)?;
         self.require(id, Role::Admin)?;
+        let mut any = false;
+        let mut failed = None;
         for member in remove {
-            self.put_out(queue, member)?;
+            match self.put_out(queue, member) {
+                Ok(_) => any = true,
+                Err(problem) => {
+                    failed = Some(problem);
+                    break;
+                }
+            }
         }
-        self.rotate(id, NextKey::Another)?;
+        // Who is out already must not keep the key because of another one that cannot be removed.
+        if failed.is_none() || any {
+            self.rotate(id, NextKey::Another)?;
+        }
+        if let Some(problem) = failed {
+            return Err(problem);
+        }
         let entry = &self.queues[&id];
         let number = entry.doc.epoch().number;
         let snapshot = entry.doc.snapshot();

@@ -58,7 +58,6 @@ pub(crate) struct Invite {
 }
 
 impl Welcome {
-    #[expect(clippy::too_many_arguments, reason = "it is what a newcomer is told")]
     pub(crate) fn new(
         queue: QueueId,
         name: String,
