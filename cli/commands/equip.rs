@@ -1,13 +1,18 @@
 //! `printer edit`, `printer load`, `printer unload`, `printer nozzle`: what a printer is and has.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
 use printmesh_api::{
     problem::Problem,
     request::{PrinterChange, Request, SlotChange},
 };
 
 use super::show;
-use crate::context::Context;
+use crate::{
+    context::Context,
+    error::{system, usage},
+};
 
 /// Say what a printer is: its place, model, size and limits
 ///
@@ -19,6 +24,8 @@ use crate::context::Context;
 ///   printmesh printer edit mk4 --tag enclosure --tag fast
 ///   printmesh printer edit mk4 --accept-from workshop --accept-from garage
 ///   printmesh printer edit mk4 --allow bracket
+///   printmesh printer edit mk4 --cool-to 30 --clear-gcode eject.gcode --clear-trusted
+///   printmesh printer edit mk4 --verdict ask --quiet-hours 22:00-07:00
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, group = clap::ArgGroup::new("said").required(true).multiple(true))]
 pub(super) struct Edit {
@@ -51,6 +58,27 @@ pub(super) struct Edit {
     /// A member whose jobs it takes, and nobody else's; may be repeated
     #[arg(long, group = "said", value_name = "MEMBER")]
     accept_from: Vec<String>,
+    /// °C that the bed cools down to before it is cleared; 0 = it does not matter
+    #[arg(long, group = "said", value_name = "C")]
+    cool_to: Option<u32>,
+    /// A file of commands that clear the bed after a good print; an empty name takes it back
+    #[arg(long, group = "said", value_name = "FILE")]
+    clear_gcode: Option<PathBuf>,
+    /// The bed is clear once that script has come to its end, on your word; without it somebody looks
+    #[arg(long, group = "said", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    clear_trusted: Option<bool>,
+    /// ask = a print counts once somebody has said that it is good; assume = it counts when it ends
+    #[arg(long, group = "said", value_name = "WORD")]
+    verdict: Option<Verdict>,
+    /// Hours in which nothing starts, like 22:00-07:00; may be repeated; a running print goes on
+    #[arg(long, group = "said", value_name = "FROM-TO")]
+    quiet_hours: Vec<String>,
+    /// Watts that it draws while it heats up: for queues with a budget (`queue set --heat-watts`)
+    #[arg(long, group = "said", value_name = "W")]
+    watts: Option<u32>,
+    /// The circuit that it is on, where not all printers of a queue are on one
+    #[arg(long, group = "said", value_name = "NAME")]
+    circuit: Option<String>,
     /// Let it print the files of this job although the guard refuses them; only its own host can
     #[arg(long, group = "said", value_name = "JOB")]
     allow: Option<String>,
@@ -63,13 +91,14 @@ pub(super) struct Edit {
 /// Examples:
 ///   printmesh printer load mk4 0=PETG/black:800g
 ///   printmesh printer load xl 0=PLA/white 1=PVA:450g
+///   printmesh printer load mk4 0=spool:12     as the Spoolman that config.toml names says
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Load {
     /// Printer of this host
     printer: String,
     /// What is in a slot
-    #[arg(required = true, value_name = "SLOT=MATERIAL[/COLOUR][:GRAMSg]", value_parser = slot)]
+    #[arg(required = true, value_name = "SLOT=MATERIAL[/COLOUR][:GRAMSg]|SLOT=spool:N", value_parser = slot)]
     slot: Vec<SlotChange>,
 }
 
@@ -101,6 +130,13 @@ pub(super) struct Nozzle {
     hardened: Option<bool>,
 }
 
+/// Whether prints wait for a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Verdict {
+    Ask,
+    Assume,
+}
+
 /// A list as it is said: one empty text takes everything back.
 fn list(words: Vec<String>) -> Option<Vec<String>> {
     let said = !words.is_empty();
@@ -108,6 +144,18 @@ fn list(words: Vec<String>) -> Option<Vec<String>> {
 }
 
 pub(super) async fn edit(cx: &Context, args: Edit) -> Result<u8, Problem> {
+    let script = args
+        .clear_gcode
+        .map(|path| match path.as_os_str().is_empty() {
+            true => Ok(String::new()),
+            false => std::fs::read_to_string(&path)
+                .map_err(|error| system(&format!("read {}", path.display()), &error)),
+        });
+    let quiet = list(args.quiet_hours).map(|parts| {
+        let parts = parts.iter().map(|part| quiet_hours(part));
+        parts.collect::<Result<Vec<_>, _>>()
+    });
+    let quiet = quiet.transpose().map_err(usage)?;
     let change = PrinterChange {
         position: args.position,
         profile: args.profile,
@@ -119,6 +167,13 @@ pub(super) async fn edit(cx: &Context, args: Edit) -> Result<u8, Problem> {
         tags: list(args.tag),
         allow: args.allow,
         accept_from: list(args.accept_from),
+        watts: args.watts,
+        circuit: args.circuit,
+        cool_c: args.cool_to,
+        clear_script: script.transpose()?,
+        clear_trusted: args.clear_trusted,
+        judged: args.verdict.map(|verdict| verdict == Verdict::Ask),
+        quiet,
         ..PrinterChange::default()
     };
     let printer = args.printer;
@@ -157,6 +212,19 @@ pub(super) async fn nozzle(cx: &Context, args: Nozzle) -> Result<u8, Problem> {
     show(cx, Request::PrinterEdit { printer, change }).await
 }
 
+/// Reads `22:00-07:00`.
+fn quiet_hours(text: &str) -> Result<[u16; 2], String> {
+    let bad = || format!("`{text}` is no part of a day, like 22:00-07:00");
+    let minute = |text: &str| {
+        let (hour, minute) = text.trim().split_once(':')?;
+        let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
+        (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+    };
+    let (from, to) = text.split_once('-').ok_or_else(bad)?;
+    let part = [minute(from).ok_or_else(bad)?, minute(to).ok_or_else(bad)?];
+    (part[0] != part[1]).then_some(part).ok_or_else(bad)
+}
+
 /// Reads `250x210x220`.
 fn volume(text: &str) -> Result<[u32; 3], String> {
     let sides: Vec<u32> = text
@@ -188,6 +256,16 @@ fn slot(text: &str) -> Result<SlotChange, String> {
     let slot = number
         .parse()
         .map_err(|_| format!("`{number}` is no slot: they are counted from 0"))?;
+    if let Some(spool) = what.strip_prefix("spool:") {
+        let spool = spool
+            .parse()
+            .map_err(|_| format!("`{spool}` is no number of a spool"))?;
+        return Ok(SlotChange {
+            slot,
+            spool: Some(spool),
+            ..SlotChange::default()
+        });
+    }
     let (what, left_mg) = match what.rsplit_once(':') {
         Some((what, grams)) => (what, Some(milligrams(grams)?)),
         None => (what, None),
@@ -205,6 +283,7 @@ fn slot(text: &str) -> Result<SlotChange, String> {
         material: Some(material.to_owned()),
         color: color.filter(|color| !color.is_empty()),
         left_mg,
+        spool: None,
     })
 }
 
@@ -234,7 +313,15 @@ mod tests {
             material: Some(material.to_owned()),
             color: color.map(str::to_owned),
             left_mg,
+            spool: None,
         };
+        let spool = SlotChange {
+            slot: 1,
+            spool: Some(12),
+            ..SlotChange::default()
+        };
+        assert_eq!(slot("1=spool:12"), Ok(spool));
+        assert!(slot("1=spool:x").is_err());
         for (text, expected) in [
             ("2=PETG", loaded("PETG", None, None)),
             ("2=PETG/black", loaded("PETG", Some("black"), None)),
@@ -259,6 +346,23 @@ mod tests {
             "0=PETG:-1g",
         ] {
             assert!(slot(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn quiet_hours_are_minutes_of_the_day() {
+        assert_eq!(quiet_hours("22:00-07:30"), Ok([1320, 450]));
+        assert_eq!(quiet_hours("00:00-23:59"), Ok([0, 1439]));
+        for bad in [
+            "",
+            "22",
+            "22:00",
+            "22:00-24:00",
+            "7:60-8:00",
+            "7:00-7:00",
+            "x-y",
+        ] {
+            assert!(quiet_hours(bad).is_err(), "{bad}");
         }
     }
 

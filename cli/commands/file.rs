@@ -1,6 +1,6 @@
 //! `file`: what sliced files say about themselves. They are read where they lie; no daemon is needed.
 
-use std::path::PathBuf;
+use std::{io::Write, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueHint};
 use printmesh_api::{envelope::versioned, problem::Problem};
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     context::Context,
     error::{exit, system},
-    render::file,
+    render::{file, table::Block},
 };
 
 /// Look into sliced files before they are submitted
@@ -18,6 +18,7 @@ use crate::{
 /// Examples:
 ///   printmesh file inspect bracket.gcode
 ///   printmesh file inspect kit.gcode.3mf --json
+///   printmesh file thumbnail bracket.gcode -o bracket.png
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct File {
@@ -34,6 +35,18 @@ enum Action {
         #[arg(required = true, value_hint = ValueHint::FilePath, value_name = "FILE")]
         file: Vec<PathBuf>,
     },
+    /// Save the picture that a slicer put into its file
+    Thumbnail {
+        /// Sliced file
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Where to; a file that is there is not overwritten
+        #[arg(long, short = 'o', value_hint = ValueHint::FilePath, value_name = "PICTURE")]
+        out: PathBuf,
+        /// Of this plate; otherwise of the first one
+        #[arg(long, value_name = "N")]
+        plate: Option<u32>,
+    },
 }
 
 pub(super) async fn run(cx: &Context, args: File) -> Result<u8, Problem> {
@@ -43,6 +56,18 @@ pub(super) async fn run(cx: &Context, args: File) -> Result<u8, Problem> {
             let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
             let list = || versioned(json!({"kind": "Files", "items": files}));
             cx.output.answer(list, &names, || file::inspected(&files))?;
+            Ok(exit::DONE)
+        }
+        Action::Thumbnail { file, out, plate } => {
+            let picture = look::picture(&file, plate)?;
+            let saving = |error: std::io::Error| system(&format!("save {}", out.display()), &error);
+            let mut target = std::fs::File::create_new(&out).map_err(saving)?;
+            target.write_all(&picture.bytes).map_err(saving)?;
+            let text = format!("{} is a picture ({})", out.display(), picture.format);
+            let done = || versioned(json!({"kind": "Done", "already": false, "text": text}));
+            let names = [out.display().to_string()];
+            cx.output
+                .answer(done, &names, || vec![Block::Note(text.clone())])?;
             Ok(exit::DONE)
         }
     }

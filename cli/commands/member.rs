@@ -39,6 +39,13 @@ enum Action {
         #[arg(value_enum)]
         role: Role,
     },
+    /// Take the changes of a member again that is in quarantine on this host
+    Release {
+        /// Queue
+        queue: String,
+        /// Its name, or the beginning of its key
+        member: String,
+    },
     /// Take a member out and give the queue another key; what it wrote stays
     #[command(visible_alias = "rm")]
     Remove {
@@ -87,6 +94,12 @@ pub(super) async fn run(cx: &Context, args: Member) -> Result<u8, Problem> {
                 "Take {member} out of {queue}? It keeps what it has read, and writes nothing more"
             ))?;
             show(cx, Request::MemberRemove { queue, member }).await
+        }
+        Action::Release { queue, member } => {
+            cx.confirm(&format!(
+                "Take what {member} writes in {queue} again? A change of it broke the document here"
+            ))?;
+            show(cx, Request::MemberRelease { queue, member }).await
         }
         Action::Approve { queue, member } => {
             compare(cx, &queue, &member).await?;

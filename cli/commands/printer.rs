@@ -25,6 +25,7 @@ enum Action {
     ///
     /// Examples:
     ///   printmesh printer add mk4 --at 'serial:/dev/ttyACM0?baud=115200'
+    ///   printmesh printer add mk4 --at 'serial:/dev/ttyACM0?baud=115200' --profile MK4S
     ///   printmesh printer add sim-1 --at 'sim://?speed=60'
     #[command(verbatim_doc_comment)]
     Add {
@@ -33,6 +34,9 @@ enum Action {
         /// Where it is: serial:/dev/…?baud=N or sim://?speed=N
         #[arg(long, value_name = "ADDRESS")]
         at: String,
+        /// What it is: nozzle, volume and limits as this profile says
+        #[arg(long)]
+        profile: Option<String>,
     },
     /// List printers of this host and of the members of its queues
     #[command(visible_alias = "ls")]
@@ -57,6 +61,12 @@ enum Action {
         /// All printers of this host that wait for it
         #[arg(long, conflicts_with = "printer")]
         all: bool,
+        /// What was made last is good: where a verdict is waited for
+        #[arg(long, conflicts_with = "bad")]
+        good: bool,
+        /// What was made last is not good: it is tried again as often as the queue allows
+        #[arg(long)]
+        bad: bool,
     },
     /// Take no new copies; the running print goes on
     Pause {
@@ -83,7 +93,9 @@ enum Action {
 
 pub(super) async fn run(cx: &Context, args: Printer) -> Result<u8, Problem> {
     match args.action {
-        Action::Add { name, at } => show(cx, Request::PrinterAdd { name, at }).await,
+        Action::Add { name, at, profile } => {
+            show(cx, Request::PrinterAdd { name, at, profile }).await
+        }
         Action::List => show(cx, Request::PrinterList).await,
         Action::Show { printer, why: true } => show(cx, Request::PrinterWhy { printer }).await,
         Action::Show {
@@ -95,8 +107,14 @@ pub(super) async fn run(cx: &Context, args: Printer) -> Result<u8, Problem> {
         Action::Unload(args) => equip::unload(cx, args).await,
         Action::Nozzle(args) => equip::nozzle(cx, args).await,
         // An empty list means all that wait: clap lets it through only with `--all`.
-        Action::Ready { printer, .. } => {
-            show(cx, Request::PrinterReady { printers: printer }).await
+        Action::Ready {
+            printer, good, bad, ..
+        } => {
+            let request = Request::PrinterReady {
+                printers: printer,
+                good: (good || bad).then_some(good),
+            };
+            show(cx, request).await
         }
         Action::Pause { printer, reason } => {
             let ask = |printer| {

@@ -8,7 +8,11 @@ use printmesh_daemon::Profiles;
 use serde_json::{Value, json};
 
 use super::file::read;
-use crate::{context::Context, error::exit, render::file};
+use crate::{
+    context::Context,
+    error::exit,
+    render::{file, table::Block},
+};
 
 /// See which kinds of printers are known, and which one a file is for
 ///
@@ -16,8 +20,9 @@ use crate::{context::Context, error::exit, render::file};
 ///   printmesh profile list prusa
 ///   printmesh profile show MK4S
 ///   printmesh profile detect bracket.gcode lid.bgcode
+///   printmesh profile add mine.toml
 ///
-/// Your own profiles go into DIR/profiles/*.toml, where DIR is what --home says; they have the fields that
+/// Your own profiles are in DIR/profiles/*.toml, where DIR is what --home says; they have the fields that
 /// `profile show` shows: name, models, profiles, volume_mm, nozzle_mm, nozzle_c_max, bed_c_max, enclosed, firmware.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
@@ -36,6 +41,18 @@ enum Action {
     },
     /// Show one printer profile
     Show {
+        /// Its name
+        profile: String,
+    },
+    /// Take a file of your own profiles into use
+    Add {
+        /// TOML with [[profile]] tables
+        #[arg(value_hint = ValueHint::FilePath, value_name = "FILE.toml")]
+        file: PathBuf,
+    },
+    /// Take one of your own profiles out
+    #[command(visible_alias = "rm")]
+    Remove {
         /// Its name
         profile: String,
     },
@@ -68,6 +85,16 @@ pub(super) async fn run(cx: &Context, args: Profile) -> Result<u8, Problem> {
             let names = [profile.name.clone()];
             cx.output.answer(one, &names, || file::profile(&profile))?;
         }
+        Action::Add { file } => {
+            let names = Profiles::add(&cx.home, &file)?;
+            let text = format!("{} can be used now", names.join(", "));
+            done(cx, &text, &names)?;
+        }
+        Action::Remove { profile } => {
+            let name = Profiles::remove(&cx.home, &profile)?;
+            let text = format!("{name} is out of use");
+            done(cx, &text, &[name])?;
+        }
         Action::Detect { file } => {
             let files = read(cx, file).await?;
             let plates = || {
@@ -91,4 +118,10 @@ pub(super) async fn run(cx: &Context, args: Profile) -> Result<u8, Problem> {
         }
     }
     Ok(exit::DONE)
+}
+
+fn done(cx: &Context, text: &str, names: &[String]) -> Result<(), Problem> {
+    let answer = || versioned(json!({"kind": "Done", "already": false, "text": text}));
+    cx.output
+        .answer(answer, names, || vec![Block::Note(text.to_owned())])
 }

@@ -84,6 +84,16 @@ enum Action {
     },
     Voters(voters::Voters),
     Recover(voters::Recover),
+    /// Say that a printer that is away heats no more, so that another one of its circuit may
+    ///
+    /// Look at it first: what it draws nobody counts any more.
+    #[command(verbatim_doc_comment)]
+    FreeHeat {
+        /// Queue
+        queue: String,
+        /// HOST/NAME
+        printer: String,
+    },
     Set(Box<settings::Set>),
     /// Set the order in which this host drains its queues
     ///
@@ -207,6 +217,9 @@ pub(super) async fn run(cx: &Context, args: Queue) -> Result<u8, Problem> {
         }
         Action::Voters(args) => voters::run(cx, args).await,
         Action::Recover(args) => voters::recover(cx, args).await,
+        Action::FreeHeat { queue, printer } => {
+            show(cx, Request::QueueFreeHeat { queue, printer }).await
+        }
         Action::Set(args) => settings::run(cx, *args).await,
         Action::Order { queue } => show(cx, Request::QueueOrder { queues: queue }).await,
     }

@@ -82,6 +82,12 @@ pub(super) struct Set {
     /// How many of the first jobs automatic sorting may reorder: 20, 25%, 20,25%, none
     #[arg(long, value_name = "LIMIT", group = "any")]
     sort_limit: Option<String>,
+    /// Printers of one circuit that may heat up at once, on whatever hosts: a number, none
+    #[arg(long, value_name = "N", group = "any")]
+    heat_slots: Option<String>,
+    /// Watts that the printers of one circuit may draw together while they heat up: a number, none
+    #[arg(long, value_name = "W", group = "any")]
+    heat_watts: Option<String>,
     /// Change nothing; say which starts would be others now
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -110,6 +116,8 @@ pub(super) async fn run(cx: &Context, args: Set) -> Result<u8, Problem> {
         ("exclude-backburner", args.exclude_backburner),
         ("never-skip", args.never_skip),
         ("sort-limit", args.sort_limit),
+        ("heat-slots", args.heat_slots),
+        ("heat-watts", args.heat_watts),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name.to_owned(), value?)))

@@ -12,7 +12,9 @@ use super::{
 /// Everybody who is or was in a queue.
 pub(crate) fn members(list: &List<Member>, clock: &Clock) -> Vec<Block> {
     let rows = list.items.iter().map(|member| {
+        let codes: Vec<&str> = member.marks.iter().map(|mark| mark.code.as_str()).collect();
         let standing = match (member.state.as_str(), member.me) {
+            ("member", _) if !codes.is_empty() => Cell::new(codes.join(",")).tone(Tone::Warn),
             ("member", true) => Cell::both("this host", "member"),
             ("removed", _) => Cell::new("removed").tone(Tone::Warn),
             (other, _) => Cell::new(other),
@@ -26,11 +28,19 @@ pub(crate) fn members(list: &List<Member>, clock: &Clock) -> Vec<Block> {
             Cell::new(&member.key),
         ]
     });
-    table(
+    let mut blocks = table(
         vec!["HOST", "KEY", "ROLE", "STATE", "SINCE", ""],
         rows.collect(),
         list,
-    )
+    );
+    for member in &list.items {
+        for mark in &member.marks {
+            let fix = mark.fix.iter().map(|fix| format!(" (`{fix}`)"));
+            let fix: String = fix.collect();
+            blocks.push(Block::Note(format!("{}: {}{fix}", member.host, mark.text)));
+        }
+    }
+    blocks
 }
 
 /// The tickets that were given out.

@@ -96,13 +96,45 @@ pub(crate) fn one(printer: &Printer) -> Vec<Block> {
         ("paused", &printer.paused),
         ("at", &printer.at),
         ("firmware", &printer.firmware),
+        ("spools", &printer.spool_note),
     ];
     let known = optional
         .into_iter()
         .filter_map(|(name, value)| Some((name, Cell::new(value.as_ref()?))));
     facts.extend(known);
     facts.extend(equipment(printer));
+    facts.extend(cycle(printer));
     vec![Block::Facts(facts)]
+}
+
+/// What happens between two prints, as far as its owner has set it up.
+fn cycle(printer: &Printer) -> Vec<(&'static str, Cell)> {
+    let Some(cycle) = &printer.cycle else {
+        return Vec::new();
+    };
+    let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+    let quiet = cycle.quiet.iter();
+    let quiet = quiet.map(|[from, to]| format!("{}-{}", clock(*from), clock(*to)));
+    let quiet = quiet.collect::<Vec<_>>().join(", ");
+    let clears = match cycle.trusted {
+        true => "by a script, which its owner trusts",
+        false => "by a script, and somebody looks",
+    };
+    let rows = [
+        ("cools to", cycle.cool_c.map(|c| format!("{c} °C"))),
+        ("cleared", cycle.clears.then(|| clears.to_owned())),
+        (
+            "verdict",
+            cycle
+                .judged
+                .then(|| "a person says whether a print is good".to_owned()),
+        ),
+        ("quiet", Some(quiet).filter(|quiet| !quiet.is_empty())),
+    ];
+    let known = rows.into_iter();
+    known
+        .filter_map(|(name, value)| Some((name, Cell::new(value?))))
+        .collect()
 }
 
 /// What it is and has, as far as anybody has said.
@@ -134,6 +166,9 @@ fn equipment(printer: &Printer) -> Vec<(&'static str, Cell)> {
         ("nozzle max", limit(has.nozzle_c_max)),
         ("bed max", limit(has.bed_c_max)),
         ("loaded", text(&slots)),
+        ("slices with", text(&has.slicing)),
+        ("heats with", has.watts.map(|watts| format!("{watts} W"))),
+        ("circuit", has.circuit.clone()),
         ("tags", text(&has.tags)),
         ("accept from", text(&has.accept_from)),
         (
@@ -152,11 +187,13 @@ fn slot(slot: &Slot) -> String {
     let material = slot.material.as_deref().unwrap_or("-");
     let color = slot.color.as_ref().map(|color| format!("/{color}"));
     let left = slot.left_mg.map(|mg| format!(":{}g", mg / 1000));
+    let spool = slot.spool.map(|spool| format!(" (spool {spool})"));
     format!(
-        "{}={material}{}{}",
+        "{}={material}{}{}{}",
         slot.slot,
         color.unwrap_or_default(),
-        left.unwrap_or_default()
+        left.unwrap_or_default(),
+        spool.unwrap_or_default()
     )
 }
 

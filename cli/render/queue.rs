@@ -267,7 +267,7 @@ fn members(peers: &[Peer], label: Option<&'static str>, clock: &Clock) -> Block 
                 (None, false) => Cell::both("never", ""),
             },
             printers.join(", ").into(),
-            Cell::maybe(peer.note.as_ref()),
+            remark(peer),
             Cell::new(&peer.key),
         ]
     });
@@ -278,6 +278,16 @@ fn members(peers: &[Peer], label: Option<&'static str>, clock: &Clock) -> Block 
         ],
         rows: rows.collect(),
     })
+}
+
+/// What speaks against a member comes first.
+fn remark(peer: &Peer) -> Cell {
+    let marks: Vec<&str> = peer.marks.iter().map(|mark| mark.text.as_str()).collect();
+    let codes: Vec<&str> = peer.marks.iter().map(|mark| mark.code.as_str()).collect();
+    match marks.is_empty() {
+        true => Cell::maybe(peer.note.as_ref()),
+        false => Cell::both(marks.join("; "), codes.join(",")).tone(Tone::Warn),
+    }
 }
 
 /// A ticket: alone on its line, to be copied or piped.

@@ -63,7 +63,10 @@ fn queue_row(queue: &Queue) -> Vec<Cell> {
         _ => queue
             .members
             .iter()
-            .map(|peer| peer.host.as_str())
+            .map(|peer| match peer.marks.first() {
+                Some(mark) => format!("{} ({})", peer.host, mark.code),
+                None => peer.host.clone(),
+            })
             .collect::<Vec<_>>()
             .join(", "),
     };

@@ -115,6 +115,8 @@ pub(super) fn printer() -> Printer {
         reason_text: None,
         firmware: None,
         position: 1,
+        cycle: None,
+        spool_note: None,
         equipment: printmesh_api::reply::Equipment::default(),
     }
 }
@@ -132,6 +134,7 @@ pub(super) fn queue(name: &str) -> Queue {
         note: None,
         last_seen: Some("2026-11-20T10:25:00Z".to_owned()),
         printers: vec![printer()],
+        marks: Vec::new(),
     };
     Queue {
         name: name.to_owned(),

@@ -344,6 +344,7 @@ async fn all_printers_are_an_empty_list_and_several_are_asked_one_by_one() {
     let expected = [
         Request::PrinterReady {
             printers: Vec::new(),
+            good: None,
         },
         Request::Autoprint {
             printers: vec!["mk4".to_owned(), "mini".to_owned()],

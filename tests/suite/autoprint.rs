@@ -1,6 +1,6 @@
 //! AutoPrint end to end: another host's job on a printer that prints so many copies by itself, and then asks a person.
 
-use super::environment::{Farm, sliced};
+use super::environment::{Farm, Host, sliced};
 
 /// It clears its own bed: nothing but the count stops it.
 const FAST: &str = "sim://?speed=20000";
@@ -29,5 +29,98 @@ fn a_printer_stops_printing_by_itself_after_as_many_copies_as_a_person_allowed()
     stopped(3);
     assert_eq!(b.run(&["autoprint", "on", "sim", "--cycles", "0"]).code, 2);
     b.ok(&["autoprint", "on", "sim"]);
+    a.wait(&[&job]);
+}
+
+/// Nobody clears its bed unless somebody or a script does.
+const BY_HAND: &str = "sim://?speed=20000&clear=manual";
+
+/// Waits until `a` is told why printer `b/sim` does not take the job.
+fn until_why(a: &Host, job: &str, code: &str) {
+    a.until(code, |a| {
+        let why = a.json(&["job", "show", job, "--why"])["why"].clone();
+        let rows = why.as_array()?;
+        let row = rows.iter().find(|row| row["printer"] == "b/sim")?;
+        (row["code"] == code).then_some(())
+    });
+}
+
+#[test]
+fn a_printer_cools_down_runs_its_owners_script_and_prints_the_next_copy_while_nobody_is_there() {
+    let farm = Farm::new();
+    let (a, b) = farm.two_hosts(BY_HAND);
+    a.ok(&["printer", "pause", "sim"]);
+    let eject = farm.path().join("eject.gcode");
+    std::fs::write(&eject, "G28\nG1 Y100 F3000\nM84\n").unwrap();
+    let eject = eject.to_str().unwrap();
+    let edit = |args: &[&str]| b.ok(&[&["printer", "edit", "sim"], args].concat());
+    // Colder than the room: it never gets there.
+    edit(&["--cool-to", "20", "--clear-gcode", eject]);
+    let job = a.submit(&["-q", "farm", &sliced("clip.gcode"), "-c", "4"]);
+    until_why(&a, &job, "cooling");
+    edit(&["--cool-to", "25"]);
+    // Nobody has vouched for the script: somebody looks.
+    until_why(&a, &job, "bed-unknown");
+    assert_eq!(a.history().len(), 1);
+    edit(&["--clear-trusted"]);
+    b.ok(&["printer", "ready", "sim"]);
+    a.wait(&[&job]);
+    let shown = b.ok(&["printer", "show", "sim"]);
+    assert!(shown.contains("25 °C"), "{shown}");
+    // A script that this printer may not run moves nothing.
+    let bad = farm.path().join("bad.gcode");
+    std::fs::write(&bad, "M502\nM500\n").unwrap();
+    edit(&["--clear-gcode", bad.to_str().unwrap(), "--clear-trusted"]);
+    let job = a.submit(&["-q", "farm", &sliced("clip.gcode"), "-c", "2"]);
+    b.ok(&["printer", "ready", "sim"]);
+    until_why(&a, &job, "bed-unknown");
+}
+
+#[test]
+fn a_copy_that_a_person_calls_bad_is_printed_again() {
+    let farm = Farm::new();
+    let (a, b) = farm.two_hosts(BY_HAND);
+    a.ok(&["printer", "pause", "sim"]);
+    b.ok(&["printer", "edit", "sim", "--verdict", "ask"]);
+    let job = a.submit(&["-q", "farm", &sliced("clip.gcode"), "-c", "2"]);
+    until_why(&a, &job, "verdict");
+    assert_eq!(b.json(&["printer", "show", "sim"])["state"], "verdict");
+    let todo = b.json(&["todo"])["items"].clone();
+    let mut rows = todo.as_array().unwrap().iter();
+    let verdict = "printmesh printer ready sim --good";
+    assert!(
+        rows.any(|row| row["steps"][0]["command"] == verdict),
+        "{todo}"
+    );
+    b.ok(&["printer", "ready", "sim", "--bad"]);
+    let ended = |n: usize| a.until("the end", |a| (a.history().len() == n).then_some(()));
+    ended(1);
+    for _ in 0..2 {
+        until_why(&a, &job, "verdict");
+        b.ok(&["printer", "ready", "--all", "--good"]);
+    }
+    a.wait(&[&job]);
+    ended(3);
+    b.problem("copy.certain", &["printer", "ready", "sim", "--bad"]);
+}
+
+#[test]
+fn a_printer_starts_nothing_in_its_quiet_hours() {
+    let farm = Farm::new();
+    let (a, b) = farm.two_hosts(FAST);
+    a.ok(&["printer", "pause", "sim"]);
+    let quiet = |args: &[&str]| b.ok(&[&["printer", "edit", "sim"], args].concat());
+    // Two halves of a day, whatever the time is.
+    quiet(&[
+        "--quiet-hours",
+        "00:00-12:00",
+        "--quiet-hours",
+        "12:00-00:00",
+    ]);
+    let job = a.submit(&["-q", "farm", &sliced("clip.gcode")]);
+    until_why(&a, &job, "quiet-hours");
+    let refused = b.run(&["printer", "edit", "sim", "--quiet-hours", "25:00-07:00"]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    quiet(&["--quiet-hours", ""]);
     a.wait(&[&job]);
 }

@@ -147,9 +147,20 @@ fn play(form: Form) -> BTreeSet<String> {
     on_a("job wait", &["lid"], "Job");
     on_a("history", &[], "History");
     on_a("file inspect", &[&clip], "Files");
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/core/gcode/fixtures");
+    let project = format!("{fixtures}/made.gcode.3mf");
+    let out = farm.path().join("picture.png");
+    let words = [project.as_str(), "-o", out.to_str().unwrap()];
+    on_a("file thumbnail", &words, "Done");
+    assert!(out.metadata().unwrap().len() > 0);
+    std::fs::remove_file(&out).unwrap();
     on_a("profile list", &["MK4"], "Profiles");
     on_a("profile show", &["MK4S"], "Profile");
     on_a("profile detect", &[&clip], "Detected");
+    let mine = farm.path().join("mine.toml");
+    std::fs::write(&mine, "[[profile]]\nname = \"Mine\"\n").unwrap();
+    on_a("profile add", &[mine.to_str().unwrap()], "Done");
+    on_a("profile remove", &["Mine"], "Done");
     let (one, other) = (a.ticket("rack"), a.ticket("rack"));
     script.run(&b, "join", &[&one], "Join");
     script.run(&b, "queue join", &[&other], "Join");
@@ -162,6 +173,8 @@ fn play(form: Form) -> BTreeSet<String> {
         &["queue", "recover", "rack", "--confirm", "rack"],
     );
     script.seen.insert("queue recover".to_owned());
+    a.problem("printer.busy", &["queue", "free-heat", "rack", "a/sim"]);
+    script.seen.insert("queue free-heat".to_owned());
     a.problem("job.over", &["job", "start", "lid", "--printer", "sim"]);
     script.seen.insert("job start".to_owned());
     a.problem("copy.certain", &["job", "resolve", "lid", "--done"]);

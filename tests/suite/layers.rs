@@ -12,10 +12,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("net", &[]),
     ("printer", &[]),
     ("api", &[]),
+    ("spoolman", &[]),
     (
         "daemon",
         &[
-            "api", "gcode", "net", "node", "printer", "queue", "schedule", "store",
+            "api", "gcode", "net", "node", "printer", "queue", "schedule", "spoolman", "store",
         ],
     ),
     // For tests only: no part of the program.
@@ -31,7 +32,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("swarm-discovery", &["net"]),
     ("serialport", &["printer"]),
     ("axum", &["api"]),
-    ("hyper", &["api"]),
+    ("hyper", &["api", "spoolman"]),
     ("toml", &["daemon"]),
     ("rawzip", &["gcode"]),
     ("roxmltree", &["gcode"]),

@@ -209,3 +209,84 @@ fn a_copy_goes_to_the_printer_that_the_rules_and_its_equipment_say() {
     b.ok(&["printer", "unload", "sim"]);
     a.problem("printer.unknown", &["printer", "load", "nobody", "0=PLA"]);
 }
+
+#[test]
+fn where_nothing_is_skipped_a_printer_waits_for_the_first_job_that_somebody_could_make_possible() {
+    let farm = Farm::new();
+    let (a, b) = waiting_pair(&farm);
+    let clip = std::fs::read_to_string(sliced("clip.gcode")).unwrap();
+    let petg = farm.path().join("petg.gcode");
+    std::fs::write(
+        &petg,
+        clip.replace("filament_type = PLA", "filament_type = PETG"),
+    )
+    .unwrap();
+    b.ok(&["printer", "load", "sim", "0=PLA"]);
+    set(&a, &b, "never-skip", "on");
+    let first = a.submit(&["-q", "farm", petg.to_str().unwrap(), "--name", "X"]);
+    let other = submit(&a, &b, "B", &[]);
+    b.ok(&["printer", "resume", "sim"]);
+    let why = |code: &str| {
+        b.until(code, |b| {
+            let shown = b.json(&["job", "show", &other, "--why"]);
+            let mut rows = shown["why"].as_array()?.iter();
+            let row = rows.find(|row| row["printer"] == "b/sim")?;
+            (row["code"] == code).then(|| row["text"].as_str().unwrap().to_owned())
+        })
+    };
+    assert!(why("never-skip").contains('X'));
+    assert!(b.history().is_empty());
+    set(&a, &b, "never-skip", "off");
+    b.wait(&[&other]);
+    b.ok(&["printer", "load", "sim", "0=PETG"]);
+    b.wait(&[&first]);
+}
+
+#[test]
+fn a_copy_goes_to_a_random_printer_to_the_one_with_fewer_hours_or_to_the_one_with_more_material() {
+    let farm = Farm::new();
+    let (a, b) = farm.two_hosts(FAST);
+    let file = sliced("clip.gcode");
+    a.ok(&["printer", "pause", "sim"]);
+    // It takes its time, and that counts.
+    b.ok(&["printer", "add", "slow", "--at", "sim://?speed=100"]);
+    b.ok(&["printer", "edit", "sim", "--position", "2"]);
+    b.ok(&["printer", "edit", "slow", "--position", "1"]);
+    set(&a, &b, "exclude-backburner", "on");
+    let words = ["queue", "set", "farm", "--exclude-backburner", "off", "-n"];
+    let preview = |host: &Host| host.json(&words)["printers"].clone();
+    let parked = a.submit(&["-q", "farm", &file, "--backburner"]);
+    let next = |printer: &str| {
+        a.until(printer, |a| {
+            let rows = preview(a);
+            let rows = rows.as_array()?;
+            (rows.len() == 1 && rows[0]["printer"] == printer).then_some(())
+        });
+    };
+    next("b/slow");
+    let job = a.submit(&["-q", "farm", &file, "--backburner"]);
+    a.ok(&["job", "start", &job, "--printer", "b/slow"]);
+    a.wait(&[&job]);
+    next("b/slow");
+    set(&a, &b, "distribute", "hours");
+    next("b/sim");
+    b.ok(&["printer", "load", "sim", "0=PLA:60g"]);
+    b.ok(&["printer", "load", "slow", "0=PLA:900g"]);
+    set(&a, &b, "distribute", "best-fit");
+    next("b/slow");
+    b.ok(&["printer", "load", "sim", "0=PLA:950g"]);
+    next("b/sim");
+    // By chance, and all hosts agree: the printer that is shown is the one that prints.
+    set(&a, &b, "distribute", "random");
+    let agreed = a.until("one printer", |a| {
+        let rows = preview(a);
+        let one = rows.as_array().is_some_and(|rows| rows.len() == 1);
+        one.then(|| rows[0]["printer"].as_str().unwrap().to_owned())
+    });
+    a.ok(&["job", "edit", &parked, "--backburner=false"]);
+    a.wait(&[&parked]);
+    let shown = a.json(&["job", "show", &parked]);
+    let claim = &shown["claims"][0];
+    let by = format!("b/{}", claim["printer"].as_str().unwrap());
+    assert_eq!(by, agreed, "{shown:#}");
+}

@@ -5,6 +5,7 @@ mod hostile;
 mod impostor;
 mod members;
 mod mesh;
+mod other_user;
 mod rotation;
 mod tickets;
 

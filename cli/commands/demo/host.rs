@@ -102,7 +102,11 @@ impl Host {
     pub(super) async fn clear_bed(&self, printer: &str) -> Result<(), Problem> {
         self.say(&format!("printer ready {printer}"));
         let printers = vec![printer.to_owned()];
-        self.call(Request::PrinterReady { printers }).await?;
+        self.call(Request::PrinterReady {
+            printers,
+            good: None,
+        })
+        .await?;
         Ok(())
     }
 

@@ -90,6 +90,7 @@ async fn host(home: &Path, name: &str, printers: bool) -> Result<Client, Box<dyn
         let add = Request::PrinterAdd {
             name: "sim".to_owned(),
             at: "sim://?speed=100000".to_owned(),
+            profile: None,
         };
         client.call(&add).await?;
     }

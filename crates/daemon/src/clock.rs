@@ -2,9 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use printmesh_node::Now;
+use printmesh_node::{Input, Now};
 use printmesh_queue::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
+
+use crate::mind::Mind;
 
 /// Returns now: milliseconds since boot that also run while the machine sleeps, and the wall clock.
 ///
@@ -72,6 +74,23 @@ fn ahead() -> Duration {
     // In this order the difference is never too large.
     let boot = read(ClockId::Boottime);
     boot.saturating_sub(read(ClockId::Monotonic))
+}
+
+/// So often it is looked at where this host's clock on the wall hangs: summer comes, and hosts travel.
+const ZONE: Duration = Duration::from_secs(60);
+
+/// Tells the mind how far the clock on this host's wall is ahead of UTC, at once and whenever that changes.
+pub(crate) async fn tell_zone(mind: Mind) {
+    let mut told = None;
+    loop {
+        let zone = jiff::tz::TimeZone::system();
+        let seconds = zone.to_offset(jiff::Timestamp::now()).seconds();
+        let minutes = seconds.div_euclid(60);
+        if told.replace(minutes) != Some(minutes) {
+            mind.tell(Input::Zone { minutes }).await;
+        }
+        tokio::time::sleep(ZONE).await;
+    }
 }
 
 /// Returns a time as RFC 3339 UTC with milliseconds.

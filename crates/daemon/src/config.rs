@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use printmesh_api::problem::Problem;
 use serde::{Deserialize, Serialize};
 
-use crate::{problems, slicer::Slicer};
+use crate::{problems, slicer::Slicer, spools::Spoolman};
 
 /// What a person sets on this host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct Config {
     /// What slices models for the printers of this host.
     #[serde(rename = "slicer", skip_serializing_if = "Vec::is_empty")]
     pub slicers: Vec<Slicer>,
+    /// Who keeps the stock of spools.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spoolman: Option<Spoolman>,
 }
 
 /// Network settings.
@@ -58,15 +61,23 @@ impl Config {
                 .because(error.to_string()));
             }
         };
-        let config: Self = toml::from_str(&text).map_err(|error| {
-            problems::new(
-                "config.bad",
-                2,
-                format!("cannot understand {}", path.display()),
-            )
-            .because(error.to_string().trim().replace('\n', " "))
+        Self::parse(&text).map_err(|problem| match problem.code.as_str() {
+            "config.bad" => Problem {
+                title: format!("cannot understand {}", path.display()),
+                ..problem
+            },
+            _ => problem,
+        })
+    }
+
+    /// Reads the text of the file.
+    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
+        let config: Self = toml::from_str(text).map_err(|error| {
+            problems::new("config.bad", 2, "cannot understand the config")
+                .because(error.to_string().trim().replace('\n', " "))
         })?;
         config.network.bind()?;
+        config.spoolman.as_ref().map(Spoolman::client).transpose()?;
         Ok(config)
     }
 }

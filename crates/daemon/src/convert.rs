@@ -11,7 +11,7 @@ use printmesh_schedule::{
     job_status, no_copy_left, tally,
 };
 
-use crate::{clock::rfc3339, equip, todo::quoted};
+use crate::{clock::rfc3339, equip, people, todo::quoted};
 
 pub(crate) fn event(node: &Node, seq: u64, event: Event) -> reply::Event {
     let printer = event.printer.as_ref().map(|id| full_name(node, id));
@@ -96,6 +96,10 @@ pub(crate) fn status(node: &Node) -> reply::Status {
                 "look at {name}: is its bed clear?{}",
                 bad_end(node, name)
             )),
+            Some("verdict") => Some(format!(
+                "say of the last print of {name} whether it is --good or --bad"
+            )),
+            Some("no-bed-temperature") => Some(format!("clear the bed of {name} once it is cold")),
             Some("printer-fault") => Some(format!(
                 "look at {name}: {}",
                 printer.reason_text.as_deref().unwrap_or("it halted")
@@ -330,6 +334,7 @@ pub(crate) fn peers(node: &Node, view: &QueueView<'_>) -> Vec<reply::Peer> {
             printers: with_overviews(node, |seen| {
                 of_host.map(|(id, _)| printer_in(node, seen, id)).collect()
             }),
+            marks: people::marks(node, view.id, *host, false),
         }
     });
     members.collect()
@@ -408,7 +413,8 @@ fn printer_in(
         }
         PrinterStatus::NeedsPerson(reason) => {
             let word = match reason {
-                Reason::BedNotClear => "clear-bed",
+                Reason::BedNotClear | Reason::NoBedTemperature { .. } => "clear-bed",
+                Reason::VerdictAwaited => "verdict",
                 Reason::BedUnknown => "unknown",
                 _ => "fault",
             };
@@ -418,6 +424,9 @@ fn printer_in(
             let word = match reason {
                 Reason::PrinterOffline => "offline",
                 Reason::PrinterPaused { .. } => "paused",
+                Reason::Cooling { .. } => "cooling",
+                Reason::Clearing => "clearing",
+                Reason::HeatSlot => "waits-to-heat",
                 _ => "idle",
             };
             (word, None, Some(reason))
@@ -429,6 +438,8 @@ fn printer_in(
         name: id.name.clone(),
         host: node.visible_host_name(id.host),
         mine: id.host == node.me(),
+        cycle: own.as_ref().and_then(|own| equip::cycle(&own.cycle)),
+        spool_note: own.as_ref().and_then(|own| own.spool_note.clone()),
         at: own.map(|own| own.at),
         state: state.to_owned(),
         bed: record.bed.word().to_owned(),
@@ -464,6 +475,8 @@ fn bare_printer(
         name: id.name.clone(),
         host: node.visible_host_name(id.host),
         mine: id.host == node.me(),
+        cycle: own.and_then(|own| equip::cycle(&own.cycle)),
+        spool_note: own.and_then(|own| own.spool_note.clone()),
         at: own.map(|own| own.at.clone()),
         state: if own.is_some_and(|own| own.online) {
             "idle"
@@ -649,7 +662,12 @@ fn hope(reason: &Reason) -> u8 {
         Reason::NotBefore { .. } | Reason::Backburner => 1,
         Reason::FailedHere | Reason::Busy | Reason::QueueOrder { .. } | Reason::Contended => 2,
         Reason::NeverSkip { .. } => 3,
-        Reason::BedNotClear | Reason::BedUnknown => 3,
+        Reason::Cooling { .. } | Reason::Clearing | Reason::HeatSlot => 2,
+        Reason::BedNotClear
+        | Reason::BedUnknown
+        | Reason::NoBedTemperature { .. }
+        | Reason::VerdictAwaited
+        | Reason::QuietHours { .. } => 3,
         Reason::Material { .. }
         | Reason::Color { .. }
         | Reason::Amount { .. }
@@ -700,9 +718,11 @@ fn fix(node: &Node, id: &PrinterId, reason: &Reason) -> Option<String> {
     }
     let name = &id.name;
     Some(match reason {
-        Reason::BedNotClear | Reason::BedUnknown | Reason::PrinterFault { .. } => {
-            format!("printmesh printer ready {name}")
-        }
+        Reason::BedNotClear
+        | Reason::BedUnknown
+        | Reason::NoBedTemperature { .. }
+        | Reason::PrinterFault { .. } => format!("printmesh printer ready {name}"),
+        Reason::VerdictAwaited => format!("printmesh printer ready {name} --good"),
         Reason::AutoprintOff => format!("printmesh autoprint on {name}"),
         Reason::PrinterPaused { .. } => format!("printmesh printer resume {name}"),
         Reason::Material { slot, needs, .. } => {
@@ -734,7 +754,11 @@ fn fix(node: &Node, id: &PrinterId, reason: &Reason) -> Option<String> {
             format!("printmesh printer edit {name}{}", tags.collect::<String>())
         }
         Reason::NeverSkip { because, .. } => return fix(node, id, because),
-        Reason::Draft
+        Reason::Cooling { .. }
+        | Reason::Clearing
+        | Reason::HeatSlot
+        | Reason::QuietHours { .. }
+        | Reason::Draft
         | Reason::Held
         | Reason::CancelRequested { .. }
         | Reason::MoveRequested { .. }

@@ -6,14 +6,15 @@ use printmesh_net::{FileError, Files, Net, PeerKey};
 use printmesh_node::{Effect, FetchFailure, Input, Node};
 use printmesh_queue::{FileHash, HostId};
 use printmesh_store::Imports;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 use crate::{
     convert,
     mind::Mind,
-    printers::{Printers, Start},
+    printers::{Printers, Script, Start},
     problems,
     slicer::{Model, Slicers},
+    spools::Ask,
 };
 
 /// What effects need.
@@ -23,6 +24,7 @@ pub(crate) struct Effects {
     pub(crate) imports: Arc<Imports>,
     pub(crate) printers: Printers,
     pub(crate) slicers: Arc<Slicers>,
+    pub(crate) spools: mpsc::UnboundedSender<Ask>,
     pub(crate) events: broadcast::Sender<printmesh_api::reply::Event>,
     pub(crate) told: u64,
 }
@@ -160,6 +162,27 @@ impl Effects {
                 };
                 self.printers.start(printer, request);
             }
+            Effect::ClearBed {
+                printer,
+                print,
+                fence,
+                gcode,
+                guard,
+            } => {
+                let script = Script {
+                    print,
+                    fence,
+                    gcode,
+                    guard,
+                    decided_ms,
+                };
+                self.printers.clear(printer, script);
+            }
+            // It ends with the daemon only.
+            Effect::LookAtSpool { spool } => _ = self.spools.send(Ask::Look { spool }),
+            Effect::UseSpool { id, spool, mg } => {
+                _ = self.spools.send(Ask::Use { id, spool, mg });
+            }
             Effect::PausePrint { printer, print } => self.printers.pause(&printer, &print),
             Effect::ResumePrint { printer, print } => self.printers.resume(&printer, &print),
             Effect::StopPrint { printer, print } => self.printers.stop(&printer, &print),
@@ -169,7 +192,7 @@ impl Effects {
     fn fetch(&self, hash: FileHash, size: u64, from: Vec<HostId>) {
         let (mind, files) = (self.mind.clone(), self.net.files().clone());
         tokio::spawn(async move {
-            let (progress, mut told) = tokio::sync::mpsc::channel(4);
+            let (progress, mut told) = mpsc::channel(4);
             let watcher = mind.clone();
             let watch = tokio::spawn(async move {
                 while let Some((done, total)) = told.recv().await {

@@ -1,7 +1,8 @@
 //! What a person says of jobs and printers, between the words of the API and the core's. No rule lives here.
 
 use printmesh_api::{problem::Problem, reply, request};
-use printmesh_node::{Node, PrinterEdit, TermsEdit};
+use printmesh_gcode::profile::Profile;
+use printmesh_node::{Cycle, Node, PrinterEdit, Quiet, TermsEdit};
 use printmesh_queue::{ColorRule, Equipment, PrinterId, Priority, Slot, Terms};
 use printmesh_schedule::Start;
 
@@ -59,6 +60,7 @@ pub(crate) fn printer_edit(change: request::PrinterChange) -> PrinterEdit {
         material: slot.material,
         color: slot.color,
         left_mg: slot.left_mg,
+        spool: slot.spool,
     });
     PrinterEdit {
         position: change.position,
@@ -70,11 +72,61 @@ pub(crate) fn printer_edit(change: request::PrinterChange) -> PrinterEdit {
         volume_mm: change.volume_mm,
         nozzle_c_max: change.nozzle_c_max,
         bed_c_max: change.bed_c_max,
+        watts: change.watts,
+        circuit: change.circuit,
         tags: change.tags,
         allow: change.allow,
         accept_from: change.accept_from,
+        cool_c: change.cool_c,
+        clear_script: change.clear_script,
+        clear_trusted: change.clear_trusted,
+        judged: change.judged,
+        quiet: change.quiet.map(|quiet| {
+            let part = |[from, to]: [u16; 2]| Quiet { from, to };
+            quiet.into_iter().map(part).collect()
+        }),
         slots: slots.collect(),
     }
+}
+
+/// Fills in what a profile says of a printer and nobody has said of this very one.
+pub(crate) fn fill(edit: &mut PrinterEdit, has: &Equipment, profile: &Profile) {
+    edit.profile = Some(profile.name.clone());
+    let mut models = profile.models.iter().cloned();
+    if has.model.is_none() && edit.model.is_none() {
+        edit.model = models.next();
+    }
+    // Other names that slicers have for the same kind.
+    if has.compatible.is_empty() && edit.compatible.is_none() {
+        let own = edit.model.as_ref().or(has.model.as_ref());
+        let others = models.filter(|model| Some(model) != own);
+        edit.compatible = Some(others.collect());
+    }
+    let micrometres = |mm: f64| (mm * 1000.0).round() as u32;
+    let nozzle = profile.nozzle_mm.map(micrometres);
+    edit.nozzle_um = edit.nozzle_um.or(has.nozzle_um).or(nozzle);
+    edit.volume_mm = edit.volume_mm.or(has.volume_mm).or(profile.volume_mm);
+    edit.nozzle_c_max = edit
+        .nozzle_c_max
+        .or(has.nozzle_c_max)
+        .or(profile.nozzle_c_max);
+    edit.bed_c_max = edit.bed_c_max.or(has.bed_c_max).or(profile.bed_c_max);
+}
+
+/// Says what a printer of this host does between two prints; `None` = nothing that anybody has set up.
+pub(crate) fn cycle(cycle: &Cycle) -> Option<reply::Cycle> {
+    let of = reply::Cycle {
+        cool_c: cycle.cool_c,
+        clears: cycle.script.is_some(),
+        trusted: cycle.trusted,
+        judged: cycle.judged,
+        quiet: cycle
+            .quiet
+            .iter()
+            .map(|quiet| [quiet.from, quiet.to])
+            .collect(),
+    };
+    (of != reply::Cycle::default()).then_some(of)
 }
 
 /// Says what a printer is and has.
@@ -84,6 +136,7 @@ pub(crate) fn equipment(equipment: &Equipment) -> reply::Equipment {
         material: slot.material.clone(),
         color: slot.color.clone(),
         left_mg: slot.left_mg,
+        spool: slot.spool,
     });
     reply::Equipment {
         profile: equipment.profile.clone(),
@@ -95,6 +148,9 @@ pub(crate) fn equipment(equipment: &Equipment) -> reply::Equipment {
         nozzle_c_max: equipment.nozzle_c_max,
         bed_c_max: equipment.bed_c_max,
         slots: slots.collect(),
+        watts: equipment.watts,
+        circuit: equipment.circuit.clone(),
+        slicing: equipment.slicing.clone(),
         tags: equipment.tags.clone(),
         accept_from: equipment
             .accept_from

@@ -9,6 +9,8 @@ mod convert;
 mod effects;
 mod equip;
 mod forecast;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod inputs;
 mod intake;
@@ -25,6 +27,7 @@ mod serve;
 mod set_up;
 mod sliced;
 mod slicer;
+mod spools;
 mod stored;
 mod todo;
 
@@ -131,7 +134,11 @@ pub async fn run(options: RunOptions) -> Result<(), Problem> {
 
     let (mind, inputs) = Mind::channel();
     let events = broadcast::Sender::new(EVENTS);
+    let spoolman = config.spoolman.as_ref();
+    let spoolman_client = spoolman.map(spools::Spoolman::client).transpose()?;
+    let poll_s = spoolman.map_or(0, |spoolman| spoolman.poll_s);
     let effects = Effects {
+        spools: spools::start(mind.clone(), spoolman_client.clone(), poll_s),
         mind: mind.clone(),
         net: net.clone(),
         imports: Arc::new(imports),
@@ -155,11 +162,13 @@ pub async fn run(options: RunOptions) -> Result<(), Problem> {
     let slicers = slicers.map(|slicer| (slicer.profile.clone(), slicer.printers.clone()));
     mind.tell(printmesh_node::Input::Slicers(slicers.collect()))
         .await;
+    let zone = tokio::spawn(clock::tell_zone(mind.clone()));
     let passing = tokio::spawn(inputs::pass_on(mind.clone(), told));
 
     let stop = CancellationToken::new();
     let closed = CancellationToken::new();
     let door = Arc::new(Door {
+        spoolman: spoolman_client,
         mind: mind.clone(),
         net: net.clone(),
         events,
@@ -194,6 +203,7 @@ pub async fn run(options: RunOptions) -> Result<(), Problem> {
     }
     net.shutdown().await;
     passing.abort();
+    zone.abort();
     result
 }
 

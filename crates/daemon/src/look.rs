@@ -14,11 +14,75 @@ use crate::{
     sliced::{rejection, slicer},
 };
 
+/// A picture of what a file prints, as its slicer put it there. Its bytes are the file's: nothing has decoded them.
+pub struct Picture {
+    /// `png`, `jpg` or `qoi`.
+    pub format: &'static str,
+    /// As they are in the file.
+    pub bytes: Vec<u8>,
+}
+
+/// Returns the largest picture in a sliced file; of its first plate, unless one is named.
+///
+/// # Errors
+/// When it cannot be read, or has no such plate or no picture of it.
+pub fn picture(path: &Path, plate: Option<u32>) -> Result<Picture, Problem> {
+    let (_, _, found) = open(path)?;
+    let mut plates = found.plates.into_iter();
+    let chosen = match plate {
+        None => plates.next(),
+        Some(number) => plates.find(|plate| plate.number == number),
+    };
+    let pictures = chosen
+        .into_iter()
+        .flat_map(|plate| plate.metadata.thumbnails);
+    let largest = pictures.max_by_key(|it| u64::from(it.width) * u64::from(it.height));
+    let largest = largest.ok_or_else(|| {
+        let title = format!("there is no picture in {}", path.display());
+        problems::new("file.no-picture", 3, title)
+            .fix("", "let your slicer put thumbnails into its files")
+    })?;
+    Ok(Picture {
+        format: word(largest.format),
+        bytes: largest.bytes,
+    })
+}
+
+fn word(format: ThumbnailFormat) -> &'static str {
+    match format {
+        ThumbnailFormat::Png => "png",
+        ThumbnailFormat::Jpg => "jpg",
+        ThumbnailFormat::Qoi => "qoi",
+    }
+}
+
 /// Reads what a sliced file says about itself.
 ///
 /// # Errors
 /// When it cannot be read, or nothing in it can be printed.
 pub fn file(path: &Path, profiles: &Profiles) -> Result<Shown, Problem> {
+    let (name, bytes, found) = open(path)?;
+    let plates = found.plates.into_iter();
+    Ok(Shown {
+        name,
+        format: match found.container {
+            Container::Text => "gcode",
+            Container::Binary => "bgcode",
+            Container::Archive => "3mf",
+        }
+        .to_owned(),
+        bytes,
+        plates: plates
+            .map(|plate| {
+                let (number, bytes) = (plate.number, plate.gcode_bytes);
+                self::plate(number, bytes, plate.metadata, profiles)
+            })
+            .collect(),
+    })
+}
+
+/// The file's name, its size in bytes, and what is in it.
+fn open(path: &Path) -> Result<(String, u64, printmesh_gcode::Inspected), Problem> {
     let name = path.file_name().unwrap_or(path.as_os_str());
     let name = name.to_string_lossy().into_owned();
     let unreadable = |error: io::Error| {
@@ -38,23 +102,7 @@ pub fn file(path: &Path, profiles: &Profiles) -> Result<Shown, Problem> {
     }
     let found =
         printmesh_gcode::inspect(&mut file).map_err(|rejected| rejection(&name, &rejected))?;
-    let plates = found.plates.into_iter();
-    Ok(Shown {
-        name,
-        format: match found.container {
-            Container::Text => "gcode",
-            Container::Binary => "bgcode",
-            Container::Archive => "3mf",
-        }
-        .to_owned(),
-        bytes: metadata.len(),
-        plates: plates
-            .map(|plate| {
-                let (number, bytes) = (plate.number, plate.gcode_bytes);
-                self::plate(number, bytes, plate.metadata, profiles)
-            })
-            .collect(),
-    })
+    Ok((name, metadata.len(), found))
 }
 
 fn plate(number: u32, bytes: u64, said: Metadata, profiles: &Profiles) -> sliced::Plate {
@@ -75,12 +123,7 @@ fn plate(number: u32, bytes: u64, said: Metadata, profiles: &Profiles) -> sliced
         slicer_profile: tool.profile.clone(),
     });
     let thumbnails = said.thumbnails.iter().map(|picture| sliced::Thumbnail {
-        format: match picture.format {
-            ThumbnailFormat::Png => "png",
-            ThumbnailFormat::Jpg => "jpg",
-            ThumbnailFormat::Qoi => "qoi",
-        }
-        .to_owned(),
+        format: word(picture.format).to_owned(),
         width: picture.width,
         height: picture.height,
         bytes: picture.bytes.len() as u64,

@@ -1,8 +1,9 @@
 //! Members and tickets of a queue, between the words of the API and the core's. No rule lives here.
 
+use data_encoding::HEXLOWER;
 use printmesh_api::{problem::Problem, reply};
 use printmesh_node::Node;
-use printmesh_queue::{QueueId, Role, Timestamp};
+use printmesh_queue::{HostId, QueueId, Role, Timestamp};
 
 use crate::{
     clock::{self, rfc3339},
@@ -38,11 +39,44 @@ pub(crate) fn members(node: &Node, queue: QueueId) -> reply::Reply {
             state: state.to_owned(),
             since: rfc3339(member.certificate.issued),
             me: *host == node.me(),
+            marks: marks(node, queue, *host, true),
         }
     });
     let mut members: Vec<_> = members.collect();
     members.sort_by(|a, b| (&a.host, &a.key).cmp(&(&b.host, &b.key)));
     reply::Reply::MemberList(convert::list(node, members))
+}
+
+/// What speaks against a member.
+pub(crate) fn marks(
+    node: &Node,
+    queue: QueueId,
+    host: HostId,
+    with_proof: bool,
+) -> Vec<reply::Mark> {
+    let quarantined = node.quarantined(queue, host).map(|why| reply::Mark {
+        code: "quarantined".to_owned(),
+        text: format!(
+            "its change {} broke the document here ({}): nothing of it is taken since {}",
+            why.seq,
+            why.code,
+            rfc3339(why.since)
+        ),
+        fix: Some("printmesh member release QUEUE MEMBER".to_owned()),
+        proof: Vec::new(),
+    });
+    let forked = node.proof(queue, host).map(|proof| reply::Mark {
+        code: "equivocation".to_owned(),
+        text: format!(
+            "it signed two different changes as its number {}",
+            proof.seq()
+        ),
+        fix: Some("printmesh member remove QUEUE MEMBER".to_owned()),
+        proof: (proof.changes().into_iter().filter(|_| with_proof))
+            .map(|change| HEXLOWER.encode(&change.to_bytes()))
+            .collect(),
+    });
+    quarantined.into_iter().chain(forked).collect()
 }
 
 /// The tickets of a queue that were given out, newest first.

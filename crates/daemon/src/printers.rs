@@ -8,7 +8,9 @@ use std::{
 };
 
 use printmesh_node::{Doing, Ended, Input, Machine, PrinterReport, TryFailure};
-use printmesh_printer::{Address, Driver, Event, Outcome, Phase, PrintRequest, PrinterInfo};
+use printmesh_printer::{
+    Address, Driver, Event, Heat, Outcome, Phase, PrintRequest, PrinterInfo, PrinterStatus,
+};
 use printmesh_queue::{Equipment, FileHash};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +33,20 @@ struct Connection {
     number: u64,
 }
 
+impl Connection {
+    /// The driver that a start was meant for when it was decided, so many milliseconds ago.
+    fn for_start(&self, number: u64, age_ms: u64) -> Result<&dyn Driver, String> {
+        if self.number != number {
+            return Err("the printer was connected anew meanwhile".to_owned());
+        }
+        if age_ms > START_AGE_MS_MAX {
+            return Err("this host was held up for more than a minute".to_owned());
+        }
+        let driver = self.driver.as_deref();
+        driver.ok_or_else(|| "the printer is not connected".to_owned())
+    }
+}
+
 /// Nothing starts on a decision that is older (CLAIMS.md 7): between the decision and the start the disk may have been full,
 /// or the host asleep or frozen.
 const START_AGE_MS_MAX: u64 = 60_000;
@@ -47,6 +63,20 @@ pub(crate) struct Start {
     pub(crate) hash: FileHash,
     /// What the printer is and may; `None` = a person lets the file pass.
     pub(crate) guard: Option<Box<Equipment>>,
+    /// When the node decided it, by the monotonic clock.
+    pub(crate) decided_ms: u64,
+}
+
+/// A script to run.
+pub(crate) struct Script {
+    /// Names it in reports.
+    pub(crate) print: String,
+    /// The driver refuses an older one.
+    pub(crate) fence: u64,
+    /// Its commands.
+    pub(crate) gcode: String,
+    /// What the printer is and may.
+    pub(crate) guard: Box<Equipment>,
     /// When the node decided it, by the monotonic clock.
     pub(crate) decided_ms: u64,
 }
@@ -131,6 +161,42 @@ impl Printers {
         }
     }
 
+    /// Writes a script to a file of the printer's own and runs that as a print.
+    pub(crate) fn clear(&self, name: String, script: Script) {
+        let folder = self.home.join("scripts");
+        let path = folder.join(format!("{name}.gcode"));
+        let written =
+            std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, &script.gcode));
+        let Script {
+            print,
+            fence,
+            gcode,
+            guard,
+            decided_ms,
+        } = script;
+        let path = path.into_os_string().into_string();
+        let start = match (written, path) {
+            (Ok(()), Ok(path)) => Start {
+                print,
+                fence,
+                path,
+                hash: FileHash(*blake3::hash(gcode.as_bytes()).as_bytes()),
+                guard: Some(guard),
+                decided_ms,
+            },
+            (written, path) => {
+                let reason = match (written, path) {
+                    (Err(error), _) => format!("its script cannot be written: {error}"),
+                    (Ok(()), _) => "its home is not UTF-8".to_owned(),
+                };
+                let (mind, report) = (self.mind.clone(), PrinterReport::Failed { print, reason });
+                tokio::spawn(async move { mind.tell(Input::Printer { name, report }).await });
+                return;
+            }
+        };
+        self.start(name, start);
+    }
+
     /// Verifies the file from disk, holds it against what the printer may, then starts. Refused starts come back as failed prints that never began.
     pub(crate) fn start(&self, name: String, start: Start) {
         let Start {
@@ -175,15 +241,9 @@ impl Printers {
                 if is_unwanted(&unwanted, &name, &print) {
                     return Ok(false);
                 }
-                if connection.number != number {
-                    return Err("the printer was connected anew meanwhile".to_owned());
-                }
-                if clock::now().mono_ms.saturating_sub(decided_ms) > START_AGE_MS_MAX {
-                    return Err("this host was held up for more than a minute".to_owned());
-                }
-                let driver = connection.driver.as_ref();
-                let driver = driver.ok_or("the printer is not connected")?;
-                driver
+                let age_ms = clock::now().mono_ms.saturating_sub(decided_ms);
+                connection
+                    .for_start(number, age_ms)?
                     .start(request)
                     .map_err(|error| problems::chain(&error))?;
                 Ok(true)
@@ -314,7 +374,25 @@ async fn keep(
                 report(PrinterReport::Online(machine)).await;
                 report(PrinterReport::Doing(doing)).await;
                 let mut halted = false;
+                let (mut bed_c, mut hot) = (None, None);
                 while let Some(event) = events.recv().await {
+                    if let Event::Status(status) = &event
+                        && let Some(warm) = resting(status)
+                        && bed_c != Some(warm)
+                    {
+                        bed_c = Some(warm);
+                        report(PrinterReport::BedTemperature(warm)).await;
+                    } else if let Event::Status(status) = &event
+                        && let Some((print, heats)) = heats(status)
+                        && hot != Some(heats)
+                    {
+                        hot = Some(heats);
+                        let (nozzle, bed) = heats;
+                        report(PrinterReport::Hot { print, nozzle, bed }).await;
+                    } else if !matches!(&event, Event::Status(_)) {
+                        // What was said before is said again: it is of another print.
+                        (bed_c, hot) = (None, None);
+                    }
                     halted |= matches!(&event, Event::Status(s) if s.phase == Phase::Fault);
                     let lost = matches!(event, Event::LinkLost { .. });
                     if let Some(word) = word(event) {
@@ -335,6 +413,32 @@ async fn keep(
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(RETRY_LAST);
     }
+}
+
+/// How warm the bed of a machine is that prints nothing, in whole degrees, not too cold; `None` = it prints.
+fn resting(status: &PrinterStatus) -> Option<Option<i64>> {
+    let warm = |heat: Heat| {
+        heat.actual
+            .is_finite()
+            .then(|| f64::from(heat.actual).ceil() as i64)
+    };
+    (status.phase == Phase::Idle).then(|| status.temperatures.bed.and_then(warm))
+}
+
+/// As hot as it is wanted, but for this: heaters swing.
+const SWING_C: f32 = 3.0;
+
+/// Of a print under way: whether its nozzles, and its bed, are heated and as hot as it wants them.
+fn heats(status: &PrinterStatus) -> Option<(String, (bool, bool))> {
+    let print = status.attempt.clone()?;
+    let reached = |heats: &mut dyn Iterator<Item = &Heat>| {
+        let mut wanted = heats.filter(|heat| heat.target > 0.0).peekable();
+        wanted.peek().is_some() && wanted.all(|heat| heat.actual >= heat.target - SWING_C)
+    };
+    let temperatures = &status.temperatures;
+    let nozzle = reached(&mut temperatures.tools.iter());
+    let bed = reached(&mut temperatures.bed.iter());
+    (status.phase == Phase::Printing).then_some((print, (nozzle, bed)))
 }
 
 fn word(event: Event) -> Option<PrinterReport> {
@@ -393,5 +497,35 @@ fn ended(outcome: Outcome) -> Ended {
         Outcome::Finished => Ended::Finished,
         Outcome::Failed { reason } => Ended::Failed(reason),
         Outcome::Aborted => Ended::Aborted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_start_goes_to_the_very_connection_it_was_meant_for_and_only_soon() {
+        let mut connection = Connection::default();
+        let refused = |connection: &Connection, number, age_ms| {
+            connection
+                .for_start(number, age_ms)
+                .err()
+                .unwrap_or_default()
+        };
+        assert_eq!(refused(&connection, 0, 0), "the printer is not connected");
+        let (sender, _events) = mpsc::unbounded_channel();
+        let driver = open("sim://", sender).await.expect("it is built in");
+        (connection.driver, connection.number) = (Some(driver), 1);
+        assert_eq!(refused(&connection, 1, 60_000), "");
+        assert_eq!(
+            refused(&connection, 1, 60_001),
+            "this host was held up for more than a minute"
+        );
+        connection.number = 2;
+        assert_eq!(
+            refused(&connection, 1, 0),
+            "the printer was connected anew meanwhile"
+        );
     }
 }

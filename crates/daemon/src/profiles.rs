@@ -9,12 +9,16 @@ use printmesh_gcode::{
     Metadata,
     profile::{BUILT_IN, Detected, Firmware, Profile, Said, detect},
 };
+use printmesh_store::disk;
 use serde::Deserialize;
 
 use crate::problems;
 
 /// Where a host's own profiles lie in its home.
 const FOLDER: &str = "profiles";
+
+/// Where a profile stands that comes with the program.
+const BUILT_IN_ORIGIN: &str = "built-in";
 
 /// Largest file of own profiles, in bytes: a thousand of them.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -77,9 +81,79 @@ impl Profiles {
                 .profiles
                 .retain(|name| !is_own(name, |own| &own.profiles));
             all.profiles.push(profile);
-            all.origins.push("built-in".to_owned());
+            all.origins.push(BUILT_IN_ORIGIN.to_owned());
         }
         Ok(all)
+    }
+
+    /// Takes a file of own profiles into a home; returns their names. Nothing is kept that cannot be used.
+    ///
+    /// # Errors
+    /// `profile.bad` when it cannot be read or understood; `name.taken` when there is such a file or such an own profile.
+    pub fn add(home: &Path, path: &Path) -> Result<Vec<String>, Problem> {
+        let text = read(path)?;
+        let file: File = toml::from_str(&text).map_err(|error| {
+            bad(path, "cannot understand").because(error.to_string().trim().to_owned())
+        })?;
+        let names: Vec<String> = file.profile.iter().map(|it| it.name.clone()).collect();
+        if names.is_empty() {
+            return Err(bad(path, "cannot use").because("there is no [[profile]] in it"));
+        }
+        let before = Self::load(home)?;
+        for (n, name) in names.iter().enumerate() {
+            let twin = names[..n].iter().any(|other| same(other, name));
+            let own = before.place(name).filter(|place| before.is_own(*place));
+            if twin || own.is_some() {
+                let title = format!("there is a profile {name} already");
+                return Err(problems::new("name.taken", 5, title).fix(
+                    format!("printmesh profile remove {name}"),
+                    "take the other one out first",
+                ));
+            }
+        }
+        let stem = path.file_stem().unwrap_or(path.as_os_str());
+        let folder = home.join(FOLDER);
+        let target = folder.join(stem).with_extension("toml");
+        if target.exists() {
+            let title = format!("there is a file {} already", target.display());
+            return Err(problems::new("name.taken", 5, title).fix("", "call yours something else"));
+        }
+        let kept = fs::create_dir_all(&folder)
+            .and_then(|()| disk::write_durably(&target, text.as_bytes(), 0o644));
+        kept.map_err(|error| bad(&target, "cannot write").because(error.to_string()))?;
+        Ok(names)
+    }
+
+    /// Takes an own profile out of a home.
+    ///
+    /// # Errors
+    /// `profile.unknown`; `profile.fixed` when it is built in, or not alone in its file.
+    pub fn remove(home: &Path, name: &str) -> Result<String, Problem> {
+        let all = Self::load(home)?;
+        let place = all.place(name).ok_or_else(|| unknown(name))?;
+        let name = all.profiles[place].name.clone();
+        let fixed = |why: String| {
+            let title = format!("{name} cannot be removed");
+            problems::new("profile.fixed", 5, title).because(why)
+        };
+        if !all.is_own(place) {
+            return Err(fixed("it comes with the program".to_owned()).fix(
+                "printmesh profile add FILE.toml",
+                "an own profile of that name wins over it",
+            ));
+        }
+        let origin = &all.origins[place];
+        if all.origins.iter().filter(|other| *other == origin).count() > 1 {
+            return Err(fixed(format!("others are in {origin} too"))
+                .fix("", "take it out of that file with an editor"));
+        }
+        fs::remove_file(origin)
+            .map_err(|error| bad(Path::new(origin), "cannot remove").because(error.to_string()))?;
+        Ok(name)
+    }
+
+    fn is_own(&self, place: usize) -> bool {
+        self.origins[place] != BUILT_IN_ORIGIN
     }
 
     /// Returns every profile whose name, title or model has this text in it; own ones first.
@@ -101,10 +175,7 @@ impl Profiles {
     /// # Errors
     /// `profile.unknown`.
     pub fn show(&self, name: &str) -> Result<sliced::Profile, Problem> {
-        let place = self.place(name).ok_or_else(|| {
-            problems::new("profile.unknown", 3, format!("there is no profile {name}"))
-                .fix("printmesh profile list", "see which there are")
-        })?;
+        let place = self.place(name).ok_or_else(|| unknown(name))?;
         Ok(shown(&self.profiles[place], &self.origins[place]))
     }
 
@@ -136,6 +207,11 @@ impl Profiles {
         let mut names = self.profiles.iter();
         names.position(|profile| same(&profile.name, name))
     }
+}
+
+fn unknown(name: &str) -> Problem {
+    problems::new("profile.unknown", 3, format!("there is no profile {name}"))
+        .fix("printmesh profile list", "see which there are")
 }
 
 fn same(a: &str, b: &str) -> bool {
@@ -253,6 +329,42 @@ mod tests {
             "the built-in one is gone"
         );
         assert_eq!(profiles.list(None)[0].name, "big");
+    }
+
+    #[test]
+    fn an_own_profile_is_taken_in_and_out_again() {
+        let home = tempfile::tempdir().unwrap();
+        let add = |name: &str, text: &str| {
+            let path = home.path().join(name);
+            fs::write(&path, text).unwrap();
+            Profiles::add(home.path(), &path)
+        };
+        let mine = "# kept as it is\n[[profile]]\nname = \"Mine\"\nmodels = [\"Mine\"]\n";
+        assert_eq!(add("mine.toml", mine).unwrap(), ["Mine"]);
+        let kept = fs::read_to_string(home.path().join("profiles/mine.toml")).unwrap();
+        assert_eq!(kept, mine);
+        let code = |result: Result<Vec<String>, Problem>| result.unwrap_err().code;
+        assert_eq!(code(add("other.toml", mine)), "name.taken");
+        assert_eq!(
+            code(add("mine.toml", "[[profile]]\nname = \"new\"\n")),
+            "name.taken"
+        );
+        assert_eq!(code(add("x.toml", "")), "profile.bad");
+        assert_eq!(
+            code(add("x.toml", "[[profile]]\nname = 1\n")),
+            "profile.bad"
+        );
+        let twins = "[[profile]]\nname = \"a\"\n[[profile]]\nname = \"A\"\n";
+        assert_eq!(code(add("x.toml", twins)), "name.taken");
+        let two = "[[profile]]\nname = \"a\"\n[[profile]]\nname = \"MK4S\"\n";
+        assert_eq!(add("two.toml", two).unwrap(), ["a", "MK4S"]);
+        let remove = |name: &str| Profiles::remove(home.path(), name);
+        assert_eq!(remove("a").unwrap_err().code, "profile.fixed");
+        assert_eq!(remove("mini").unwrap_err().code, "profile.fixed");
+        assert_eq!(remove("nobody").unwrap_err().code, "profile.unknown");
+        assert_eq!(remove("mine").unwrap(), "Mine");
+        let all = Profiles::load(home.path()).unwrap();
+        assert!(all.get("Mine").is_none() && all.get("a").is_some());
     }
 
     #[test]

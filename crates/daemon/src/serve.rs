@@ -10,20 +10,21 @@ use printmesh_api::{
 };
 use printmesh_net::{Net, TicketKind};
 use printmesh_node::{
-    Answer, Command, DEFAULT_ROLE, JobEdit, NewSet, Node, Place, Resolve, Ticket,
+    Answer, Command, DEFAULT_ROLE, JobEdit, NewSet, Node, Place, PrinterEdit, Resolve, Ticket,
 };
-use printmesh_queue::{HostId, JobId, Role};
+use printmesh_queue::{Equipment, HostId, JobId, Role};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock, convert, equip, forecast::Finishes, intake::unique_name, match_, mind::Mind, people,
-    problems, todo,
+    problems, profiles::Profiles, spools, todo,
 };
 
 /// The daemon as the API sees it.
 pub(crate) struct Door {
     pub(crate) mind: Mind,
+    pub(crate) spoolman: Option<printmesh_spoolman::Client>,
     pub(crate) net: Net,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) home: PathBuf,
@@ -203,6 +204,9 @@ impl Door {
             Request::QueueRotateKey { queue, remove } => {
                 self.done(Command::QueueRotateKey { queue, remove }).await
             }
+            Request::MemberRelease { queue, member } => {
+                self.done(Command::MemberRelease { queue, member }).await
+            }
             Request::MemberRemove { queue, member } => {
                 self.done(Command::MemberRemove { queue, member }).await
             }
@@ -239,6 +243,9 @@ impl Door {
                 };
                 self.mind.command(command).await?;
                 self.show_voters(shown).await
+            }
+            Request::QueueFreeHeat { queue, printer } => {
+                self.done(Command::HeatFree { queue, printer }).await
             }
             Request::QueueRecover { queue, confirm } => {
                 self.done(Command::QueueRecover { queue, confirm }).await
@@ -347,13 +354,21 @@ impl Door {
                 };
                 self.done(Command::JobResolve { copy, resolve }).await
             }
-            Request::PrinterAdd { name, at } => {
+            Request::PrinterAdd { name, at, profile } => {
+                // Before the printer is tried: a name that is none adds nothing.
+                let known = profile.map(|profile| self.profile(&profile)).transpose()?;
                 self.mind
                     .command(Command::PrinterAdd {
                         name: name.clone(),
                         at,
                     })
                     .await?;
+                if let Some(known) = known {
+                    let mut edit = PrinterEdit::default();
+                    equip::fill(&mut edit, &Equipment::default(), &known);
+                    let printer = name.clone();
+                    self.done(Command::PrinterEdit { printer, edit }).await?;
+                }
                 self.show_printer(name).await
             }
             Request::PrinterList => {
@@ -366,8 +381,8 @@ impl Door {
                 .await
             }
             Request::PrinterShow { printer } => self.show_printer(printer).await,
-            Request::PrinterReady { printers } => {
-                self.done(Command::PrinterReady { printers }).await
+            Request::PrinterReady { printers, good } => {
+                self.done(Command::PrinterReady { printers, good }).await
             }
             Request::PrinterPause { printer, reason } => {
                 let reason = reason.unwrap_or_default();
@@ -376,8 +391,24 @@ impl Door {
             Request::PrinterResume { printer } => {
                 self.done(Command::PrinterResume { printer }).await
             }
-            Request::PrinterEdit { printer, change } => {
-                let edit = equip::printer_edit(change);
+            Request::PrinterEdit {
+                printer,
+                mut change,
+            } => {
+                spools::fill(self.spoolman.as_ref(), &mut change.slots).await?;
+                let mut edit = equip::printer_edit(change);
+                if let Some(profile) = edit.profile.clone().filter(|name| !name.is_empty())
+                    && let Ok(known) = self.profile(&profile)
+                {
+                    let name = printer.clone();
+                    let has = self.read(move |node| {
+                        let id = node.printer_named(&name)?;
+                        let own = node.own_printers_view().remove(id.name.as_str());
+                        Ok(own.map(|own| own.equipment).unwrap_or_default())
+                    });
+                    let has = has.await?;
+                    equip::fill(&mut edit, &has, &known);
+                }
                 self.done(Command::PrinterEdit { printer, edit }).await
             }
             Request::PrinterWhy { printer } => {
@@ -507,6 +538,13 @@ impl Door {
             "printmesh daemon stop --end-prints",
             "end the print too: it is lost",
         ))
+    }
+
+    fn profile(&self, name: &str) -> Result<printmesh_gcode::profile::Profile, Problem> {
+        let all = Profiles::load(&self.home)?;
+        // A name that is none says which there are.
+        all.show(name)?;
+        Ok(all.get(name).cloned().expect("it was shown"))
     }
 
     async fn show_printer(&self, name: String) -> Result<Reply, Problem> {

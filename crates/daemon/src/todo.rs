@@ -102,6 +102,11 @@ fn words(
             format!("let {} take copies again", shown(id)),
             format!("printmesh printer resume {}", quoted(&id.name)),
         ),
+        Change::Judge(id) => at(
+            id,
+            format!("look at the last print of {}, and clear the bed", shown(id)),
+            format!("printmesh printer ready {} --good", quoted(&id.name)),
+        ),
         Change::Ready(id) => {
             let record = view.snapshot.printers.get(id);
             let fault = record.and_then(|record| record.fault.as_ref());

@@ -43,6 +43,7 @@ pub const WANTED: &[&str] = &[
     "fault: crash before a commit",
     "fault: crash after a commit",
     "fault: crash among the effects",
+    "fault: crash in recovery",
     "fault: power cut in a commit",
     "fault: write lost",
     "fault: write torn",

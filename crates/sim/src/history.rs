@@ -129,6 +129,14 @@ pub enum Fact {
         /// The printer.
         printer: Printer,
     },
+    /// A printer goes on with a copy that it has begun, although its host cannot reach the voters, as the queue's level
+    /// allows it.
+    WentOn {
+        /// The attempt.
+        attempt: Attempt,
+        /// The printer.
+        printer: Printer,
+    },
     /// A voter signed that the holder of an attempt is not coming back.
     Lost {
         /// The voter.

@@ -102,6 +102,7 @@ pub struct Judge {
     asked: BTreeMap<Ballot, Vec<Attempt>>,
     lost: BTreeMap<Attempt, BTreeMap<Config, BTreeSet<String>>>,
     speculated: BTreeSet<(Attempt, Printer)>,
+    went_on: BTreeSet<(Attempt, Printer)>,
     begun: BTreeMap<Attempt, BTreeMap<Printer, BTreeSet<u32>>>,
     printing: BTreeMap<Unit, BTreeSet<Printer>>,
     outcomes: BTreeMap<Attempt, BTreeMap<Printer, Outcome>>,
@@ -189,6 +190,10 @@ impl Judge {
             }
             Fact::Speculated { attempt, printer } => {
                 self.speculated.insert((attempt.clone(), printer.clone()));
+                Ok(())
+            }
+            Fact::WentOn { attempt, printer } => {
+                self.went_on.insert((attempt.clone(), printer.clone()));
                 Ok(())
             }
             Fact::Lost {
@@ -415,11 +420,15 @@ impl Judge {
                 format!("{printer} began {attempt}, which was given to {given}"),
             );
         }
+        // It was in the queue when the copy began, and who cannot hear of the rest is to bring it to its end.
+        let mine = (attempt.clone(), printer.clone());
+        let goes_on = self.begun.contains_key(attempt) && self.went_on.contains(&mine);
         if self
             .jobs
             .get(&attempt.unit.job)
             .is_some_and(|job| job.taken_out)
             && !alone
+            && !goes_on
         {
             return broken(
                 "I6",
@@ -433,7 +442,7 @@ impl Judge {
                 Owner::Withdraw(by) => !self.is_reopened(other, by),
                 Owner::Print(_) => false,
             });
-            if out && !alone && !self.is_lost(other) {
+            if out && !alone && !goes_on && !self.is_lost(other) {
                 return broken(
                     "I6",
                     format!("{printer} began {attempt} after {other} was taken out"),
@@ -481,6 +490,15 @@ impl Judge {
             );
         }
         Ok(())
+    }
+
+    /// The hosts whose printers an attempt was given to.
+    pub fn given_to(&self, attempt: &Attempt) -> impl Iterator<Item = &str> {
+        let owners = self.chosen.get(attempt).into_iter().flatten();
+        owners.filter_map(|owner| match owner {
+            Owner::Print(printer) => Some(printer.host.as_str()),
+            Owner::Withdraw(_) => None,
+        })
     }
 
     /// Whoever took a copy out gave it back: the next attempt may be made.

@@ -67,6 +67,8 @@ pub(crate) struct Start {
     estimate_s: u64,
     /// When the node decided it, by its host's monotonic clock.
     decided_ms: u64,
+    /// The host cannot reach the voters of a queue that goes on without them.
+    alone: bool,
 }
 
 /// What happens at a machine.
@@ -149,12 +151,17 @@ impl World {
                 let estimate_s = crate::people::estimate_of(&path);
                 let delay = self.draw.between(100, 3_000);
                 let process = self.hosts[host].process.as_ref();
+                let alone = self.hosts[host].node().is_some_and(|node| {
+                    let mut views = node.queues().into_iter();
+                    views.any(|(_, view)| node.goes_on_without(view.id))
+                });
                 let start = Physics::Start(Box::new(Start {
                     life,
                     token: print,
                     fence,
                     estimate_s,
                     decided_ms: process.map_or(0, |process| process.decided_ms),
+                    alone,
                 }));
                 // A machine's start is void only when the process that asked is gone, not when the machine changed.
                 let epoch = u32::MAX;
@@ -191,6 +198,10 @@ impl World {
                 }
             }
             Effect::ResumePrint { .. } => {}
+            // Nobody here has set up a script.
+            Effect::ClearBed { .. } => {}
+            // Nor a keeper of spools.
+            Effect::LookAtSpool { .. } | Effect::UseSpool { .. } => {}
             // Carried out by the mind.
             Effect::Reply { .. }
             | Effect::Tell(_)
@@ -318,6 +329,7 @@ impl World {
             fence,
             estimate_s,
             decided_ms,
+            alone,
         } = start;
         let host = self.machines[machine].host;
         if self.hosts[host].life != life || self.hosts[host].process.is_none() {
@@ -401,6 +413,10 @@ impl World {
             });
         }
         self.check_budget(host, &attempt, &printer);
+        if alone && run > 0 {
+            let (attempt, printer) = (attempt.clone(), printer.clone());
+            self.fact(Fact::WentOn { attempt, printer });
+        }
         self.fact(Fact::Began {
             attempt,
             printer,
@@ -470,8 +486,10 @@ impl World {
         let journal = journal.filter(|(key, _)| key.starts_with(b"work/"));
         let journaled = journal.into_iter().find_map(|(_, value)| {
             let work: serde_json::Value = serde_json::from_slice(value).ok()?;
+            // What the voters gave to a print under way later has another ballot; the print keeps its name.
             let same = work["ballot"]["n"].as_u64() == Some(ballot)
-                && work["copy"]["index"].as_u64() == Some(u64::from(index));
+                && work["copy"]["index"].as_u64() == Some(u64::from(index))
+                || work["printing_as"].as_str() == Some(token);
             same.then(|| work["attempt"].as_u64())?
         });
         let node = self.hosts[host].node()?;

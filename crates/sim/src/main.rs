@@ -250,6 +250,16 @@ fn many(arguments: &Arguments, size: Size) -> bool {
         size,
         threads,
         arguments.broken,
+        |figures| {
+            if figures.seeds.is_multiple_of(500) && figures.seeds < arguments.seeds {
+                eprintln!(
+                    "{} seeds, {} violations, {:.0} s",
+                    figures.seeds,
+                    figures.broken.len(),
+                    began.elapsed().as_secs_f64()
+                );
+            }
+        },
     );
     let took = began.elapsed();
     for outcome in &figures.broken {

@@ -9,6 +9,7 @@ use printmesh_queue::{FileHash, HostId};
 use printmesh_store::{Database, OpenError};
 
 use crate::{
+    history::Fact,
     host::{Asked, CrashPoint, Device, Process, Trap},
     sabotage::Bug,
     world::{Event, World},
@@ -138,6 +139,7 @@ impl World {
                 Some((0, point)) => {
                     entry.crash = Some(*point);
                     entry.crash_in = None;
+                    self.coverage.hit("fault: crash in recovery");
                 }
                 Some((left, _)) => *left -= 1,
                 None => {}
@@ -363,6 +365,18 @@ impl World {
     }
 
     fn fetch(&mut self, host: usize, hash: FileHash, size: u64, from: &[HostId]) {
+        if self.hosts[host].files.contains(&hash) {
+            // The real one looks at home first: a restored host may not know what it has.
+            self.local(
+                host,
+                20,
+                Input::Fetched {
+                    hash,
+                    result: Ok(()),
+                },
+            );
+            return;
+        }
         let holder = (0..self.hosts.len()).find(|other| {
             let holder = &self.hosts[*other];
             from.contains(&holder.id)
@@ -563,6 +577,14 @@ impl World {
         entry.missed.clear();
         entry.peers.clear();
         entry.accepts_joins = false;
+        let unanswered = std::mem::take(&mut entry.asked);
+        for asked in unanswered.into_values() {
+            // Nobody was told that it is not so: it may be in the queue.
+            if let Asked::Copies { job, copies } = asked {
+                let job = job.to_string();
+                self.fact(Fact::Copies { job, copies });
+            }
+        }
         self.process_gone(host, farewell);
         self.drivers_gone(host);
     }

@@ -31,6 +31,7 @@ pub(crate) enum FaultKind {
     CrashBeforeCommit,
     CrashAfterCommit,
     CrashAmongEffects,
+    CrashInRecovery,
     CutInCommit,
     DiskError,
     DiskFull,
@@ -64,6 +65,7 @@ impl FaultKind {
         Self::CrashBeforeCommit,
         Self::CrashAfterCommit,
         Self::CrashAmongEffects,
+        Self::CrashInRecovery,
         Self::CutInCommit,
         Self::DiskError,
         Self::DiskFull,
@@ -99,6 +101,7 @@ impl FaultKind {
             Self::CrashBeforeCommit => "armed: crash before a commit",
             Self::CrashAfterCommit => "armed: crash after a commit",
             Self::CrashAmongEffects => "armed: crash among the effects",
+            Self::CrashInRecovery => "armed: crash in recovery",
             Self::CutInCommit => "armed: power cut in a commit",
             Self::DiskError => "fault: disk error",
             Self::DiskFull => "fault: disk full",
@@ -180,6 +183,18 @@ impl World {
             FaultKind::CrashAfterCommit => self.arm(host, CrashPoint::AfterCommit),
             FaultKind::CrashAmongEffects => {
                 self.arm(host, CrashPoint::MidEffects(number as usize % 3))
+            }
+            FaultKind::CrashInRecovery => {
+                // It comes back, and dies again at one of its first commits.
+                let ran = self.hosts[host].process.is_some();
+                self.kill(host);
+                let point = match number % 3 {
+                    0 => CrashPoint::BeforeCommit,
+                    1 => CrashPoint::AfterCommit,
+                    _ => CrashPoint::MidEffects(number as usize / 3 % 3),
+                };
+                self.hosts[host].crash_in = Some((number / 9 % 10, point));
+                ran
             }
             FaultKind::CutInCommit => {
                 self.hosts[host].disk.cut_after(number % 40);
@@ -414,6 +429,10 @@ impl World {
             FaultKind::CrashBeforeCommit
             | FaultKind::CrashAfterCommit
             | FaultKind::CrashAmongEffects => self.hosts[host].crash = None,
+            FaultKind::CrashInRecovery => {
+                self.hosts[host].crash_in = None;
+                self.hosts[host].crash = None;
+            }
             FaultKind::FrozenAtStart | FaultKind::OffAtStart | FaultKind::UnpluggedAtStart => {
                 self.hosts[host].trap = None
             }

@@ -362,6 +362,7 @@ impl World {
     fn say_ready(&mut self, host: usize, name: String) -> bool {
         let command = Command::PrinterReady {
             printers: vec![name],
+            good: None,
         };
         self.command(host, command, Asked::Other)
     }

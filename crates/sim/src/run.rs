@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use ed25519_dalek::SigningKey;
 use printmesh_node::{Command, Node};
-use printmesh_queue::{Abandon, ClaimState, CopyState, HostId, JobId, JobState, Role, Signer as _};
+use printmesh_queue::{
+    Abandon, ClaimState, CopyId, CopyState, HostId, JobId, JobState, Role, Signer as _,
+};
 use printmesh_schedule::{JobStatus, Reason};
 use printmesh_store::Database;
 
@@ -12,7 +14,7 @@ use crate::{
     coverage::Coverage,
     disk::Disk,
     draw::Draw,
-    history::History,
+    history::{Attempt, History, Unit},
     host::{Asked, Clock, Device, Host, Memory},
     laws::Violation,
     machine::machine,
@@ -397,10 +399,12 @@ impl World {
             let held_by_dead = view
                 .snapshot
                 .copies_of(entry)
-                .all(|(_, state)| match state {
+                .all(|(copy, state)| match state {
                     CopyState::Begun(claim) => self.is_destroyed(claim.host),
                     CopyState::Done(_) | CopyState::Failed(_) => true,
-                    CopyState::Open(_) | CopyState::Claimed(_) => false,
+                    // It was given to a host that died before it could say so.
+                    CopyState::Open(attempt) => self.given_to_dead(copy, attempt),
+                    CopyState::Claimed(claim) => self.given_to_dead(copy, claim.attempt),
                 });
             let never = view.snapshot.settings.abandon == Abandon::Never;
             if held_by_dead && never {
@@ -451,6 +455,16 @@ impl World {
 
     fn first_alive(&self) -> usize {
         self.alive().first().copied().unwrap_or(0)
+    }
+
+    fn given_to_dead(&self, copy: CopyId, number: u32) -> bool {
+        let unit = Unit {
+            job: copy.job.to_string(),
+            copy: copy.index,
+        };
+        let attempt = Attempt { unit, number };
+        let mut dead = self.hosts.iter().filter(|host| host.destroyed);
+        dead.any(|dead| self.judge.given_to(&attempt).any(|name| name == dead.name))
     }
 
     fn is_destroyed(&self, id: HostId) -> bool {

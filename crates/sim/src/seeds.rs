@@ -53,8 +53,16 @@ impl Figures {
     }
 }
 
-/// Runs so many seeds from a first one, on so many threads; stops early after so many that broke a law.
-pub fn seeds(from: u64, count: u64, size: Size, threads: usize, broken_max: usize) -> Figures {
+/// Runs so many seeds from a first one, on so many threads; stops early after so many that broke a law. `told` hears of each
+/// seed that has ended.
+pub fn seeds(
+    from: u64,
+    count: u64,
+    size: Size,
+    threads: usize,
+    broken_max: usize,
+    told: impl Fn(&Figures) + Sync,
+) -> Figures {
     let next = AtomicU64::new(from);
     let figures = Mutex::new(Figures::default());
     thread::scope(|scope| {
@@ -68,6 +76,7 @@ pub fn seeds(from: u64, count: u64, size: Size, threads: usize, broken_max: usiz
                     let outcome = run(Plan::new(seed, size), Telling::Nothing);
                     let mut figures = figures.lock().unwrap_or_else(PoisonError::into_inner);
                     figures.add(outcome);
+                    told(&figures);
                     if figures.broken.len() >= broken_max {
                         next.store(from + count, Ordering::Relaxed);
                     }

@@ -386,7 +386,7 @@ impl World {
         }
     }
 
-    /// C: who has the same changes reads the same.
+    /// C: who has the same changes reads the same. One other is enough: it was held against the next one before.
     fn check_equal(&mut self, host: usize) {
         let mine = &self.hosts[host];
         let Some(node) = mine.node() else {
@@ -415,6 +415,7 @@ impl World {
                         mine.name, other.name
                     ));
                 }
+                break;
             }
         }
         if let Some(differs) = differs {
@@ -542,6 +543,7 @@ impl World {
                     Nack::Accepted(_) => self.coverage.hit("protocol: refused because given away"),
                     Nack::Waking => self.coverage.hit("protocol: voter still asks what it said"),
                     Nack::Leased { .. } => self.coverage.hit("protocol: refused because claimed"),
+                    Nack::Place { .. } => {}
                     Nack::Closed => self.coverage.hit("protocol: refused because closed"),
                     Nack::Unknown => self
                         .coverage

@@ -10,7 +10,7 @@ use printmesh_sim::{
 
 #[test]
 fn farms_in_which_everything_goes_wrong_break_no_law() {
-    let figures = seeds(0, 6, Size::default(), 2, 1);
+    let figures = seeds(0, 6, Size::default(), 2, 1, |_| {});
     let broken: Vec<String> = figures
         .broken
         .iter()

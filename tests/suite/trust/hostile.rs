@@ -4,9 +4,9 @@ use printmesh_api::reply;
 use printmesh_net::{Event, FetchError, ProtocolRange};
 use printmesh_node::Message;
 use printmesh_queue::{
-    Ballot, Bed, ClaimRecord, ClaimState, CopyId, EpochHash, EpochId, FileHash, FileSpec, HostId,
-    Job, JobId, JobState, PrinterRecord, QueueId, Rank, Set, SetId, SetSpec, Signer as _,
-    Timestamp, VersionVector,
+    Ballot, Bed, ClaimRecord, ClaimState, CopyId, EpochHash, EpochId, Equivocation, FileHash,
+    FileSpec, HostId, Job, JobId, JobState, PrinterRecord, QueueId, Rank, Set, SetId, SetSpec,
+    SignedChange, Signer as _, Timestamp, VersionVector,
 };
 use serde_json::{Value, json};
 
@@ -221,6 +221,7 @@ fn forged_changes_are_refused_and_named_and_the_queue_goes_on() {
         last_print_ended: None,
         equipment: printmesh_queue::Equipment::default(),
         set_aside: false,
+        between: None,
         removed: false,
     };
     let ghost = member.change(queue, &log, 1002, |edit| edit.put_printer("ghost", &record));
@@ -409,4 +410,47 @@ fn a_member_of_an_incompatible_version_is_shown_as_such() {
         (&b_row["version"], &b_row["note"]),
         (&json!(env!("CARGO_PKG_VERSION")), &Value::Null)
     );
+}
+
+#[test]
+fn a_member_that_tells_two_stories_is_shown_with_the_proof() {
+    let farm = Farm::new();
+    let Stage { a, b, queue, log } = stage(&farm);
+    let mut member = Impostor::new(&farm, device_of(&b), whereabouts(&a));
+    member.connect();
+    let me = member.device.host();
+    let [one, two] = ["one", "two"].map(|name| {
+        member.change(queue, &log, 999, |edit| {
+            edit.add_job(&draft(9, name, me));
+        })
+    });
+    member.send_changes(queue, vec![one.clone(), two.clone()]);
+
+    // The first one stays, and who signed both is named wherever members are.
+    until_jobs(&a, &["clip", "one"]);
+    let mark = a.until("b to be marked", |me| {
+        let listed = me.json(&["member", "list", "farm"]);
+        let mut members = listed["items"].as_array()?.iter();
+        let of_b = members.find(|member| member["host"] == "b")?;
+        of_b["marks"].get(0).cloned()
+    });
+    assert_eq!(mark["code"], "equivocation");
+    let shown = a.json(&["queue", "show", "farm"]);
+    let peers = shown["members"].as_array().unwrap().iter();
+    let marked: Vec<_> = peers.filter(|peer| peer["marks"].is_array()).collect();
+    assert_eq!(marked.len(), 1, "{shown:#}");
+    assert!(a.ok(&["status"]).contains("b (equivocation)"));
+
+    // Anybody can check it: two signed changes and the queue's id are all that it takes.
+    let bytes = |n: usize| -> Vec<u8> {
+        let hex = mark["proof"][n].as_str().unwrap();
+        let digits = (0..hex.len()).step_by(2);
+        digits
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect()
+    };
+    let changes = [0, 1].map(|n| SignedChange::from_bytes(&bytes(n)).unwrap());
+    let proof = Equivocation::of(queue, &changes[0], &changes[1]).unwrap();
+    assert_eq!(proof.author(), me);
+    member.leave();
 }

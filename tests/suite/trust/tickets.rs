@@ -107,7 +107,7 @@ fn a_ticket_for_another_queue_or_with_another_secret_is_refused() {
             secret: [5; 32],
             ..good.clone()
         },
-        "ticket.bad",
+        "ticket.proof",
     );
     let mut proof = good.proof.clone();
     *proof.last_mut().unwrap() ^= 1;
@@ -123,7 +123,7 @@ fn a_ticket_for_another_queue_or_with_another_secret_is_refused() {
             proof: Vec::new(),
             ..good.clone()
         },
-        "ticket.bad",
+        "ticket.proof",
     );
     // Another host's key at this address: nobody with that key answers there.
     refused(

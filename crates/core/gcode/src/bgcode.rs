@@ -14,7 +14,7 @@ use block::{Block, Blocks, Kind};
 use crate::{
     Metadata, Plate, Rejected, Thumbnail, UnpackError,
     dialect::{Seen, Statements},
-    limits::META_BLOCKS_MAX,
+    limits::{META_BLOCKS_MAX, PAIRS_MAX},
     thumbnail,
     unpacked::{Unpacked, fits},
 };
@@ -147,6 +147,8 @@ fn pairs<R: Read + Seek>(blocks: &mut Blocks<'_, R>, block: &Block) -> Result<Pa
     let text = String::from_utf8_lossy(&content);
     let pairs = text.lines().filter_map(|line| line.split_once('='));
     Ok(pairs
+        .filter(|(key, _)| !key.trim().is_empty())
+        .take(PAIRS_MAX)
         .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
         .collect())
 }

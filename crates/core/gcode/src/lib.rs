@@ -19,6 +19,8 @@ mod bgcode;
 mod comment;
 mod dialect;
 mod draft;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod guard;
 mod kind;
 mod limits;

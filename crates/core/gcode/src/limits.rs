@@ -40,10 +40,25 @@ pub(crate) const BLOCKS_MAX: usize = 64 * 1024;
 pub(crate) const META_BLOCKS_MAX: usize = 64;
 
 /// Largest block of metadata in a binary G-code file, packed and unpacked, in bytes; slicers write some 10 KiB.
-pub(crate) const META_BLOCK_BYTES_MAX: u32 = 4 * 1024 * 1024;
+pub(crate) const META_BLOCK_BYTES_MAX: u32 = 256 * 1024;
+
+/// Most pairs of a block of metadata that are kept; slicers have some 400 settings. A pair takes much more memory than its text.
+pub(crate) const PAIRS_MAX: usize = 2048;
+
+/// So many bytes may come of each packed byte of metadata, and 4 KiB besides; settings pack to a third or a fifth.
+pub(crate) const META_RATIO_MAX: u64 = 16;
+
+/// See [`META_RATIO_MAX`].
+pub(crate) const META_BYTES_ANYWAY: u64 = 4096;
+
+/// Largest block of a picture, packed and unpacked, in bytes; one above [`THUMBNAIL_BYTES_MAX`] is passed over.
+pub(crate) const PICTURE_BLOCK_BYTES_MAX: u32 = 4 * 1024 * 1024;
+
+/// So many may come of each byte of a picture: pictures are packed already.
+pub(crate) const PICTURE_RATIO_MAX: u64 = 4;
 
 /// Largest block of G-code in a binary G-code file, packed and unpacked, in bytes: one is held in memory. The slicer's are 64 KiB.
-pub(crate) const GCODE_BLOCK_BYTES_MAX: u32 = 16 * 1024 * 1024;
+pub(crate) const GCODE_BLOCK_BYTES_MAX: u32 = 128 * 1024;
 
 /// Most members of an archive that are looked at; a project of a slicer has some tens.
 pub(crate) const MEMBERS_MAX: usize = 4096;

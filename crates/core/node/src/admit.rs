@@ -8,6 +8,7 @@ use crate::{
     event::Event,
     join::{Asking, Window},
     limits::{ASKING_MAX, NAME_BYTES_MAX},
+    message::QueueKey,
     names::hosts_named,
     node::{Node, Queue},
     problem::{Code, Problem},
@@ -44,7 +45,8 @@ impl Node {
         entry
             .record
             .key
-            .map(|key| SigningKey::from_bytes(&key))
+            .as_ref()
+            .map(|key| SigningKey::from_bytes(&key.0))
             .ok_or_else(|| {
                 Problem::new(
                     Code::NoQueueKey,
@@ -235,8 +237,8 @@ impl Node {
                 }
                 if !proves(&signer) {
                     return Err(Problem::new(
-                        Code::TicketBad,
-                        "that host does not hold the ticket's key",
+                        Code::TicketProof,
+                        "that host does not prove on this connection that it holds the ticket's key",
                     ));
                 }
                 self.admit(conversation, queue, peer, &name, role, used_invite)
@@ -322,7 +324,7 @@ impl Node {
             .filter(|host| *host != peer && *host != self.me)
             .filter_map(|host| Some((host, self.peers.get(&host)?.record.addresses.clone())))
             .collect();
-        let key = (role == Role::Admin).then(|| key.to_bytes());
+        let key = (role == Role::Admin).then(|| QueueKey(key.to_bytes()));
         let lan = self.queues[&queue].record.lan;
         let name_of_queue = snapshot.name.clone();
         let doc = &self.queues[&queue].doc;

@@ -18,6 +18,7 @@ impl Printer {
             | Stage::Staged
             | Stage::Starting
             | Stage::Between
+            | Stage::Judging { .. }
             | Stage::Running { .. } => true,
         })
     }
@@ -143,6 +144,7 @@ impl Node {
             | Stage::Fetching
             | Stage::Staged
             | Stage::Starting
+            | Stage::Judging { .. }
             | Stage::Between => None,
         };
         let others_s = all_s.saturating_sub(run_s.unwrap_or(0));

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use printmesh_queue::{Author, Bed, CopyId, JobId, QueueDocument, QueueId, SetId, Signer};
+use printmesh_queue::{
+    Author, Bed, CopyId, Equivocation, JobId, QueueDocument, QueueId, SetId, Signer,
+};
 
 use crate::{
     config::ConfigRecord,
@@ -12,6 +14,7 @@ use crate::{
     join::JoinState,
     memory::Memory,
     node::{Node, Peer, Printer, Queue},
+    quarantine::Quarantine,
     records::{self, HostRecord, PrinterEntry, QueueKind, QueueRecord, Stage, Work, key},
     register::Vote,
 };
@@ -125,6 +128,10 @@ impl Node {
             beats: 0,
             epoch_changes: crate::limits::EPOCH_CHANGES,
             stopping: false,
+            heat: crate::heat::Heat::default(),
+            zone_min: None,
+            usages: BTreeMap::new(),
+            spool_notes: BTreeMap::new(),
             parking_ms: None,
             inbox: VecDeque::new(),
             out: Step::default(),
@@ -141,6 +148,8 @@ impl Node {
         let mut configs: Vec<(QueueId, ConfigRecord)> = Vec::new();
         let mut requests = Vec::new();
         let mut epochs = crate::epochs::Stored::default();
+        let mut quarantined = Vec::new();
+        let mut proofs = Vec::new();
         // As long as a set was one file, which one was not written.
         let mut nameless: Vec<(String, (JobId, SetId), String)> = Vec::new();
         for (raw, value) in &boot.state {
@@ -175,6 +184,14 @@ impl Node {
                 let unit = key::parse_vote(rest).ok_or_else(damaged)?;
                 let record = records::read(value).ok_or_else(damaged)?;
                 node.wake_heal(unit, &record);
+            } else if let Some(rest) = name.strip_prefix(key::QUARANTINE) {
+                let (queue, member) = key::parse_member(rest).ok_or_else(damaged)?;
+                let why: Quarantine = records::read(value).ok_or_else(damaged)?;
+                quarantined.push((queue, member, why));
+            } else if let Some(rest) = name.strip_prefix(key::PROOF) {
+                let (queue, member) = key::parse_member(rest).ok_or_else(damaged)?;
+                let proof = Equivocation::read(queue, value).ok_or_else(damaged)?;
+                proofs.push((queue, member, proof));
             } else if name.starts_with(key::WITHDRAWAL) {
                 withdrawals.push(records::read(value).ok_or_else(damaged)?);
             } else if let Some(rest) = name.strip_prefix(key::REQUEST) {
@@ -192,6 +209,14 @@ impl Node {
                     .insert(rest.parse().map_err(|_| damaged())?, peer);
             } else if epochs.take(&name, value).ok_or_else(damaged)? {
                 // What is left of earlier epochs.
+            } else if let Some(rest) = name.strip_prefix(key::HEAT) {
+                let n = rest.parse().map_err(|_| damaged())?;
+                let record = records::read(value).ok_or_else(damaged)?;
+                node.wake_heat(n, record);
+            } else if let Some(rest) = name.strip_prefix(key::USAGE) {
+                let id = rest.parse().map_err(|_| damaged())?;
+                let usage = records::read(value).ok_or_else(damaged)?;
+                node.usages.insert(id, usage);
             } else if let Some(rest) = name.strip_prefix(key::FILE) {
                 node.files.insert(rest.parse().map_err(|_| damaged())?);
             } else if let Some(rest) = name.strip_prefix(key::SLICED) {
@@ -233,6 +258,19 @@ impl Node {
         for ((queue, copy, attempt), vote) in votes {
             if let Some(queue) = node.queues.get_mut(&queue) {
                 queue.votes.insert((copy, attempt), vote);
+            }
+        }
+        for (queue, member, why) in quarantined {
+            if let Some(queue) = node.queues.get_mut(&queue) {
+                if !why.released {
+                    queue.doc.quarantine(member);
+                }
+                queue.quarantined.insert(member, why);
+            }
+        }
+        for (queue, member, proof) in proofs {
+            if let Some(queue) = node.queues.get_mut(&queue) {
+                queue.proofs.insert(member, proof);
             }
         }
         for (queue, config) in configs {
@@ -277,6 +315,9 @@ impl Node {
                 if unwatched && printer.entry.bed == Bed::Clear {
                     printer.entry.bed = Bed::Unknown;
                 }
+                if printer.entry.clearing.take().is_some() {
+                    printer.entry.bed = Bed::Unknown;
+                }
                 let at = printer.entry.at.clone();
                 self.effect(Effect::ConnectPrinter {
                     name: name.clone(),
@@ -299,7 +340,7 @@ impl Node {
                     self.drop_claim(&name, "its host was restarted");
                 }
                 // Asked again by `drive`, or set aside until the voters answer.
-                Stage::Starting | Stage::Between => {}
+                Stage::Starting | Stage::Between | Stage::Judging { .. } => {}
                 Stage::Running { k, began } => self.lose_sight(&name, &work, k, began),
             }
         }

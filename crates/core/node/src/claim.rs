@@ -5,7 +5,7 @@ use printmesh_schedule::OpenCopy;
 
 use crate::{
     confirm::Decision,
-    limits::{BALLOT_MAX, BEHIND_MS, DUEL_MS, REFUSED_MS, ROUND_MS},
+    limits::{BALLOT_MAX, BEHIND_MS, DUEL_MS, GIVEN_LEASES, REFUSED_MS, ROUND_MS},
     message::{Ask, Message, Reply},
     node::{ClaimRound, Node},
     records::{self, Stage, Work, key},
@@ -133,6 +133,7 @@ impl Node {
             | Stage::Fetching
             | Stage::Starting
             | Stage::Between
+            | Stage::Judging { .. }
             | Stage::Running { .. } => Decision::default(),
         };
         work.stage = Stage::Starting;
@@ -187,7 +188,7 @@ impl Node {
     }
 
     pub(crate) fn promised(&mut self, from: HostId, reply: &Reply) {
-        if self.heal_promised(from, reply) {
+        if self.heal_promised(from, reply) || self.heat_promised(from, reply) {
             return;
         }
         if !self.is_asked(reply) {
@@ -210,7 +211,7 @@ impl Node {
     }
 
     pub(crate) fn accepted(&mut self, from: HostId, reply: &Reply) {
-        if self.heal_accepted(from, reply) {
+        if self.heal_accepted(from, reply) || self.heat_accepted(from, reply) {
             return;
         }
         if !self.is_asked(reply) {
@@ -242,7 +243,9 @@ impl Node {
         unit: (CopyId, u32),
         nack: Nack,
     ) {
-        if self.heal_refused(from, reply, phase, unit, nack.clone()) {
+        if self.heal_refused(from, reply, phase, unit, nack.clone())
+            || self.heat_refused(from, reply, phase, unit, &nack)
+        {
             return;
         }
         // A voter that has sealed, or is behind, decides nothing: the voters that follow are asked (`follow.rs`).
@@ -294,8 +297,9 @@ impl Node {
                     }
                     DUEL_MS
                 }
-                Nack::Accepted(_) => self.lease_ms(queue),
-                Nack::Closed | Nack::NotAllowed | Nack::Lost => REFUSED_MS,
+                // It stays that printer's until the document says otherwise, and then it is another attempt.
+                Nack::Accepted(_) => self.lease_ms(queue) * GIVEN_LEASES,
+                Nack::Closed | Nack::NotAllowed | Nack::Lost | Nack::Place { .. } => REFUSED_MS,
                 Nack::StaleConfig { .. } | Nack::Unknown | Nack::Waking => BEHIND_MS,
             };
             let until = now + wait_ms + self.entropy.below(wait_ms.min(DUEL_MS));
@@ -433,7 +437,7 @@ impl Node {
             Stage::Claiming | Stage::Fetching | Stage::Staged => self.drop_claim(name, why),
             Stage::Between if self.runs_of(&work).is_empty() => self.release(name, &work, why),
             Stage::Starting => self.set_aside(name),
-            Stage::Between | Stage::Running { .. } => {}
+            Stage::Between | Stage::Running { .. } | Stage::Judging { .. } => {}
         }
     }
 
@@ -465,6 +469,7 @@ pub(crate) fn words(nack: &Nack) -> &'static str {
         Nack::NotAllowed => "this host's role does not allow it",
         Nack::Unknown => "the job has not arrived there yet",
         Nack::Waking => "a voter has just started and asks what it had said before",
+        Nack::Place { .. } => "others heat up",
         Nack::Lost => "it was given up: its printer was not heard of for too long",
     }
 }

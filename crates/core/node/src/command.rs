@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use printmesh_queue::{ColorRule, FileSpec, HostId, Priority, Role, Slot, Terms, Timestamp};
 
+use crate::cycle::Quiet;
+
 /// A wanted change. References are text as typed; the node resolves them.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -49,6 +51,13 @@ pub enum Command {
         queue: String,
         /// Members to remove.
         remove: Vec<String>,
+    },
+    /// Takes the changes of a member again that is in quarantine on this host.
+    MemberRelease {
+        /// Queue name.
+        queue: String,
+        /// Its name or fingerprint.
+        member: String,
     },
     /// Takes a member out of a queue.
     MemberRemove {
@@ -101,6 +110,13 @@ pub enum Command {
     QueueOrder {
         /// Names, first is drained first.
         queues: Vec<String>,
+    },
+    /// A person says that a printer that is away heats no more.
+    HeatFree {
+        /// Queue name.
+        queue: String,
+        /// `host/name`.
+        printer: String,
     },
     /// Makes hosts the voters of a queue.
     VotersSet {
@@ -200,6 +216,8 @@ pub enum Command {
     PrinterReady {
         /// Names.
         printers: Vec<String>,
+        /// What a person says of the prints that wait for a verdict: good or bad.
+        good: Option<bool>,
     },
     /// Pauses a printer.
     PrinterPause {
@@ -393,12 +411,26 @@ pub struct PrinterEdit {
     pub nozzle_c_max: Option<u32>,
     /// Hottest that its bed may become, in °C.
     pub bed_c_max: Option<u32>,
+    /// Watts that it draws while it heats up.
+    pub watts: Option<u32>,
+    /// The circuit that it is on.
+    pub circuit: Option<String>,
     /// Words for jobs to ask for.
     pub tags: Option<Vec<String>>,
     /// Names or keys of the members whose jobs it takes.
     pub accept_from: Option<Vec<String>>,
     /// A job whose files it may print although the guard refuses them.
     pub allow: Option<String>,
+    /// °C that its bed cools down to before it is cleared; 0 = it does not matter.
+    pub cool_c: Option<u32>,
+    /// Commands that clear its bed.
+    pub clear_script: Option<String>,
+    /// Whether its bed is clear once that script has come to its end.
+    pub clear_trusted: Option<bool>,
+    /// Whether a print counts only once a person has said that it is good.
+    pub judged: Option<bool>,
+    /// Hours in which it starts nothing.
+    pub quiet: Option<Vec<Quiet>>,
     /// Slots that hold something else now; one without material is empty.
     pub slots: Vec<Slot>,
 }

@@ -39,6 +39,7 @@ impl Node {
                 role,
             } => self.member_role(&queue, &member, role)?,
             Command::QueueRotateKey { queue, remove } => self.queue_rotate(&queue, &remove)?,
+            Command::MemberRelease { queue, member } => self.member_release(&queue, &member)?,
             Command::MemberRemove { queue, member } => self.member_remove(&queue, &member)?,
             Command::QueueOpen {
                 queue,
@@ -60,6 +61,7 @@ impl Node {
             Command::QueueRename { queue, name } => self.queue_rename(&queue, &name)?,
             Command::QueueSet { queue, values } => self.queue_set(&queue, &values)?,
             Command::QueueOrder { queues } => self.queue_order(&queues)?,
+            Command::HeatFree { queue, printer } => self.free_heat(&queue, &printer)?,
             Command::VotersSet { queue, hosts } => {
                 self.voters_set(id, &queue, &hosts)?;
                 return Ok(None);
@@ -97,7 +99,7 @@ impl Node {
                 self.printer_add(id, name, at)?;
                 return Ok(None);
             }
-            Command::PrinterReady { printers } => self.printer_ready(&printers)?,
+            Command::PrinterReady { printers, good } => self.printer_ready(&printers, good)?,
             Command::PrinterPause { printer, reason } => {
                 self.printer_pause(&printer, Some(reason))?
             }

@@ -138,7 +138,10 @@ impl Node {
     pub(crate) fn may_go_on_alone(&self, name: &str, work: &Work) -> bool {
         let snapshot = self.queues[&work.queue].doc.snapshot();
         if snapshot.settings.claims == Level::Available {
-            return true;
+            // As long as for a first start: who has just woken up, or lost the others, hears first what they did.
+            let alone_ms = self.queues[&work.queue].alone_ms.unwrap_or(0);
+            let since_ms = alone_ms.max(self.awake_ms);
+            return self.now.mono_ms >= since_ms + snapshot.settings.patience_s * 1000;
         }
         let contact = self.printers.get(name).and_then(|p| p.decision.contact_ms);
         // By what is left now: less than at any beat before, so that the voters wait for longer than this.

@@ -212,6 +212,33 @@ pub enum Effect {
         /// What the printer is and may, to hold the file's commands against; `None` = a person lets it pass.
         guard: Option<Box<Equipment>>,
     },
+    /// Runs a script that clears the bed of a printer of this host; what becomes of it is reported like a print.
+    ClearBed {
+        /// Printer of this host.
+        printer: String,
+        /// Names this script in reports; no print is named so.
+        print: String,
+        /// As of a print.
+        fence: u64,
+        /// Its commands.
+        gcode: String,
+        /// What the printer is and may, to hold the commands against.
+        guard: Box<Equipment>,
+    },
+    /// Looks at a spool whose stock somebody else keeps.
+    LookAtSpool {
+        /// Its number.
+        spool: u32,
+    },
+    /// Tells the keeper of the stock, once, what was used of a spool; looks for it come after that in their order.
+    UseSpool {
+        /// Names this use in the answer.
+        id: u64,
+        /// Its number.
+        spool: u32,
+        /// Milligrams.
+        mg: u64,
+    },
     /// Pauses a print of this host; heaters stay on.
     PausePrint {
         /// Printer of this host.

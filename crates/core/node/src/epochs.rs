@@ -29,7 +29,7 @@ pub(crate) struct Epochs {
     /// What an epoch begins with, as far as it has arrived.
     incoming: Option<Incoming>,
     /// Keys of epochs that have not arrived.
-    next_keys: Vec<[u8; 32]>,
+    next_keys: Vec<QueueKey>,
     /// To whom the key of which epoch was given over the link that is up.
     gave: BTreeMap<HostId, EpochHash>,
     /// How far members were seen to have come on this way.
@@ -55,7 +55,7 @@ struct Incoming {
 
 impl Epochs {
     /// Keeps the key of an epoch that may be on its way.
-    pub(crate) fn note_key(&mut self, key: [u8; 32]) {
+    pub(crate) fn note_key(&mut self, key: QueueKey) {
         if !self.next_keys.contains(&key) {
             self.next_keys.push(key);
         }
@@ -430,13 +430,9 @@ impl Node {
         epochs.levels.retain(|(at, _)| at.number >= all_passed);
         writes.push(records::put(key::own(queue), &epochs.levels));
         writes.push(records::put(key::carry(queue), &epochs.carry));
-        let right = |key: &[u8; 32]| public(key) == followed.document.epoch_key();
-        entry.record.key = entry
-            .record
-            .key
-            .into_iter()
-            .chain(epochs.next_keys.iter().copied())
-            .find(right);
+        let right = |key: &QueueKey| public(&key.0) == followed.document.epoch_key();
+        let present = entry.record.key.take().into_iter();
+        entry.record.key = present.chain(epochs.next_keys.iter().cloned()).find(right);
         entry.record.anchor = None;
         for host in followed.removed {
             if !entry.record.removals.contains(&host) {
@@ -488,8 +484,8 @@ impl Node {
         }
         let me = entry.doc.snapshot().members.get(&self.me);
         let admin = me.is_some_and(|me| me.may(Role::Admin));
-        let key = entry.record.key.filter(|_| admin);
-        let key = key.map(|key| SigningKey::from_bytes(&key));
+        let key = entry.record.key.as_ref().filter(|_| admin);
+        let key = key.map(|key| SigningKey::from_bytes(&key.0));
         let waiting = std::mem::take(&mut entry.epochs.carry);
         let count = waiting.len();
         let done = entry

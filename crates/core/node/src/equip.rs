@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use printmesh_queue::{Equipment, FileHash, HostId, RunRecord, RunResult, Slot};
+use printmesh_queue::{Equipment, FileHash, HostId, RunRecord, Slot};
 use printmesh_schedule::file_for;
 
 use crate::{
@@ -41,7 +41,11 @@ impl Node {
             printer.entry.position,
             printer.entry.equipment.clone(),
             printer.entry.allowed.clone(),
+            printer.entry.cycle.clone(),
         );
+        printer.entry.cycle.edit(&edit).inspect_err(|_| {
+            printer.entry.cycle.clone_from(&before.3);
+        })?;
         for hash in allowed {
             printer.entry.allowed.retain(|known| *known != hash);
             printer.entry.allowed.push(hash);
@@ -51,6 +55,7 @@ impl Node {
         if let Some(position) = edit.position {
             printer.entry.position = position - 1;
         }
+        let taken: Vec<u32> = edit.slots.iter().filter_map(|slot| slot.spool).collect();
         change(&mut printer.entry.equipment, edit);
         if let Some(accepted) = accepted {
             printer.entry.equipment.accept_from = accepted;
@@ -63,13 +68,38 @@ impl Node {
             ));
         }
         let entry = &printer.entry;
-        let already =
-            (before.0, &before.1, &before.2) == (entry.position, &entry.equipment, &entry.allowed);
+        let already = (before.0, &before.1, &before.2, &before.3)
+            == (
+                entry.position,
+                &entry.equipment,
+                &entry.allowed,
+                &entry.cycle,
+            );
         self.save_printer(&name);
+        self.take_from_others(&name, &taken);
         Ok(Answer::Done {
             already,
             text: format!("{name} is as you say"),
         })
+    }
+
+    /// A spool is in one place: whatever else it was said to be in is empty.
+    fn take_from_others(&mut self, name: &str, spools: &[u32]) {
+        let mut others = Vec::new();
+        for (other, printer) in self.printers.iter_mut().filter(|(other, _)| *other != name) {
+            for slot in &mut printer.entry.equipment.slots {
+                if slot.spool.is_some_and(|spool| spools.contains(&spool)) {
+                    *slot = Slot {
+                        slot: slot.slot,
+                        ..Slot::default()
+                    };
+                    others.push(other.clone());
+                }
+            }
+        }
+        for other in others {
+            self.save_printer(&other);
+        }
     }
 
     /// The members of this host's queues that a person means, each by its key.
@@ -110,7 +140,7 @@ impl Node {
 
     /// A print has ended: hours are counted whatever came of it, material only when it is whole. What a print that failed
     /// used up nobody knows.
-    pub(crate) fn use_up(&mut self, name: &str, work: &Work, run: &RunRecord) {
+    pub(crate) fn use_up(&mut self, name: &str, work: &Work, run: &RunRecord, whole: bool) {
         let id = self.printer_id(name);
         let snapshot = self.queues[&work.queue].doc.snapshot();
         let set = snapshot.jobs.get(&work.copy.job).and_then(|job| {
@@ -129,18 +159,23 @@ impl Node {
         equipment.printed_s = equipment
             .printed_s
             .saturating_add(ended.seconds_since(run.started));
-        if run.result == RunResult::Ok {
+        let mut owed = Vec::new();
+        if whole {
             for tool in tools {
                 let slot = equipment
                     .slots
                     .iter_mut()
                     .find(|slot| slot.slot == tool.tool);
-                if let Some(left_mg) = slot.and_then(|slot| slot.left_mg.as_mut()) {
-                    *left_mg = left_mg.saturating_sub(tool.mg.unwrap_or(0));
-                }
+                let Some(slot) = slot else { continue };
+                let mg = tool.mg.unwrap_or(0);
+                slot.left_mg = slot.left_mg.map(|left_mg| left_mg.saturating_sub(mg));
+                owed.extend(slot.spool.map(|spool| (spool, mg)));
             }
         }
         self.save_printer(name);
+        for (spool, mg) in owed {
+            self.owe(spool, mg);
+        }
     }
 }
 
@@ -155,6 +190,13 @@ fn check(edit: &PrinterEdit) -> Result<(), Problem> {
         check_words("a colour", slot.color.as_slice())?;
     }
     let bad = |text: &str| Err(Problem::new(Code::BadNumber, text));
+    check_words("a circuit", given(&edit.circuit).as_slice())?;
+    if edit
+        .watts
+        .is_some_and(|watts| !(1..=20_000).contains(&watts))
+    {
+        return bad("a printer draws from 1 to 20000 W");
+    }
     if edit.position == Some(0) {
         return bad("positions are counted from 1");
     }
@@ -177,6 +219,8 @@ fn change(equipment: &mut Equipment, edit: PrinterEdit) {
     };
     text(&mut equipment.profile, edit.profile);
     text(&mut equipment.model, edit.model);
+    text(&mut equipment.circuit, edit.circuit);
+    equipment.watts = edit.watts.or(equipment.watts);
     let list = |old: &mut Vec<String>, new: Option<Vec<String>>| {
         if let Some(new) = new {
             *old = new;

@@ -371,7 +371,7 @@ impl Node {
                 DUEL_MS + jitter_ms
             }
             Nack::StaleConfig { .. } => DUEL_MS + jitter_ms,
-            Nack::Unknown | Nack::Waking => BEHIND_MS + jitter_ms,
+            Nack::Unknown | Nack::Waking | Nack::Place { .. } => BEHIND_MS + jitter_ms,
         };
         if let Some(heal) = self.heals.get_mut(&key) {
             heal.again_ms = now_ms + wait_ms;

@@ -4,7 +4,11 @@ use std::net::SocketAddr;
 
 use printmesh_queue::{FileHash, HostId, JobId, SetId, Timestamp};
 
-use crate::{command::Command, slice::Sliced};
+use crate::{
+    command::Command,
+    slice::Sliced,
+    spools::{SpoolFault, SpoolReading},
+};
 
 /// The time of an input, by the two clocks of this host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -159,6 +163,25 @@ pub enum Input {
         /// What machine answered, or what went wrong.
         result: Result<Machine, TryFailure>,
     },
+    /// Somebody looked at a spool whose stock somebody else keeps.
+    Spool {
+        /// Its number.
+        spool: u32,
+        /// What is known of it.
+        result: Result<SpoolReading, SpoolFault>,
+    },
+    /// The keeper of the stock was told of a use, or could not be.
+    SpoolUsed {
+        /// As in `Effect::UseSpool`.
+        id: u64,
+        /// What is known of the spool then.
+        result: Result<SpoolReading, SpoolFault>,
+    },
+    /// The clock on this host's wall is so far ahead of UTC.
+    Zone {
+        /// Minutes; less than 0 west of Greenwich.
+        minutes: i32,
+    },
     /// A printer of this host reports.
     Printer {
         /// Its name.
@@ -248,6 +271,17 @@ pub enum PrinterReport {
     },
     /// The machine itself proves that its bed is clear.
     BedCleared,
+    /// What of it is as hot as the print wants it.
+    Hot {
+        /// The print.
+        print: String,
+        /// Every nozzle that is heated, and there is one.
+        nozzle: bool,
+        /// The bed, and it is heated.
+        bed: bool,
+    },
+    /// How warm its bed is while nothing is printed, in °C; `None` = it does not say.
+    BedTemperature(Option<i64>),
     /// It halted until a person has looked.
     Fault(String),
 }

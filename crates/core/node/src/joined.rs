@@ -8,6 +8,7 @@ use crate::{
     event::Event,
     join::Syncing,
     limits::{JOIN_MS, NAME_BYTES_MAX},
+    message::QueueKey,
     node::{Node, Queue},
     problem::{Code, Problem},
     records::{QueueKind, QueueRecord},
@@ -46,6 +47,7 @@ impl Node {
         };
         let known = [
             Code::TicketBad,
+            Code::TicketProof,
             Code::TicketExpired,
             Code::TicketUsed,
             Code::TicketRevoked,
@@ -99,7 +101,7 @@ impl Node {
                 && certificate.is_signed_by(welcome.queue, &welcome.epoch.key)
         });
         let key = welcome.key.filter(|key| {
-            SigningKey::from_bytes(key).verifying_key().to_bytes() == welcome.epoch.key
+            SigningKey::from_bytes(&key.0).verifying_key().to_bytes() == welcome.epoch.key
         });
         let Some(certificate) = certificate.filter(|_| wanted) else {
             let problem = Problem::new(Code::JoinRefused, "the answer of that host is not genuine")
@@ -128,7 +130,7 @@ impl Node {
                     .ticket
                     .as_ref()
                     .filter(|ticket| ticket.proof.is_empty());
-                ticket.map(|ticket| ticket.secret)
+                ticket.map(|ticket| QueueKey(ticket.secret))
             }),
             position,
             left: false,

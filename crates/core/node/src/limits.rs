@@ -59,6 +59,9 @@ pub const BEHIND_MS: u64 = 100;
 
 /// A copy that somebody else was given is not asked for again until its record can have arrived.
 pub const REFUSED_MS: u64 = 5_000;
+/// Leases for which a copy is not asked for again that the voters have given to another printer: nothing but a change
+/// of the document frees it, and asking costs every voter a message.
+pub const GIVEN_LEASES: u64 = 10;
 
 /// A file that nobody had is asked for again after this long, or at once when a member connects.
 pub const MISSING_MS: u64 = 30_000;
@@ -111,6 +114,15 @@ pub const MESSAGE_BYTES_MAX: usize = 1_000_000;
 
 /// Changes are packed into messages of about this size, so that none comes near the frame's limit.
 pub const CHANGES_BYTES: usize = 400_000;
+
+/// Proofs of two histories that are kept in a queue, one for each member: an accusation of more is no news.
+pub const PROOFS_MAX: usize = 64;
+
+/// Bytes of proofs with which a link opens, in each queue: hundreds of usual ones, and little beside a first sync.
+pub const PROOF_BYTES_TOLD: usize = 2_000_000;
+
+/// Changes that are asked for by name in one message: all the deps that one change may have.
+pub const WANTED_MAX: usize = 64;
 
 /// Hosts that may wait for admission at once; one more is refused.
 pub const ASKING_MAX: usize = 32;
@@ -165,6 +177,27 @@ pub const PARK_MS: u64 = 3_000;
 
 /// Whoever presses a button that starts prints now stands there for so long; after that nothing starts because of it.
 pub const MATCH_MS: u64 = 30_000;
+
+/// Places to heat on one circuit.
+pub const HEAT_PLACES_MAX: u32 = 256;
+
+/// A printer that waits for a place to heat asks again after this long at first.
+pub const HEAT_AGAIN_MS: u64 = 2_000;
+
+/// A place that was found taken is not asked for again before.
+pub const HEAT_TAKEN_MS: u64 = 10_000;
+
+/// That wait doubles so often: to 16 s.
+pub const HEAT_DOUBLINGS: u32 = 3;
+
+/// A place to heat that was given longer ago is asked for anew: a person may have taken it back.
+pub const HEAT_FRESH_MS: u64 = 60_000;
+
+/// A script that clears a bed is a few lines.
+pub const CLEAR_BYTES_MAX: usize = 64 * 1024;
+
+/// Parts of a day in which a printer starts nothing.
+pub const QUIET_MAX: usize = 16;
 
 /// A job that starts later is looked at again after this long at the latest: wall clocks are set.
 pub const EARLY_MS_MAX: u64 = 3_600_000;

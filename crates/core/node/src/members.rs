@@ -17,7 +17,7 @@ use crate::{
 
 impl Node {
     /// Finds a member by name or fingerprint, one that was removed too.
-    fn anybody_named(&self, queue: QueueId, reference: &str) -> Result<HostId, Problem> {
+    pub(crate) fn anybody_named(&self, queue: QueueId, reference: &str) -> Result<HostId, Problem> {
         let entry = &self.queues[&queue];
         let members = entry.doc.snapshot().members.iter();
         let members = members.map(|(host, member)| (*host, member.name.as_str()));
@@ -300,16 +300,15 @@ impl Node {
             })
         };
         let network = entry.record.kind == QueueKind::Network;
-        if let Some(key) = entry.record.key.filter(|_| network && due(host)) {
-            let key = QueueKey(key);
+        let key = entry.record.key.as_ref();
+        if let Some(key) = key.filter(|_| network && due(host)).cloned() {
             self.send(host, Message::Key { queue, key });
         }
     }
 
     /// An admin gives this host the queue key.
     pub(crate) fn take_key(&mut self, from: HostId, queue: QueueId, key: QueueKey) {
-        let QueueKey(key) = key;
-        let public = SigningKey::from_bytes(&key).verifying_key().to_bytes();
+        let public = SigningKey::from_bytes(&key.0).verifying_key().to_bytes();
         if !self.shares(queue, from) {
             tracing::warn!(peer = %from, "refused a queue key");
             return;

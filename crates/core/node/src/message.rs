@@ -2,8 +2,11 @@
 
 use std::net::SocketAddr;
 
-use printmesh_queue::{Ballot, CopyId, EpochHash, EpochId, HostId, QueueId, VersionVector};
+use printmesh_queue::{
+    Ballot, ChangeHash, CopyId, EpochHash, EpochId, HostId, QueueId, VersionVector,
+};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize as _;
 
 use crate::{
     config_message::ConfigMessage,
@@ -138,11 +141,48 @@ pub enum Message {
         /// Encoded changes.
         changes: Vec<Vec<u8>>,
     },
+    /// A printer is done with its places to heat: tells a voter.
+    Free {
+        /// The queue.
+        queue: QueueId,
+        /// The places and turns; none = all that the ballot's printer has, because a person says so.
+        units: Vec<(CopyId, u32)>,
+        /// With which it asked for them.
+        ballot: Ballot,
+    },
+    /// The voter knows.
+    Freed {
+        /// The queue.
+        queue: QueueId,
+        /// The ballot of `Free`.
+        ballot: Ballot,
+    },
+    /// A member signed two histories: a proof that anybody can check.
+    Proof {
+        /// The queue.
+        queue: QueueId,
+        /// As [`printmesh_queue::Equivocation::to_bytes`] wrote it.
+        proof: Vec<u8>,
+    },
+    /// Asks for changes by name: numbers do not tell them from others of the same author, if that one signed two histories.
+    Want {
+        /// The queue.
+        queue: QueueId,
+        /// The changes.
+        changes: Vec<ChangeHash>,
+    },
 }
 
 /// The secret half of a queue's id.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueKey(pub(crate) [u8; 32]);
+
+/// Nothing of it stays in memory.
+impl Drop for QueueKey {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl std::fmt::Debug for QueueKey {
     /// Never shows it.

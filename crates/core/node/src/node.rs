@@ -8,8 +8,8 @@ use std::{
 };
 
 use printmesh_queue::{
-    Ballot, CopyId, Edit, FileHash, HostId, JobId, JobState, PrinterId, PrinterRecord,
-    QueueDocument, QueueId, SignedChange, Signer, Timestamp, Touched,
+    Ballot, CopyId, Edit, Equivocation, FileHash, HostId, JobId, JobState, PrinterId,
+    PrinterRecord, QueueDocument, QueueId, SignedChange, Signer, Timestamp, Touched,
 };
 use printmesh_schedule::{Index, JobStatus, Presence};
 
@@ -28,6 +28,7 @@ use crate::{
     memory::Memory,
     message::Message,
     problem::{Code, Problem},
+    quarantine::Quarantine,
     records::{
         self, HostRecord, Imported, PeerRecord, PrinterEntry, QueueKind, QueueRecord, Stage, Work,
         key,
@@ -37,6 +38,7 @@ use crate::{
     sabotage::Sabotage,
     slice::Sliced,
     speculate::Waiting,
+    spools::Usage,
     spread::{Asked, Compare},
     tending::Tending,
     times::lease_ms,
@@ -100,6 +102,14 @@ pub struct Node {
     /// Changes of an epoch after which an admin's host begins the next one.
     pub(crate) epoch_changes: usize,
     pub(crate) stopping: bool,
+    /// What prints used up of spools whose stock somebody else keeps, and that has not confirmed it.
+    pub(crate) usages: BTreeMap<u64, Usage>,
+    /// Spools of which what is known may be old, and why.
+    pub(crate) spool_notes: BTreeMap<u32, String>,
+    /// Places to heat.
+    pub(crate) heat: crate::heat::Heat,
+    /// Minutes that the clock on the wall is ahead of UTC, once somebody has said.
+    pub(crate) zone_min: Option<i32>,
     /// About to stop: until when it gives its votes away.
     pub(crate) parking_ms: Option<u64>,
     /// Messages to ourselves: this host may be a voter of its own claims.
@@ -157,6 +167,12 @@ pub(crate) struct Queue {
     pub(crate) goes_on: bool,
     /// Voters of the configuration with this number that have forgotten what they decided.
     pub(crate) forgetful: (u32, BTreeSet<HostId>),
+    /// Hosts of which nothing is taken until a person says otherwise.
+    pub(crate) quarantined: BTreeMap<HostId, Quarantine>,
+    /// Members that signed two histories.
+    pub(crate) proofs: BTreeMap<HostId, Equivocation>,
+    /// Who was told of whose proof since the daemon started.
+    pub(crate) told_proofs: BTreeSet<(HostId, HostId)>,
     /// Claims of this host that need the voters' word.
     pub(crate) loose: BTreeSet<(CopyId, u32)>,
     /// On the way to another epoch, and what is left of the ones before.
@@ -172,6 +188,10 @@ pub(crate) struct Printer {
     /// What its claim rests on.
     pub(crate) decision: Decision,
     pub(crate) began: bool,
+    /// °C of its bed, as the machine said last while it rested.
+    pub(crate) bed_c: Option<i64>,
+    /// It was asked, since this host started, what it does: what it heated before is known.
+    pub(crate) heat_known: bool,
     /// The run that its driver was told to stop.
     pub(crate) told_to_stop: Option<u32>,
     /// When its claim is to be heard of next.
@@ -313,6 +333,9 @@ impl Node {
             } => {
                 self.printer_tried(id, &name, &at, result);
             }
+            Input::Spool { spool, result } => self.spool_seen(spool, result),
+            Input::SpoolUsed { id, result } => self.spool_used(id, result),
+            Input::Zone { minutes } => self.set_zone(minutes),
             Input::Printer { name, report } => self.printer_report(&name, report),
             Input::Slept { ms } if overslept.is_none() => self.slept(ms),
             Input::Slept { .. } | Input::Wake => {}
@@ -338,6 +361,7 @@ impl Node {
             let moved = self.drive_joins()
                 | self.drive_moves()
                 | self.drive_printers()
+                | self.drive_heat()
                 | self.drive_heals()
                 | self.drive_requests();
             if !moved && self.inbox.is_empty() {
@@ -384,6 +408,8 @@ impl Node {
             .chain(self.queues.values().filter_map(|queue| queue.leaving_ms))
             .chain(self.parting_wakeups())
             .chain(self.early_wakeup())
+            .chain(self.quiet_wakeup())
+            .chain(self.heat_wakeup())
             .chain(self.compare_wakeup())
             .chain(self.epoch_wakeups())
             .filter(|at| *at != u64::MAX)
@@ -645,6 +671,9 @@ impl Queue {
             here_ms: None,
             goes_on: false,
             forgetful: Default::default(),
+            quarantined: BTreeMap::new(),
+            proofs: BTreeMap::new(),
+            told_proofs: BTreeSet::new(),
             loose: BTreeSet::new(),
             epochs: crate::epochs::Epochs::default(),
         }

@@ -1,9 +1,10 @@
 //! Commands about the printers of this host.
 
-use printmesh_queue::{Bed, Equipment, PrinterRecord, QueueId};
+use printmesh_queue::{Bed, Between, Equipment, PrinterRecord, QueueId};
 
 use crate::{
     confirm::Decision,
+    cycle::Cycle,
     effect::{Answer, Effect},
     event::Event,
     input::{Machine, TryFailure},
@@ -85,6 +86,9 @@ impl Node {
             machine: Some(machine.name.clone()),
             last_print_ended: None,
             cycles_left: None,
+            cycle: Cycle::default(),
+            good_print: None,
+            clearing: None,
             equipment: Equipment::default(),
             set_aside: false,
             failed_in_a_row: Vec::new(),
@@ -126,6 +130,9 @@ impl Node {
             machine: None,
             last_print_ended: None,
             cycles_left: None,
+            cycle: Cycle::default(),
+            good_print: None,
+            clearing: None,
             equipment: Equipment::default(),
             set_aside: false,
             failed_in_a_row: Vec::new(),
@@ -134,9 +141,23 @@ impl Node {
         records::put(key::printer(name), &entry)
     }
 
-    pub(crate) fn printer_ready(&mut self, names: &[String]) -> Result<Answer, Problem> {
-        let chosen = self.own_printers(names)?;
+    /// Beds are clear, and what was made on them is good or bad; `None` = nobody says.
+    pub(crate) fn printer_ready(
+        &mut self,
+        names: &[String],
+        good: Option<bool>,
+    ) -> Result<Answer, Problem> {
+        let mut chosen = self.own_printers(names)?;
+        if good.is_some() && names.is_empty() {
+            chosen.retain(|name| self.between(name) == Some(Between::Verdict));
+        }
         for name in &chosen {
+            if self.printers[name].entry.clearing.is_some() {
+                return Err(Problem::new(
+                    Code::PrinterBusy,
+                    format!("a script clears the bed of {name}"),
+                ));
+            }
             let printing = matches!(
                 self.printers[name].work.as_ref().map(|work| &work.stage),
                 Some(Stage::Running { .. })
@@ -146,6 +167,16 @@ impl Node {
                     Problem::new(Code::PrinterBusy, format!("{name} is printing"))
                         .because("the bed of a printer that prints is not clear"),
                 );
+            }
+        }
+        if let Some(good) = good {
+            // All or nothing.
+            let certain = |name: &&String| self.between(name) != Some(Between::Verdict);
+            if let Some(name) = chosen.iter().find(certain).cloned() {
+                self.verdict(&name, good)?;
+            }
+            for name in &chosen {
+                self.verdict(name, good)?;
             }
         }
         let mut cleared = Vec::new();
@@ -163,7 +194,7 @@ impl Node {
                     at,
                 });
             }
-            if self.bed_is_clear(&name) || fault {
+            if self.bed_is_clear(&name) || fault || good.is_some() {
                 self.save_printer(&name);
                 let printer = Some(self.printer_id(&name));
                 self.tell(Event {
@@ -174,11 +205,17 @@ impl Node {
                 cleared.push(name);
             }
         }
-        let text = if cleared.is_empty() {
+        let mut text = if cleared.is_empty() {
             "no bed had to be cleared".to_owned()
         } else {
             format!("ready: {}", cleared.join(", "))
         };
+        let waits = |name: &&String| self.between(name) == Some(Between::Verdict);
+        let waiting: Vec<&str> = cleared.iter().filter(waits).map(String::as_str).collect();
+        if !waiting.is_empty() {
+            let names = waiting.join(", ");
+            text += &format!("; say of the last print of {names} whether it is --good or --bad");
+        }
         Ok(Answer::Done {
             already: cleared.is_empty(),
             text,
@@ -230,7 +267,7 @@ impl Node {
             .work
             .as_ref()
             .map(|work| work.stage.clone());
-        if stage.is_some() {
+        if stage.is_some() || self.printers[&name].entry.clearing.is_some() {
             return Err(
                 Problem::new(Code::PrinterBusy, format!("{name} is printing"))
                     .because("a printer that prints cannot be removed")
@@ -280,6 +317,8 @@ impl Printer {
             work: None,
             decision: Decision::default(),
             began: false,
+            bed_c: None,
+            heat_known: false,
             told_to_stop: None,
             beat_at_ms: 0,
             told_ms: 0,
@@ -287,7 +326,7 @@ impl Printer {
         }
     }
 
-    pub(crate) fn announcement(&self) -> PrinterRecord {
+    pub(crate) fn announcement(&self, between: Option<Between>) -> PrinterRecord {
         PrinterRecord {
             position: self.entry.position,
             machine: self.entry.machine.clone(),
@@ -299,6 +338,7 @@ impl Printer {
             last_print_ended: self.entry.last_print_ended,
             equipment: self.entry.equipment.clone(),
             set_aside: self.entry.set_aside,
+            between,
             removed: false,
         }
     }

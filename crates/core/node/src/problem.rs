@@ -96,6 +96,8 @@ codes! {
     MemberUnknown = "member.unknown", 3;
     /// Not a ticket, or a damaged one.
     TicketBad = "ticket.bad", 2;
+    /// Who holds the ticket does not prove it on this connection: another secret, or a proof that was used on another one.
+    TicketProof = "ticket.proof", 4;
     /// The ticket has expired.
     TicketExpired = "ticket.expired", 4;
     /// The ticket was used as often as it may be.

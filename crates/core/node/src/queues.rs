@@ -9,6 +9,7 @@ use crate::{
     entropy::Entropy,
     input::Now,
     limits::NAME_BYTES_MAX,
+    message::QueueKey,
     node::{Node, Queue},
     problem::{Code, Problem},
     records::{self, QueueKind, QueueRecord, Then, key},
@@ -28,8 +29,8 @@ pub(crate) fn found(
     name: &str,
     host_name: &str,
 ) -> (QueueId, QueueRecord, Vec<u8>) {
-    let secret: [u8; 32] = entropy.bytes();
-    let key = ed25519_dalek::SigningKey::from_bytes(&secret);
+    let secret = QueueKey(entropy.bytes());
+    let key = ed25519_dalek::SigningKey::from_bytes(&secret.0);
     let id = QueueId(key.verifying_key().to_bytes());
     let me = signer.host();
     let certificate = Certificate::issue(&key, me, Role::Admin, now.wall, None);
@@ -269,7 +270,7 @@ impl Node {
             let prints = member.certificate.role >= Role::Printer;
             let mut printers = Vec::new();
             for (name, printer) in self.printers.iter().filter(|_| prints) {
-                let record = printer.announcement();
+                let record = printer.announcement(self.between(name));
                 if snapshot.printers.get(&self.printer_id(name)) != Some(&record) {
                     printers.push((name.clone(), record));
                 }

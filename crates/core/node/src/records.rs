@@ -9,7 +9,7 @@ use printmesh_queue::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{command::JobEdit, effect::Write};
+use crate::{command::JobEdit, cycle::Cycle, effect::Write, message::QueueKey};
 
 /// A file in the imports folder: of this job and set, which may have several.
 pub(crate) type Imported = (JobId, SetId, FileHash);
@@ -38,7 +38,7 @@ pub(crate) struct QueueRecord {
     /// Name by which it was joined, until its document says one.
     pub(crate) joined_as: String,
     /// Queue key, when this host was given it.
-    pub(crate) key: Option<[u8; 32]>,
+    pub(crate) key: Option<QueueKey>,
     /// Place in the host's order.
     pub(crate) position: u32,
     pub(crate) left: bool,
@@ -76,6 +76,15 @@ pub(crate) struct PrinterEntry {
     /// Copies that it still prints by itself before it stops doing so; `None` = without end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cycles_left: Option<u32>,
+    /// What happens between two prints.
+    #[serde(default)]
+    pub(crate) cycle: Cycle,
+    /// A print that came out well lies on the bed: the number above which a script that clears it is started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) good_print: Option<u64>,
+    /// The script that clears the bed, written before its first command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) clearing: Option<String>,
     /// What it is and has.
     #[serde(default, skip_serializing_if = "Equipment::is_empty")]
     pub(crate) equipment: Equipment,
@@ -167,6 +176,12 @@ pub(crate) enum Stage {
         #[serde(default)]
         began: bool,
     },
+    /// Run `k` came to its end; a person says whether it is good.
+    Judging {
+        k: u32,
+        /// When it ended.
+        ended: Timestamp,
+    },
 }
 
 /// A print of which this host lost sight: whoever tells how it ended, the printer or a person, settles it.
@@ -238,6 +253,10 @@ pub(crate) mod key {
     pub(crate) const FILE: &str = "file/";
     pub(crate) const IMPORT: &str = "import/";
     pub(crate) const SLICED: &str = "sliced/";
+    pub(crate) const USAGE: &str = "usage/";
+    pub(crate) const HEAT: &str = "heat/";
+    pub(crate) const QUARANTINE: &str = "quarantine/";
+    pub(crate) const PROOF: &str = "proof/";
 
     /// Whether a value is part of what this host decides by as a voter.
     pub(crate) fn is_vote(key: &[u8]) -> bool {
@@ -287,6 +306,12 @@ pub(crate) mod key {
     pub(crate) fn carry(queue: QueueId) -> String {
         format!("{CARRY}{queue}")
     }
+    pub(crate) fn heat(ballot: u64) -> String {
+        format!("{HEAT}{ballot}")
+    }
+    pub(crate) fn usage(id: u64) -> String {
+        format!("{USAGE}{id}")
+    }
     pub(crate) fn file(hash: FileHash) -> String {
         format!("{FILE}{hash}")
     }
@@ -296,6 +321,20 @@ pub(crate) mod key {
 
     pub(crate) fn sliced((job, set, file): Imported) -> String {
         format!("{SLICED}{job}/{set}/{file}")
+    }
+
+    pub(crate) fn quarantine(queue: QueueId, host: HostId) -> String {
+        format!("{QUARANTINE}{queue}/{host}")
+    }
+
+    pub(crate) fn proof(queue: QueueId, host: HostId) -> String {
+        format!("{PROOF}{queue}/{host}")
+    }
+
+    /// Reads back what [`quarantine`] and [`proof`] wrote.
+    pub(crate) fn parse_member(rest: &str) -> Option<(QueueId, HostId)> {
+        let (queue, host) = rest.split_once('/')?;
+        Some((queue.parse().ok()?, host.parse().ok()?))
     }
 
     /// Reads back what [`vote`] wrote.

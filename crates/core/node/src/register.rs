@@ -67,6 +67,13 @@ pub enum Nack {
     Lost,
     /// The voter has just started and asks what it had said before.
     Waking,
+    /// It is about a place to heat, which is at another turn, or is taken.
+    Place {
+        /// The turn that may be asked for, or that is taken.
+        next: u32,
+        /// It is taken.
+        held: bool,
+    },
 }
 
 impl Vote {

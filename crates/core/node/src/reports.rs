@@ -1,6 +1,6 @@
 //! What printers report: how a print goes and ends, and what is known of their beds.
 
-use printmesh_queue::{Bed, ClaimState, RunResult};
+use printmesh_queue::{Bed, ClaimState, RunRecord, RunResult};
 
 use crate::{
     input::{Machine, PrinterReport},
@@ -8,7 +8,7 @@ use crate::{
     node::{Node, Progress},
     records::{Stage, Work},
     sabotage::Sabotage,
-    work::print_token,
+    work::{fence_of, print_token},
 };
 
 impl Node {
@@ -25,13 +25,45 @@ impl Node {
         if !self.printers.contains_key(name) {
             return;
         }
+        if let PrinterReport::Began { print }
+        | PrinterReport::Progress { print, .. }
+        | PrinterReport::Finished { print }
+        | PrinterReport::Failed { print, .. }
+        | PrinterReport::Aborted { print } = &report
+            && Self::is_clearing(print)
+        {
+            let result = match &report {
+                PrinterReport::Finished { .. } => Ok(()),
+                PrinterReport::Failed { reason, .. } => Err(reason.clone()),
+                PrinterReport::Aborted { .. } => Err("it was stopped".to_owned()),
+                _ => return,
+            };
+            self.clearing_ended(name, print, result);
+            return;
+        }
         match report {
-            PrinterReport::Online(machine) => self.printer_online(name, machine),
-            PrinterReport::Doing(doing) => self.printer_doing(name, doing),
+            PrinterReport::Online(machine) => {
+                self.lose_clearing(name);
+                self.printer_online(name, machine);
+            }
+            PrinterReport::Doing(doing) => {
+                self.printer_doing(name, doing);
+                if let Some(printer) = self.printers.get_mut(name) {
+                    printer.heat_known = true;
+                }
+            }
+            PrinterReport::Hot { print, nozzle, bed } => {
+                if let Some((work, _)) = self.running(name, &print)
+                    && self.is_heated(&work, nozzle, bed)
+                {
+                    self.heated(name);
+                }
+            }
             PrinterReport::Offline(reason) => {
                 if let Some(printer) = self.printers.get_mut(name) {
                     let was_online = std::mem::replace(&mut printer.online, false);
                     printer.offline_note = Some(reason);
+                    printer.bed_c = None;
                     // Out of our sight somebody may have printed on it, from its card say. Whoever says `ready` while it
                     // is away has looked at it.
                     if was_online && !printer.is_simulated() && printer.entry.bed == Bed::Clear {
@@ -76,8 +108,12 @@ impl Node {
                 self.run_ended(name, &print, RunResult::Aborted, note);
             }
             PrinterReport::BedCleared => {
-                self.bed_is_clear(name);
+                let clearing = self.printers.get(name).map(|p| p.entry.clearing.is_some());
+                if clearing == Some(false) {
+                    self.bed_is_clear(name);
+                }
             }
+            PrinterReport::BedTemperature(bed_c) => self.bed_temperature(name, bed_c),
             PrinterReport::Fault(fault) => {
                 if let Some(printer) = self.printers.get_mut(name) {
                     printer.entry.fault = Some(fault);
@@ -117,23 +153,47 @@ impl Node {
             .runs_of(&work)
             .remove(&k)
             .expect("the intent was written before the print");
+        self.heated(name);
+        if let Some(printer) = self.printers.get_mut(name) {
+            // What was said of it before is of another print.
+            printer.bed_c = None;
+            printer.entry.good_print = (result == RunResult::Ok).then(|| fence_of(&work, k) + 1);
+        }
+        if result == RunResult::Ok && self.awaits_verdict(name, &work) {
+            self.save_printer(name);
+            self.await_verdict(name, &work, k, self.now.wall);
+            return;
+        }
         run.result = result;
         run.ended = Some(self.now.wall);
         run.note = note;
-        let mut done = self.runs_of(&work);
+        self.book_run(name, &work, k, &run, result == RunResult::Ok);
+    }
+
+    /// Books how a run ended; `whole` = it took all the material that its file says.
+    pub(crate) fn book_run(
+        &mut self,
+        name: &str,
+        work: &Work,
+        k: u32,
+        run: &RunRecord,
+        whole: bool,
+    ) {
+        let result = run.result;
+        let mut done = self.runs_of(work);
         done.insert(k, run.clone());
         let over = match result {
-            RunResult::Ok if self.next_run(&work, &done).is_some() => None,
+            RunResult::Ok if self.next_run(work, &done).is_some() => None,
             RunResult::Ok => Some(ClaimState::Finished),
             // No copy was left for it: nobody has to try again because it is not good.
             _ if work.surplus => Some(ClaimState::Surplus),
             _ => Some(ClaimState::Failed),
         };
-        self.put_end(&work, k, &run, over);
-        self.use_up(name, &work, &run);
+        self.put_end(work, k, run, over);
+        self.use_up(name, work, run, whole);
         self.judge_printer(
             name,
-            &work,
+            work,
             k,
             result,
             run.note.as_deref().unwrap_or_default(),
@@ -141,6 +201,7 @@ impl Node {
         if let Some(printer) = self.printers.get_mut(name)
             && result != RunResult::Ok
             && !printer.began
+            && !whole
         {
             // Refused before the first command that heats or moves: nothing lies on the bed.
             printer.entry.bed = Bed::Clear;

@@ -6,6 +6,7 @@ use printmesh_queue::{HostId, QueueId, Role};
 use crate::{
     effect::Answer,
     limits::{EPOCH_CHANGES_FACTOR, EPOCH_RANK_MS},
+    message::QueueKey,
     node::Node,
     problem::{Code, Problem},
 };
@@ -33,13 +34,13 @@ impl Node {
         let now = self.now.wall;
         let made = entry.doc.next_epoch(&key, &next, &*self.signer, now);
         let (way, founding) = made?;
-        entry.record.key = Some(next.to_bytes());
+        entry.record.key = Some(QueueKey(next.to_bytes()));
         self.follow_epoch(queue, &way, founding, Vec::new());
         let doc = &self.queues[&queue].doc;
         if doc.epoch().hash != way.last().hash() {
             // Its own founding changes were not good: nothing has happened.
             if let Some(entry) = self.queues.get_mut(&queue) {
-                entry.record.key = Some(key.to_bytes());
+                entry.record.key = Some(QueueKey(key.to_bytes()));
             }
             return Err(Problem::new(
                 Code::Document,

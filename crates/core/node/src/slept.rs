@@ -22,6 +22,9 @@ impl Node {
         self.awake_ms = now_ms;
         self.note_matches(true);
         for queue in self.queues.values_mut() {
+            // Who could not be reached before may be there again.
+            queue.alone_ms = queue.alone_ms.map(|_| now_ms);
+            queue.goes_on = false;
             let until = now_ms + lease_ms(&queue.doc.snapshot().settings);
             for (_, end) in queue.leases.values_mut() {
                 *end = until;
@@ -41,7 +44,13 @@ impl Node {
                     self.drop_claim(&name, "its host was asleep");
                 }
                 // Asked on; what was decided is confirmed before anything heats. A print that has begun goes on.
-                Some(Stage::Starting | Stage::Between | Stage::Running { .. }) | None => {}
+                Some(
+                    Stage::Starting
+                    | Stage::Between
+                    | Stage::Running { .. }
+                    | Stage::Judging { .. },
+                )
+                | None => {}
             }
         }
         self.tell(Event {

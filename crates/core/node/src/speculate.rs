@@ -178,7 +178,9 @@ impl Node {
         match work.stage {
             // What is left of a copy waits until the voters have decided about the copy.
             Stage::Between if begun => return here.then_some(false),
-            Stage::Claiming | Stage::Starting | Stage::Running { .. } => return None,
+            Stage::Claiming | Stage::Starting | Stage::Running { .. } | Stage::Judging { .. } => {
+                return None;
+            }
             Stage::Fetching | Stage::Staged | Stage::Between => {}
         }
         let why = match here {
@@ -201,6 +203,7 @@ impl Node {
             | Stage::Starting
             | Stage::Running { .. }
             | Stage::Fetching
+            | Stage::Judging { .. }
             | Stage::Between => None,
         }
     }

@@ -7,10 +7,10 @@
 
 use std::collections::BTreeSet;
 
-use printmesh_queue::{EpochId, HostId, QueueId, VersionVector};
+use printmesh_queue::{ChangeHash, EpochId, HostId, QueueId, VersionVector};
 
 use crate::{
-    limits::{CHANGES_BYTES, COMPARE_MS, COMPARE_WITH},
+    limits::{CHANGES_BYTES, COMPARE_MS, COMPARE_WITH, WANTED_MAX},
     message::{Message, Tag},
     node::{Changes, Node},
 };
@@ -28,6 +28,8 @@ pub(crate) struct Asked {
     theirs: Option<VersionVector>,
     /// It was told when the link opened, and has not said what it has since.
     opening: bool,
+    /// What it was asked for by name last.
+    wanted: BTreeSet<ChangeHash>,
 }
 
 /// A comparison under way: with a few members at a time, until it was everyone.
@@ -118,13 +120,40 @@ impl Node {
         }
     }
 
-    /// Asks a member for what comes before its changes, once for each thing that this host has.
+    /// Asks a member for what comes before its changes, once for each thing that this host has. When that did not bring it,
+    /// the numbers say that this host has it: then it is asked for by name.
     pub(crate) fn ask_for_past(&mut self, from: HostId, queue: QueueId) {
-        let entry = &self.queues[&queue];
-        let asked = entry.asked.get(&from);
-        if asked.is_none_or(|asked| asked.mine != entry.doc.vector()) {
+        let entry = self.queues.get_mut(&queue).expect("shared queues exist");
+        let mine = entry.doc.vector();
+        let asked = entry.asked.entry(from).or_default();
+        if asked.mine != mine {
             self.say_have(from, queue);
+            return;
         }
+        let mut changes = entry.doc.missing();
+        changes.retain(|change| !asked.wanted.contains(change));
+        changes.truncate(WANTED_MAX);
+        if !changes.is_empty() {
+            asked.wanted = changes.iter().copied().collect();
+            self.send(from, Message::Want { queue, changes });
+        }
+    }
+
+    /// A member asks for changes by name.
+    pub(crate) fn asked_for_changes(
+        &mut self,
+        from: HostId,
+        queue: QueueId,
+        changes: &[ChangeHash],
+    ) {
+        if !self.shares(queue, from) {
+            tracing::debug!(peer = %from, "ignored a question about a queue that is not shared");
+            return;
+        }
+        let doc = &self.queues[&queue].doc;
+        let wanted = changes.iter().take(WANTED_MAX);
+        let found: Vec<_> = wanted.filter_map(|hash| doc.change(*hash)).collect();
+        self.send_changes(from, queue, &found, &[]);
     }
 
     /// A link has opened: each tells the other what it has.

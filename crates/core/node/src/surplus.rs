@@ -46,6 +46,11 @@ impl Node {
                 self.end_work(&name);
                 true
             }
+            // The verdict is about nothing any more.
+            Stage::Judging { .. } => {
+                self.end_judging(&name, &work);
+                true
+            }
             Stage::Running { .. }
             | Stage::Claiming
             | Stage::Fetching

@@ -6,7 +6,8 @@ use std::{
 };
 
 use printmesh_queue::{
-    Ballot, CopyId, EpochHash, HostId, PrinterId, QueueId, SignedChange, Touched,
+    Admitted, Ballot, ChangeHash, CopyId, EpochHash, HostId, PrinterId, QueueId, Refusal,
+    SignedChange, Touched,
 };
 
 use crate::{
@@ -45,6 +46,7 @@ impl Node {
         for id in self.queues_shared_with(host) {
             self.give_key(id, host);
             self.open_with(host, id);
+            self.tell_proofs(host, id);
         }
         let met = self.queues_shared_with(host).into_iter().flat_map(|id| {
             let members = self.queues[&id].doc.snapshot().present_members();
@@ -86,6 +88,7 @@ impl Node {
         peer.note = Some(reason.clone());
         peer.since_ms = Some(self.now.mono_ms);
         peer.record.last_seen = Some(self.now.wall);
+        self.heat_gone(host);
         self.save_peer(host);
         self.progress.retain(|printer, _| printer.host != host);
         self.watch_gone(host);
@@ -229,6 +232,14 @@ impl Node {
                 round,
             } => self.asked_to_confirm(from, queue, cfg, (copy, attempt), round),
             Message::Confirmed { queue, round, nack } => self.confirmed(from, queue, round, nack),
+            Message::Free {
+                queue,
+                units,
+                ballot,
+            } => self.asked_to_free(from, queue, &units, &ballot),
+            Message::Freed { queue: _, ballot } => self.freed(from, &ballot),
+            Message::Proof { queue, proof } => self.heard_proof(from, queue, &proof),
+            Message::Want { queue, changes } => self.asked_for_changes(from, queue, &changes),
             Message::Addresses { hosts } => {
                 for (host, addresses) in hosts {
                     let member = self.queues.keys().any(|queue| self.shares(*queue, host));
@@ -268,7 +279,20 @@ impl Node {
         }
         let sent: BTreeSet<_> = changes.iter().map(SignedChange::hash).collect();
         let entry = self.queues.get_mut(&queue).expect("shared queues exist");
-        let mut admitted = entry.doc.admit(changes);
+        let admitted = entry.doc.admit(changes);
+        self.took_in(queue, from, admitted, &sent, also);
+    }
+
+    /// Follows up on what became of changes that came from somebody else, or that were withheld until now.
+    pub(crate) fn took_in(
+        &mut self,
+        queue: QueueId,
+        from: HostId,
+        mut admitted: Admitted,
+        sent: &BTreeSet<ChangeHash>,
+        also: &[Tag],
+    ) {
+        let entry = self.queues.get_mut(&queue).expect("shared queues exist");
         // Told below; the next edit of this host must not tell it once more.
         entry.doc.take_touched();
         for change in &admitted.applied {
@@ -281,6 +305,12 @@ impl Node {
         for refused in &admitted.refused {
             let author = refused.author.unwrap_or(from);
             self.tell_refused(queue, from, Some(author), refused.why.code());
+            if let (Some(author), Refusal::Engine) = (refused.author, refused.why) {
+                self.quarantine(queue, author, refused);
+            }
+        }
+        for proof in std::mem::take(&mut admitted.proofs) {
+            self.keep_proof(queue, proof);
         }
         if !admitted.applied.is_empty() {
             let members = admitted.touched.members.clone();

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use printmesh_queue::{Anchor, Certificate, HostId, QueueId, Role};
 use serde::{Deserialize, Serialize};
 
+use crate::message::QueueKey;
+
 /// What is said in a join conversation, as postcard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum JoinMessage {
@@ -37,7 +39,7 @@ pub(crate) struct Welcome {
     /// As JSON: its absent parts are left out, which postcard cannot read back.
     pub(crate) certificate: Vec<u8>,
     /// The queue key, for admins: who holds it may admit others.
-    pub(crate) key: Option<[u8; 32]>,
+    pub(crate) key: Option<QueueKey>,
     pub(crate) lan: bool,
     /// Where other members were last met.
     pub(crate) peers: Vec<(HostId, Vec<SocketAddr>)>,
@@ -62,7 +64,7 @@ impl Welcome {
         queue: QueueId,
         name: String,
         certificate: &Certificate,
-        key: Option<[u8; 32]>,
+        key: Option<QueueKey>,
         lan: bool,
         peers: Vec<(HostId, Vec<SocketAddr>)>,
         epoch: Anchor,

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, net::SocketAddr, ops::Bound};
 
 use printmesh_queue::{
-    Bed, ClaimState, FileHash, HostId, Job, JobId, JobState, PrinterId, QueueId, RunResult, SetId,
-    Snapshot, Timestamp,
+    Bed, ClaimState, Equipment, FileHash, HostId, Job, JobId, JobState, PrinterId, QueueId,
+    RunResult, SetId, Snapshot, Timestamp,
 };
 use printmesh_schedule::{Presence, file_of};
 
 use crate::{
+    cycle::Cycle,
     input::Now,
     join::Asking,
     node::{Node, Progress},
@@ -62,6 +63,12 @@ pub struct OwnPrinter {
     pub offline_note: Option<String>,
     /// Bed.
     pub bed: Bed,
+    /// What it is and has.
+    pub equipment: Equipment,
+    /// What happens between two prints.
+    pub cycle: Cycle,
+    /// Why what is loaded may be old news.
+    pub spool_note: Option<String>,
     /// Copy that it works on, with a word for how far it is.
     pub work: Option<(QueueId, JobId, u32, &'static str)>,
 }
@@ -202,12 +209,20 @@ impl Node {
                 online: printer.online,
                 offline_note: printer.offline_note.clone(),
                 bed: printer.entry.bed,
+                equipment: printer.entry.equipment.clone(),
+                cycle: printer.entry.cycle.clone(),
+                spool_note: printer.entry.equipment.slots.iter().find_map(|slot| {
+                    let spool = slot.spool?;
+                    let note = self.spool_note(spool)?;
+                    Some(format!("spool {spool} as it was known last: {note}"))
+                }),
                 work: printer.work.as_ref().map(|work| {
                     let word = match work.stage {
                         Stage::Claiming | Stage::Staged | Stage::Starting => "claimed",
                         Stage::Fetching => "fetching",
                         Stage::Between => "between",
                         Stage::Running { .. } => "printing",
+                        Stage::Judging { .. } => "judging",
                     };
                     (work.queue, work.copy.job, work.copy.index, word)
                 }),

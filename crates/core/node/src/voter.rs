@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use printmesh_queue::{Ballot, ClaimState, CopyId, HostId, JobState, QueueId, Role, Snapshot};
 
 use crate::{
+    heat::{is_place, place_is_taken},
     limits::{BALLOT_MAX, RUNS_MAX},
     message::{Ask, Beat, Message, Reply},
     node::Node,
@@ -38,6 +39,8 @@ impl Node {
         match self.consider(from, &ask, question) {
             Ok(votes) => {
                 let copies: Vec<CopyId> = votes.iter().map(|((copy, _), _)| *copy).collect();
+                let places = votes.iter().filter(|((copy, _), _)| is_place(*copy));
+                let places: Vec<(CopyId, u32)> = places.map(|(unit, _)| *unit).collect();
                 for ((copy, attempt), vote) in votes {
                     if !self.sabotaged(Sabotage::VolatileVotes) {
                         let write = records::put(key::vote(ask.queue, copy, attempt), &vote);
@@ -49,6 +52,9 @@ impl Node {
                     entry
                         .leases
                         .insert((copy, attempt), (ask.ballot.clone(), until));
+                }
+                for unit in places {
+                    self.forget_turns(ask.queue, unit);
                 }
                 for copy in copies {
                     self.watch_copy(ask.queue, copy);
@@ -125,7 +131,11 @@ impl Node {
         }
         let mut votes = Vec::with_capacity(ask.units.len());
         for unit in &ask.units {
-            if let Some(nack) = stands_in_the_way(snapshot, &entry.votes, from, *unit, &ask.value)
+            let nack = match is_place(unit.0) {
+                true => place_is_taken(entry, from, *unit, &ask.value),
+                false => stands_in_the_way(snapshot, &entry.votes, from, *unit, &ask.value),
+            };
+            if let Some(nack) = nack
                 && !(self.sabotaged(Sabotage::ReclaimsClosed) && nack == Nack::Closed)
             {
                 return no(*unit, nack);

@@ -17,8 +17,14 @@ use crate::{
     turns::Turns,
 };
 
-/// Runs of one claim fit below its ballot number (`limits::RUNS_MAX`).
+/// Runs of one claim fit twice below its ballot number (`limits::RUNS_MAX`): a script that clears the bed after a run has
+/// the number between that run's and the next one's.
 const FENCE_RUN_BITS: u32 = 20;
+
+/// The number of one print: it rises with every print of this host, also within one claim.
+pub(crate) fn fence_of(work: &Work, k: u32) -> u64 {
+    (work.ballot.n << FENCE_RUN_BITS) + 2 * u64::from(k)
+}
 
 /// The token of one print, as the driver echoes it.
 pub(crate) fn print_token(work: &Work, k: u32) -> String {
@@ -47,6 +53,9 @@ impl Node {
     }
 
     fn drive(&mut self, name: &str, turns: &mut Turns) -> bool {
+        if self.drive_clearing(name) {
+            return true;
+        }
         let Some(printer) = self.printers.get(name) else {
             return false;
         };
@@ -68,6 +77,7 @@ impl Node {
                 self.stop_if_asked(name, &work, k);
                 false
             }
+            Stage::Judging { .. } => self.drive_judging(name, &work),
             Stage::Fetching => self.drive_fetching(name, &work),
             Stage::Staged => self.drive_staged(name, &work),
             Stage::Starting => {
@@ -212,14 +222,14 @@ impl Node {
         job.is_some_and(|job| misfit_of(snapshot, job, &self.printer_id(name)).is_none())
     }
 
-    fn machine_may_start(&self, name: &str, work: &Work) -> bool {
+    pub(crate) fn machine_may_start(&self, name: &str, work: &Work) -> bool {
         self.printers.get(name).is_some_and(|printer| {
             printer.online
                 && (printer.entry.autoprint || work.asked)
                 && printer.entry.fault.is_none()
                 && printer.entry.paused.is_none()
                 && printer.entry.bed == Bed::Clear
-        })
+        }) && self.quiet_until(name).is_none()
     }
 
     /// The voters accepted: the copy is this printer's, whatever happens.
@@ -281,6 +291,9 @@ impl Node {
             Gate::Unanswered if self.may_go_on_alone(name, work) => {}
             Gate::Unanswered => return false,
         }
+        if !self.may_heat(name) {
+            return false;
+        }
         let snapshot = self.queues[&work.queue].doc.snapshot();
         let job = snapshot.jobs.get(&work.copy.job);
         let file = job.and_then(|job| self.file_of(work, job, &set));
@@ -317,6 +330,8 @@ impl Node {
             printer.entry.bed = if bed_stays { Bed::Clear } else { Bed::Occupied };
             printer.began = false;
             printer.told_to_stop = None;
+            printer.bed_c = None;
+            printer.entry.good_print = None;
             printer.decision.used();
         }
         self.save_printer(name);
@@ -331,8 +346,7 @@ impl Node {
         self.effect(Effect::StartPrint {
             printer: name.to_owned(),
             print: print_token(work, k),
-            // Rises with every print of this host, also within one claim.
-            fence: (work.ballot.n << FENCE_RUN_BITS) + u64::from(k),
+            fence: fence_of(work, k),
             path,
             hash,
             guard: self.guarded_by(name, hash).map(Box::new),

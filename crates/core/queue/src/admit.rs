@@ -63,6 +63,9 @@ pub enum Refusal {
     /// The document engine broke on it; the document was rebuilt without it.
     #[error("the document cannot take it")]
     Engine,
+    /// Withheld: its author is in quarantine on this host.
+    #[error("its author is in quarantine here")]
+    Quarantined,
 }
 
 impl Refusal {
@@ -84,6 +87,7 @@ impl Refusal {
             Self::TooLarge => "too-large",
             Self::Follows => "follows",
             Self::Engine => "engine",
+            Self::Quarantined => "quarantined",
         }
     }
 }

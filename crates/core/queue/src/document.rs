@@ -10,8 +10,8 @@ use std::{
 };
 
 use crate::{
-    Author, ChangeHash, Edit, EditError, HostId, QueueId, Refusal, SignedChange, Signer, Snapshot,
-    Timestamp, Touched, VersionVector, WireError,
+    Author, ChangeHash, Edit, EditError, Equivocation, HostId, QueueId, Refusal, SignedChange,
+    Signer, Snapshot, Timestamp, Touched, VersionVector, WireError,
     admit::{Good, Trust, judge},
     change::Body,
     engine::{self, Built, Engine},
@@ -27,6 +27,7 @@ use crate::{
 mod epochs;
 #[cfg(test)]
 mod inspect;
+mod quarantine;
 mod rebuild;
 
 pub use epochs::{Followed, Way};
@@ -69,6 +70,8 @@ pub struct Refused {
     pub author: Option<HostId>,
     /// Its number in the chain of its author, as it says.
     pub seq: u64,
+    /// Its name.
+    pub change: ChangeHash,
     /// Why.
     pub why: Refusal,
 }
@@ -96,6 +99,8 @@ pub struct Admitted {
     pub refused: Vec<Refused>,
     /// What was decided anew about members.
     pub decisions: Vec<Decision>,
+    /// Histories of which one host signed two.
+    pub proofs: Vec<Equivocation>,
     /// How many wait for their past, earlier ones included.
     pub parked: usize,
     /// What the applied ones changed.
@@ -112,12 +117,11 @@ pub struct QueueDocument {
     snapshot: Snapshot,
     parked: Parked,
     withheld: Withheld,
+    /// Hosts whose changes are taken in only when another member has built on them.
+    quarantined: BTreeSet<HostId>,
     refused: BTreeSet<ChangeHash>,
     refused_order: VecDeque<ChangeHash>,
     touched: Touched,
-    /// A change on which the engine is made to panic.
-    #[cfg(test)]
-    pub(crate) breaks_on: Option<ChangeHash>,
 }
 
 /// A judged change on its way into the engine.
@@ -146,11 +150,10 @@ impl QueueDocument {
             snapshot,
             parked: Parked::default(),
             withheld: Withheld::default(),
+            quarantined: BTreeSet::new(),
             refused: BTreeSet::new(),
             refused_order: VecDeque::new(),
             touched: Touched::default(),
-            #[cfg(test)]
-            breaks_on: None,
         }
     }
 
@@ -246,6 +249,16 @@ impl QueueDocument {
         self.past.after(theirs)
     }
 
+    /// Returns the change of that name, if it was admitted.
+    pub fn change(&self, hash: ChangeHash) -> Option<Arc<SignedChange>> {
+        self.past.change(hash).cloned()
+    }
+
+    /// Returns what the changes that wait here wait for.
+    pub fn missing(&self) -> Vec<ChangeHash> {
+        self.parked.missing()
+    }
+
     /// Makes one edit: one signed change, one entry of the log, or none when nothing would change.
     ///
     /// The change must be kept durably before it is sent.
@@ -302,6 +315,12 @@ impl QueueDocument {
     /// Admits changes of others: verifies them, applies the good ones in a causal order, keeps those whose past is
     /// missing for later, and names the refused ones. Never panics.
     pub fn admit(&mut self, changes: Vec<SignedChange>) -> Admitted {
+        self.admit_also(changes, false)
+    }
+
+    /// Admits changes, and looks once more at those that are withheld where that is asked for or one of the changes decides
+    /// about members.
+    fn admit_also(&mut self, changes: Vec<SignedChange>, look_again: bool) -> Admitted {
         let mut admitted = Admitted::default();
         let mut fresh = Vec::new();
         for change in changes {
@@ -316,20 +335,21 @@ impl QueueDocument {
             match self.check_envelope(&change) {
                 Ok(()) => {
                     let body = change.body();
-                    self.admit_one(change, body, &mut fresh, &mut admitted.refused);
+                    self.admit_one(change, body, &mut fresh, &mut admitted);
                 }
                 // Not remembered: the hash says nothing about the envelope, and a good one may come.
                 Err(why) => admitted.refused.push(Refused {
                     author: None,
                     seq: change.seq(),
+                    change: change.hash(),
                     why,
                 }),
             }
         }
         let decides = |entry: &Entry| matches!(entry, Entry::Certificate(_));
-        if fresh.iter().any(|fresh| fresh.entries.iter().any(decides)) {
+        if look_again || fresh.iter().any(|fresh| fresh.entries.iter().any(decides)) {
             for (change, body) in self.withheld.take_all() {
-                self.admit_one(change, body, &mut fresh, &mut admitted.refused);
+                self.admit_one(change, body, &mut fresh, &mut admitted);
             }
         }
         self.parked.trim();
@@ -361,7 +381,7 @@ impl QueueDocument {
         change: SignedChange,
         body: Body,
         fresh: &mut Vec<Fresh>,
-        refused: &mut Vec<Refused>,
+        admitted: &mut Admitted,
     ) {
         // The third says that a member has built on it, whatever was decided about its author.
         let mut open = VecDeque::from([(change, body, false)]);
@@ -370,7 +390,9 @@ impl QueueDocument {
             let follows_withheld = body.deps.iter().any(|dep| self.withheld.contains(*dep));
             let missing =
                 |dep: &&ChangeHash| !self.past.contains(**dep) && !self.withheld.contains(**dep);
-            let verdict = if self.past.at(change.chain(), change.seq()).is_some() {
+            let verdict = if let Some(other) = self.past.at(change.chain(), change.seq()) {
+                let proof = Equivocation::of(self.queue(), other, &change);
+                admitted.proofs.extend(proof);
                 Err(Refusal::Equivocation)
             } else if body.deps.iter().any(|dep| self.refused.contains(dep)) {
                 Err(Refusal::Follows)
@@ -388,9 +410,10 @@ impl QueueDocument {
             } else if follows_withheld {
                 Ok(None)
             } else if let Some(why) = self.withholds(&body).filter(|_| !is_kept) {
-                refused.push(Refused {
+                admitted.refused.push(Refused {
                     author: Some(change.author()),
                     seq: change.seq(),
+                    change: change.hash(),
                     why,
                 });
                 Ok(None)
@@ -401,7 +424,7 @@ impl QueueDocument {
             match verdict {
                 Ok(Some(good)) => fresh.push(good),
                 Ok(None) => self.withheld.put(change, body),
-                Err(why) => self.refuse(&change, why, refused),
+                Err(why) => self.refuse(&change, why, &mut admitted.refused),
             }
             let woken = self.parked.wake(hash);
             open.extend(
@@ -412,14 +435,20 @@ impl QueueDocument {
         }
     }
 
-    /// Whether a host is a member by all that is known here.
+    /// Whether a host is a member by all that is known here, and nothing speaks against it.
     fn takes_part(&self, host: HostId) -> bool {
+        if self.quarantined.contains(&host) {
+            return false;
+        }
         let certificate = self.past.certificate_now(host);
         certificate.is_some_and(|certificate| !certificate.removed)
     }
 
     /// Why a change is withheld that is good by what its author had seen: something else was decided about it since.
     fn withholds(&self, body: &Body) -> Option<Refusal> {
+        if self.quarantined.contains(&body.author.host) {
+            return Some(Refusal::Quarantined);
+        }
         let certificate = self.past.certificate_now(body.author.host)?;
         if certificate.turn == 0 {
             return None;
@@ -455,6 +484,7 @@ impl QueueDocument {
         refused.push(Refused {
             author: Some(change.author()),
             seq: change.seq(),
+            change: change.hash(),
             why,
         });
         if self.refused.insert(change.hash()) {
@@ -468,7 +498,7 @@ impl QueueDocument {
     }
 
     fn check_envelope(&self, change: &SignedChange) -> Result<(), Refusal> {
-        if change.epoch() != self.base.authority.epoch.number {
+        if change.epoch() != self.base.authority.epoch.tag() {
             Err(Refusal::Epoch)
         } else if !is_founding(change.chain()) && change.is_signed_for(self.queue()) {
             Ok(())

@@ -47,6 +47,19 @@ pub struct EpochId {
     pub hash: EpochHash,
 }
 
+impl EpochId {
+    /// Returns what a change is signed for: two epochs of one number, begun on two sides of a cut network, are two things, and
+    /// who writes in one and then in the other tells nobody two stories.
+    pub(crate) fn tag(&self) -> u64 {
+        let mut first = [0; 8];
+        first.copy_from_slice(&self.hash.0[..8]);
+        match self.number {
+            0 => 0,
+            _ => u64::from_be_bytes(first),
+        }
+    }
+}
+
 /// What begins an epoch, and ends the one before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochRecord {

@@ -39,6 +39,12 @@ pub struct Equipment {
     /// Profiles with which its host slices models for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slicing: Vec<String>,
+    /// Watts that it draws while it heats up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watts: Option<u32>,
+    /// The circuit that it is on, of the queue's printers; none = the one that all are on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circuit: Option<String>,
     /// Words for jobs to ask for, like `enclosure`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
@@ -64,6 +70,9 @@ pub struct Slot {
     /// Milligrams left; `None` = nobody has said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_mg: Option<u64>,
+    /// Its number, where somebody else keeps the stock: material, colour and amount are what that says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spool: Option<u32>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]

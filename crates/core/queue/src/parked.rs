@@ -39,6 +39,12 @@ impl Parked {
         self.changes.contains_key(&hash)
     }
 
+    /// What is waited for.
+    pub(crate) fn missing(&self) -> Vec<ChangeHash> {
+        let waited_for = self.waiting_for.keys().copied();
+        waited_for.filter(|hash| !self.contains(*hash)).collect()
+    }
+
     /// Keeps a change until `missing` is known.
     pub(crate) fn park(&mut self, change: SignedChange, body: Body, missing: ChangeHash) {
         let hash = change.hash();

@@ -16,6 +16,24 @@ pub enum Bed {
     Unknown,
 }
 
+/// What a printer waits for between two prints, as its host has set it up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Between {
+    /// Its bed cools down to so many °C.
+    Cooling(u32),
+    /// Its bed is to cool down to so many °C, and the machine does not say how warm it is.
+    NoBedTemperature(u32),
+    /// A script clears its bed.
+    Clearing,
+    /// A person says whether its last print is good.
+    Verdict,
+    /// Others on its circuit heat up.
+    Heat,
+    /// Quiet hours, until this minute of its host's day.
+    Quiet(u16),
+}
+
 /// A printer's entry in a queue: one scalar, written only by its host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrinterRecord {
@@ -45,6 +63,9 @@ pub struct PrinterRecord {
     /// What it is and has.
     #[serde(default, skip_serializing_if = "Equipment::is_empty")]
     pub equipment: Equipment,
+    /// What it waits for between two prints, beside a person's word about its bed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub between: Option<Between>,
     /// Removed by its host.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,

@@ -155,6 +155,10 @@ pub struct Settings {
     pub never_skip: bool,
     /// How many of the first jobs automatic sorting may reorder.
     pub sort_limit: SortLimit,
+    /// Of the printers on one circuit so many heat up at once; 0 = as many as like.
+    pub heat_slots: u32,
+    /// Watts that the printers on one circuit may draw together while they heat up; 0 = not limited. Comes before the number.
+    pub heat_watts: u32,
 }
 
 impl Default for Settings {
@@ -181,6 +185,8 @@ impl Default for Settings {
             exclude_backburner: false,
             never_skip: false,
             sort_limit: SortLimit::default(),
+            heat_slots: 0,
+            heat_watts: 0,
         }
     }
 }
@@ -210,7 +216,13 @@ pub enum Setting {
     ExcludeBackburner,
     NeverSkip,
     SortLimit,
+    HeatSlots,
+    HeatWatts,
 }
+
+/// Most printers that a setting lets heat at once, and most watts of one circuit.
+const HEAT_SLOTS_MAX: u32 = 256;
+const HEAT_WATTS_MAX: u32 = 25_600;
 
 /// Longest time that a setting may name, in seconds: a month.
 const SECONDS_MAX: u64 = 31 * 24 * 3600;
@@ -285,6 +297,14 @@ fn groups(text: &str) -> Option<Vec<String>> {
     (names.iter().all(good) && different.len() == names.len()).then_some(names)
 }
 
+/// A number, or `none` for 0.
+fn limit(text: &str, least: u32, most: u32) -> Option<u32> {
+    match text {
+        "none" => Some(0),
+        number => number.parse().ok().filter(|n| (least..=most).contains(n)),
+    }
+}
+
 fn seconds(text: &str, least: u64) -> Option<u64> {
     text.parse()
         .ok()
@@ -293,7 +313,7 @@ fn seconds(text: &str, least: u64) -> Option<u64> {
 
 impl Setting {
     /// Every setting, in the order in which they are shown.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Claims,
         Self::Budget,
         Self::Lease,
@@ -315,6 +335,8 @@ impl Setting {
         Self::ExcludeBackburner,
         Self::NeverSkip,
         Self::SortLimit,
+        Self::HeatSlots,
+        Self::HeatWatts,
     ];
 
     /// Returns its key.
@@ -341,6 +363,8 @@ impl Setting {
             Self::ExcludeBackburner => "exclude-backburner",
             Self::NeverSkip => "never-skip",
             Self::SortLimit => "sort-limit",
+            Self::HeatSlots => "heat-slots",
+            Self::HeatWatts => "heat-watts",
         }
     }
 
@@ -368,6 +392,8 @@ impl Setting {
             Self::Distribute => words(&DISTRIBUTES),
             Self::DrainGroups | Self::ExcludeBackburner | Self::NeverSkip => words(&SWITCHES),
             Self::Groups => "none, or names in their order, with commas between them".to_owned(),
+            Self::HeatSlots => format!("none, or a number up to {HEAT_SLOTS_MAX}"),
+            Self::HeatWatts => format!("none, or watts from 100 to {HEAT_WATTS_MAX}"),
             Self::SortLimit => "none, a number, a percentage like 25%, or both: 20,25%".to_owned(),
         }
     }
@@ -411,6 +437,8 @@ impl Settings {
             Setting::ExcludeBackburner => put(&mut self.exclude_backburner, of(&SWITCHES, text)),
             Setting::NeverSkip => put(&mut self.never_skip, of(&SWITCHES, text)),
             Setting::SortLimit => put(&mut self.sort_limit, SortLimit::parse(text)),
+            Setting::HeatSlots => put(&mut self.heat_slots, limit(text, 1, HEAT_SLOTS_MAX)),
+            Setting::HeatWatts => put(&mut self.heat_watts, limit(text, 100, HEAT_WATTS_MAX)),
         }
     }
 
@@ -443,6 +471,9 @@ impl Settings {
             Setting::ExcludeBackburner => word(&SWITCHES, self.exclude_backburner),
             Setting::NeverSkip => word(&SWITCHES, self.never_skip),
             Setting::SortLimit => self.sort_limit.text(),
+            Setting::HeatSlots if self.heat_slots > 0 => self.heat_slots.to_string(),
+            Setting::HeatWatts if self.heat_watts > 0 => self.heat_watts.to_string(),
+            Setting::HeatSlots | Setting::HeatWatts => "none".to_owned(),
         }
     }
 

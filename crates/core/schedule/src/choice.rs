@@ -1,7 +1,7 @@
 //! What one printer takes: its row in the plan, or a copy of the one job that somebody asked for.
 
 use printmesh_queue::{
-    Bed, CopyId, HostId, Job, JobId, JobState, PrinterId, PrinterRecord, Snapshot,
+    Bed, Between, CopyId, HostId, Job, JobId, JobState, PrinterId, PrinterRecord, Snapshot,
 };
 
 use crate::{
@@ -88,10 +88,16 @@ pub(crate) fn machine_waits(record: &PrinterRecord) -> Option<Reason> {
     if !record.autoprint {
         return Some(Reason::AutoprintOff);
     }
-    match record.bed {
-        Bed::Clear => None,
-        Bed::Occupied => Some(Reason::BedNotClear),
-        Bed::Unknown => Some(Reason::BedUnknown),
+    match (record.between, record.bed) {
+        (Some(Between::Verdict), _) => Some(Reason::VerdictAwaited),
+        (Some(Between::Heat), _) => Some(Reason::HeatSlot),
+        (Some(Between::Clearing), _) => Some(Reason::Clearing),
+        (Some(Between::Cooling(to_c)), _) => Some(Reason::Cooling { to_c }),
+        (Some(Between::NoBedTemperature(to_c)), _) => Some(Reason::NoBedTemperature { to_c }),
+        (Some(Between::Quiet(_)) | None, Bed::Occupied) => Some(Reason::BedNotClear),
+        (Some(Between::Quiet(_)) | None, Bed::Unknown) => Some(Reason::BedUnknown),
+        (Some(Between::Quiet(until)), Bed::Clear) => Some(Reason::QuietHours { until }),
+        (None, Bed::Clear) => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{cell::OnceCell, collections::BTreeMap};
 
-use printmesh_queue::{CopyState, Job, JobId, PrinterId, PrinterRecord, Snapshot};
+use printmesh_queue::{Between, CopyState, Job, JobId, PrinterId, PrinterRecord, Snapshot};
 
 use crate::{
     Index, Planner, Presence, PrinterStatus, Reason, Turn,
@@ -134,6 +134,13 @@ fn status_in<'a>(
     if !overview.planner.presence.reachable.contains(&id.host) {
         return PrinterStatus::HostAway;
     }
+    let record = snapshot.printers.get(id);
+    if record.is_some_and(|record| record.between == Some(Between::Verdict)) {
+        return PrinterStatus::NeedsPerson(Reason::VerdictAwaited);
+    }
+    if record.is_some_and(|record| record.between == Some(Between::Heat)) {
+        return PrinterStatus::Waiting(Reason::HeatSlot);
+    }
     let working = snapshot.claims.iter().find_map(|(copy, claims)| {
         let mut claims = claims.values();
         let claim = claims.find(|claim| {
@@ -146,11 +153,15 @@ fn status_in<'a>(
     if let Some((copy, claim)) = working {
         return PrinterStatus::Working(copy, claim);
     }
-    let machine = snapshot.printers.get(id).and_then(machine_waits);
+    let machine = record.and_then(machine_waits);
     match machine {
-        Some(reason @ (Reason::BedNotClear | Reason::BedUnknown | Reason::PrinterFault { .. })) => {
-            PrinterStatus::NeedsPerson(reason)
-        }
+        Some(
+            reason @ (Reason::BedNotClear
+            | Reason::BedUnknown
+            | Reason::NoBedTemperature { .. }
+            | Reason::VerdictAwaited
+            | Reason::PrinterFault { .. }),
+        ) => PrinterStatus::NeedsPerson(reason),
         Some(reason) => PrinterStatus::Waiting(reason),
         None => match overview.row(id) {
             Some(Ok(_)) => PrinterStatus::Free,

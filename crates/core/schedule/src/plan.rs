@@ -402,7 +402,16 @@ impl Planner<'_> {
         self.index.seats.iter().any(|seat| {
             let record = &self.snapshot.printers[&seat.id];
             let soon = match self.waits(&seat.id, record) {
-                None | Some(Reason::Busy | Reason::BedNotClear | Reason::BedUnknown) => true,
+                None
+                | Some(
+                    Reason::Busy
+                    | Reason::BedNotClear
+                    | Reason::BedUnknown
+                    | Reason::Cooling { .. }
+                    | Reason::Clearing
+                    | Reason::HeatSlot
+                    | Reason::VerdictAwaited,
+                ) => true,
                 Some(_) => false,
             };
             soon && seat.id != own.id

@@ -8,7 +8,9 @@ use std::{
     ops::Range,
 };
 
-use printmesh_queue::{CopyId, Job, Level, Order, PrinterId, PrinterRecord, Role, Snapshot};
+use printmesh_queue::{
+    Between, CopyId, Job, Level, Order, PrinterId, PrinterRecord, Role, Snapshot,
+};
 
 use crate::{
     Index, OpenCopy, Presence, Reason,
@@ -80,6 +82,18 @@ impl<'a> Planner<'a> {
         let member = self.snapshot.members.get(&id.host);
         if member.is_none_or(|member| !member.may(Role::Printer)) {
             return Some(Reason::Role);
+        }
+        let record = self.snapshot.printers.get(id);
+        match record.and_then(|record| record.between) {
+            Some(Between::Verdict) => return Some(Reason::VerdictAwaited),
+            Some(Between::Heat) => return Some(Reason::HeatSlot),
+            Some(
+                Between::Cooling(_)
+                | Between::NoBedTemperature(_)
+                | Between::Clearing
+                | Between::Quiet(_),
+            )
+            | None => {}
         }
         let own = self.presence.busy.contains(id);
         let claims = id.host != self.presence.me && self.index.jobs_of(id).next().is_some();

@@ -71,6 +71,27 @@ pub enum Reason {
     BedNotClear,
     /// Nobody knows what lies on the bed.
     BedUnknown,
+    /// The bed cools down before it is cleared.
+    Cooling {
+        /// °C that it cools down to.
+        to_c: u32,
+    },
+    /// The bed should cool down before it is cleared, and the machine does not say how warm it is.
+    NoBedTemperature {
+        /// °C that it should cool down to.
+        to_c: u32,
+    },
+    /// A script clears the bed.
+    Clearing,
+    /// A person has to say whether the last print is good.
+    VerdictAwaited,
+    /// Others on the printer's circuit heat up.
+    HeatSlot,
+    /// Nothing starts during these hours.
+    QuietHours {
+        /// Minute of the printer's day at which they end.
+        until: u16,
+    },
     /// Its host cannot reach the printer.
     PrinterOffline,
     /// The printer halted; a person must look.
@@ -235,6 +256,12 @@ impl Reason {
             | Self::AutoprintOff
             | Self::BedNotClear
             | Self::BedUnknown
+            | Self::Cooling { .. }
+            | Self::NoBedTemperature { .. }
+            | Self::Clearing
+            | Self::VerdictAwaited
+            | Self::HeatSlot
+            | Self::QuietHours { .. }
             | Self::PrinterOffline
             | Self::PrinterFault { .. }
             | Self::HostAway
@@ -268,6 +295,12 @@ impl Reason {
             Self::AutoprintOff => "autoprint-off",
             Self::BedNotClear => "bed-not-clear",
             Self::BedUnknown => "bed-unknown",
+            Self::Cooling { .. } => "cooling",
+            Self::NoBedTemperature { .. } => "no-bed-temperature",
+            Self::Clearing => "clearing",
+            Self::VerdictAwaited => "verdict",
+            Self::HeatSlot => "heat-slot",
+            Self::QuietHours { .. } => "quiet-hours",
             Self::PrinterOffline => "printer-offline",
             Self::PrinterFault { .. } => "printer-fault",
             Self::HostAway => "host-offline",
@@ -333,6 +366,17 @@ impl Reason {
             Self::AutoprintOff => "the printer does not start prints by itself".into(),
             Self::BedNotClear => "something lies on the bed".into(),
             Self::BedUnknown => "nobody has said that the bed is clear".into(),
+            Self::Cooling { to_c } => format!("the bed cools down to {to_c} °C"),
+            Self::NoBedTemperature { to_c } => format!(
+                "the bed should cool down to {to_c} °C, and the printer does not say how warm it is"
+            ),
+            Self::Clearing => "a script clears the bed".into(),
+            Self::VerdictAwaited => "somebody has to say whether its last print is good".into(),
+            Self::HeatSlot => "it waits until others on its circuit are hot".into(),
+            Self::QuietHours { until } => {
+                let (hour, minute) = (until / 60, until % 60);
+                format!("nothing starts here before {hour:02}:{minute:02}")
+            }
             Self::PrinterOffline => "the printer does not answer".into(),
             Self::PrinterFault { fault } => format!("the printer halted: {fault}"),
             Self::HostAway => "its host cannot be reached".into(),

@@ -46,6 +46,7 @@ fn ready() -> PrinterRecord {
         last_print_ended: None,
         equipment: printmesh_queue::Equipment::default(),
         set_aside: false,
+        between: None,
         removed: false,
     }
 }

@@ -7,6 +7,8 @@
 pub mod client;
 pub mod envelope;
 pub mod forecast;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod problem;
 pub mod reply;
 pub mod request;

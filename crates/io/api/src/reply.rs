@@ -225,6 +225,25 @@ pub struct Peer {
     pub last_seen: Option<String>,
     /// Its printers.
     pub printers: Vec<Printer>,
+    /// What speaks against it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
+}
+
+/// What speaks against a member, as far as this host knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mark {
+    /// `quarantined`: a change of it broke the document here, and its changes are not taken. `equivocation`: it signed two
+    /// different changes under one number.
+    pub code: String,
+    /// In plain words.
+    pub text: String,
+    /// What a person can do about it.
+    pub fix: Option<String>,
+    /// For `equivocation`: both signed changes, which anybody can check who knows the queue's id, in hex.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proof: Vec<String>,
 }
 
 /// A host that asks to join.
@@ -297,6 +316,9 @@ pub struct Member {
     pub since: String,
     /// Whether it is this host.
     pub me: bool,
+    /// What speaks against it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
 }
 
 /// Result of joining.
@@ -497,7 +519,7 @@ pub struct Printer {
     pub mine: bool,
     /// Address; only for this host's own.
     pub at: Option<String>,
-    /// offline, idle, claimed, fetching, printing, paused, clear-bed, unknown, fault, host-away.
+    /// offline, idle, claimed, fetching, printing, paused, clear-bed, cooling, clearing, verdict, unknown, fault, host-away.
     pub state: String,
     /// clear, occupied, unknown.
     pub bed: String,
@@ -525,6 +547,28 @@ pub struct Printer {
     /// What it is and has.
     #[serde(default)]
     pub equipment: Equipment,
+    /// What it does between two prints; only of this host's own, and when somebody has set it up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycle: Option<Cycle>,
+    /// Why what is loaded may be old news; only of this host's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spool_note: Option<String>,
+}
+
+/// What a printer does between two prints.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Cycle {
+    /// °C that its bed cools down to before it is cleared.
+    pub cool_c: Option<u32>,
+    /// A script clears its bed.
+    pub clears: bool,
+    /// Its owner says that the bed is clear once the script has come to its end.
+    pub trusted: bool,
+    /// A print counts only once a person has said that it is good.
+    pub judged: bool,
+    /// Parts of the day in which it starts nothing, as minutes of the day: from, to.
+    pub quiet: Vec<[u16; 2]>,
 }
 
 /// What a printer is and has, as far as anybody has said.
@@ -547,6 +591,12 @@ pub struct Equipment {
     pub nozzle_c_max: Option<u32>,
     /// Hottest that its bed may become, in °C.
     pub bed_c_max: Option<u32>,
+    /// Watts that it draws while it heats up.
+    pub watts: Option<u32>,
+    /// The circuit that it is on, where not all printers of a queue are on one.
+    pub circuit: Option<String>,
+    /// Profiles with which its host slices models for it.
+    pub slicing: Vec<String>,
     /// What is loaded, by slot.
     pub slots: Vec<Slot>,
     /// Words for jobs to ask for.
@@ -569,6 +619,9 @@ pub struct Slot {
     pub color: Option<String>,
     /// Milligrams left, when anybody has said how much there was.
     pub left_mg: Option<u64>,
+    /// Number of the spool in its host's Spoolman.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spool: Option<u32>,
 }
 
 /// When and where a job may print.

@@ -99,6 +99,13 @@ pub enum Request {
         /// The queue's name once more, typed by a person.
         confirm: String,
     },
+    /// A person says that a printer that is away heats no more: its place is free.
+    QueueFreeHeat {
+        /// Queue name.
+        queue: String,
+        /// `host/name`.
+        printer: String,
+    },
     /// Changes settings of a queue, all or none of them.
     QueueSet {
         /// Queue name.
@@ -149,6 +156,13 @@ pub enum Request {
         /// Names or key prefixes of members to take out.
         #[serde(default)]
         remove: Vec<String>,
+    },
+    /// Takes the changes of a member again that is in quarantine on this host.
+    MemberRelease {
+        /// Queue name.
+        queue: String,
+        /// Name or key prefix of the member.
+        member: String,
     },
     /// Takes a member out of a queue.
     MemberRemove {
@@ -235,6 +249,9 @@ pub enum Request {
         name: String,
         /// Address: `sim://…`, `serial:/dev/…?baud=115200`.
         at: String,
+        /// Name of the profile that says what it is.
+        #[serde(default)]
+        profile: Option<String>,
     },
     /// Printers of this host and of the members of its queues.
     PrinterList,
@@ -248,6 +265,9 @@ pub enum Request {
         /// Printers of this host; empty = all that wait for it.
         #[serde(default)]
         printers: Vec<String>,
+        /// Whether the prints that wait for a verdict are good; absent = nobody says.
+        #[serde(default)]
+        good: Option<bool>,
     },
     /// Takes no new copies; the running print goes on.
     PrinterPause {
@@ -418,6 +438,10 @@ pub struct PrinterChange {
     pub nozzle_c_max: Option<u32>,
     /// Hottest that its bed may become, in °C.
     pub bed_c_max: Option<u32>,
+    /// Watts that it draws while it heats up.
+    pub watts: Option<u32>,
+    /// The circuit that it is on.
+    pub circuit: Option<String>,
     /// Words for jobs to ask for.
     pub tags: Option<Vec<String>>,
     /// Names or keys of the members whose jobs it takes; an empty list = everybody's.
@@ -426,6 +450,16 @@ pub struct PrinterChange {
     /// A job whose files it may print although the guard refuses them.
     #[serde(default)]
     pub allow: Option<String>,
+    /// °C that its bed cools down to before it is cleared; 0 = it does not matter.
+    pub cool_c: Option<u32>,
+    /// Commands that clear its bed.
+    pub clear_script: Option<String>,
+    /// Whether its bed is clear once that script has come to its end.
+    pub clear_trusted: Option<bool>,
+    /// Whether a print counts only once a person has said that it is good.
+    pub judged: Option<bool>,
+    /// Parts of the day in which it starts nothing, as minutes of the day: from, to.
+    pub quiet: Option<Vec<[u16; 2]>>,
     /// Slots that hold something else now.
     pub slots: Vec<SlotChange>,
 }
@@ -444,6 +478,9 @@ pub struct SlotChange {
     /// Milligrams that are left; absent = nobody says.
     #[serde(default)]
     pub left_mg: Option<u64>,
+    /// Number of the spool in the Spoolman of this host: what is loaded is what that says.
+    #[serde(default)]
+    pub spool: Option<u32>,
 }
 
 /// One file of a new job.

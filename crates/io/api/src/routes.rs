@@ -23,12 +23,12 @@ pub(crate) struct Route {
     op: &'static str,
     pub(crate) method: Method,
     pub(crate) path: &'static str,
-    query: &'static [(&'static str, Kind)],
+    pub(crate) query: &'static [(&'static str, Kind)],
 }
 
 /// How a query value becomes JSON.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(crate) enum Kind {
     Text,
     Flag,
     Number,
@@ -68,6 +68,7 @@ pub(crate) const ROUTES: &[Route] = &[
         Method::POST,
         "/queues/{queue}/rotate-key",
     ),
+    row("queue-free-heat", Method::POST, "/queues/{queue}/free-heat"),
     row("queue-join", Method::POST, "/join"),
     row("queue-set", Method::PATCH, "/queues/{queue}/settings"),
     row("queue-order", Method::PUT, "/order"),
@@ -80,6 +81,11 @@ pub(crate) const ROUTES: &[Route] = &[
         "member-deny",
         Method::POST,
         "/queues/{queue}/members/{member}/deny",
+    ),
+    row(
+        "member-release",
+        Method::POST,
+        "/queues/{queue}/members/{member}/release",
     ),
     row("member-list", Method::GET, "/queues/{queue}/members"),
     row(

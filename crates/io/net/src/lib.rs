@@ -25,6 +25,8 @@ mod endpoint;
 mod event;
 mod files;
 mod frames;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod interfaces;
 mod join;

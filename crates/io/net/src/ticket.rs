@@ -12,8 +12,8 @@ use thiserror::Error;
 
 use crate::peer_key::PeerKey;
 
-const PREFIX: &str = "pmq";
-const VERSION: &str = "1";
+pub(crate) const PREFIX: &str = "pmq";
+pub(crate) const VERSION: &str = "1";
 const CHECKSUM_BYTES: usize = 4;
 /// A ticket is some 300 characters; what is far longer was never one.
 const TEXT_MAX: usize = 8 * 1024;
@@ -140,7 +140,7 @@ fn decode(text: &str) -> Result<Vec<u8>, TicketError> {
     }
 }
 
-fn checksum(body: &[u8]) -> [u8; CHECKSUM_BYTES] {
+pub(crate) fn checksum(body: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let hash = blake3::hash(body);
     *hash.as_bytes().first_chunk().expect("a hash has 32 bytes")
 }

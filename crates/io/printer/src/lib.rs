@@ -17,6 +17,8 @@ mod board;
 pub mod connect;
 pub mod driver;
 pub mod fake_marlin;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gcode;
 pub mod marlin;
 mod simulated;

@@ -9,21 +9,22 @@
 //!
 //! It does not fetch anything: the caller writes the file to [`Placement::partial_path`], then calls [`Placement::commit`].
 
+mod beneath;
 mod marker;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use rustix::fs::OFlags;
 
-use self::marker::Marker;
+use self::{beneath::Folder, marker::Marker};
 use crate::{disk, name};
 
 /// How many letters of a job's id or a file's hash go into a name that is taken; the next length is tried when that one is taken too.
@@ -35,7 +36,7 @@ const JOB_ID_BYTES_MAX: usize = 64;
 /// The imports folder of a home. Clones share it; placing is one at a time.
 #[derive(Debug, Clone)]
 pub struct Imports {
-    root: PathBuf,
+    root: Folder,
     placing: Arc<Mutex<()>>,
 }
 
@@ -47,6 +48,8 @@ pub struct Placement {
     /// True when the file is there and its content was just compared with its hash: nothing needs to be fetched.
     pub already_there_and_verified: bool,
     hash: blake3::Hash,
+    folder: Folder,
+    name: String,
 }
 
 /// Why a file could not be placed in the imports folder.
@@ -129,11 +132,9 @@ impl Imports {
     /// # Errors
     /// When the folder cannot be found.
     pub fn open(root: &Path) -> Result<Self, ImportError> {
-        let root = root
-            .canonicalize()
-            .map_err(|error| ImportError::from_io(root, error))?;
+        let opened = root.canonicalize().and_then(|root| Folder::root(&root));
         Ok(Self {
-            root,
+            root: opened.map_err(|error| ImportError::from_io(root, error))?,
             placing: Arc::default(),
         })
     }
@@ -158,13 +159,14 @@ impl Imports {
         let hash = blake3::Hash::from_hex(hash_hex)
             .map_err(|_| ImportError::BadHash(hash_hex.to_owned()))?;
 
-        let path = {
+        let (folder, name) = {
             let _placing = self.placing.lock().unwrap_or_else(PoisonError::into_inner);
             let (folder, mut marker) = self.folder(job_id, job_name)?;
             let name = reserve(&folder, &mut marker, &name::safe(file_name, "file"), hash)?;
-            folder.join(name)
+            (folder, name)
         };
-        let already_there_and_verified = match verify(&path, &hash) {
+        let path = folder.join(&name);
+        let already_there_and_verified = match verify_opened(folder.file(&name), &path, &hash) {
             Ok(()) => true,
             Err(VerifyError::Missing { .. } | VerifyError::WrongContent { .. }) => false,
             Err(VerifyError::NotAFile { path }) => return Err(ImportError::InTheWay { path }),
@@ -176,77 +178,86 @@ impl Imports {
             path,
             already_there_and_verified,
             hash,
+            folder,
+            name,
         })
     }
 
     /// Returns the job's folder, made if it is not there yet, and its marker.
-    fn folder(&self, job_id: &str, job_name: &str) -> Result<(PathBuf, Marker), ImportError> {
+    fn folder(&self, job_id: &str, job_name: &str) -> Result<(Folder, Marker), ImportError> {
         for folder_name in candidates(&name::safe(job_name, "job"), job_id) {
-            let folder = self.root.join(folder_name);
-            if let Some(marker) = Marker::read(&folder)? {
-                if marker.job_id == job_id {
-                    return Ok((folder, marker));
+            match self.root.folder(&folder_name) {
+                Ok(folder) => match Marker::read(&folder)? {
+                    Some(marker) if marker.job_id == job_id => return Ok((folder, marker)),
+                    Some(_) => continue,
+                    None => {}
+                },
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // A file or a link, which nobody made for that.
+                Err(error) if is_no_folder(&error) => continue,
+                Err(error) => {
+                    return Err(ImportError::from_io(&self.root.join(&folder_name), error));
                 }
-                continue;
             }
-            if let Some(marker) = self.create_folder(&folder, job_id)? {
-                return Ok((folder, marker));
+            if let Some(made) = self.create_folder(&folder_name, job_id)? {
+                return Ok(made);
             }
         }
         Err(ImportError::InTheWay {
-            path: self.root.join(name::safe(job_name, "job")),
+            path: self.root.join(&name::safe(job_name, "job")),
         })
     }
 
     /// Makes a folder with its marker in it, at once: a folder without one is somebody else's. `None` when the name is taken.
-    fn create_folder(&self, folder: &Path, job_id: &str) -> Result<Option<Marker>, ImportError> {
-        // A link to an empty folder would be replaced by the rename below, but nobody made it for that.
-        if let Ok(metadata) = fs::symlink_metadata(folder)
-            && !metadata.is_dir()
-        {
-            return Ok(None);
-        }
-        let unfinished = self.root.join(format!(".{job_id}.new"));
-        let failed = |error| ImportError::from_io(&unfinished, error);
-        match fs::remove_dir_all(&unfinished) {
+    fn create_folder(
+        &self,
+        name: &str,
+        job_id: &str,
+    ) -> Result<Option<(Folder, Marker)>, ImportError> {
+        let unfinished = format!(".{job_id}.new");
+        let path = self.root.join(&unfinished);
+        let failed = |error| ImportError::from_io(&path, error);
+        // It follows no link, and removes one as what it is.
+        match fs::remove_dir_all(self.root.way_to(&unfinished)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             Ok(()) | Err(_) => {}
         }
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&unfinished)
-            .map_err(failed)?;
+        let folder = self.root.create_folder(&unfinished).map_err(failed)?;
         let marker = Marker::new(job_id);
-        let renamed = marker.write(&unfinished).and_then(|()| {
-            // Takes the place of an empty folder, and fails on one with files in it.
-            match fs::rename(&unfinished, folder) {
-                Ok(()) => disk::sync_folder(&self.root).map(|()| true).map_err(failed),
+        let renamed = marker.write(&folder).and_then(|()| {
+            // Takes the place of an empty folder, and fails on one with files in it and on everything else.
+            match self.root.rename(&unfinished, name) {
+                Ok(()) => self.root.sync().map(|()| true).map_err(failed),
                 Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
-                    ) =>
+                    if is_no_folder(&error)
+                        || matches!(
+                            error.kind(),
+                            io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
+                        ) =>
                 {
                     Ok(false)
                 }
-                Err(error) => Err(ImportError::from_io(folder, error)),
+                Err(error) => Err(ImportError::from_io(&self.root.join(name), error)),
             }
         });
         if !matches!(renamed, Ok(true)) {
-            let _ = fs::remove_dir_all(&unfinished);
+            let _ = fs::remove_dir_all(self.root.way_to(&unfinished));
         }
-        Ok(renamed?.then_some(marker))
+        // What is open is the folder that was renamed.
+        Ok(renamed?.then(|| (folder.called(&self.root, name), marker)))
     }
 }
 
 impl Placement {
-    /// Where the caller writes the file before it is committed: in the same folder, hidden.
+    /// Where the caller writes the file before it is committed: in the same folder, hidden. The path leads into that folder as
+    /// long as this placement lives, whatever has its name by then.
     #[must_use]
     pub fn partial_path(&self) -> PathBuf {
-        let mut name = std::ffi::OsString::from(".");
-        name.push(self.path.file_name().unwrap_or_default());
-        name.push(".part");
-        self.path.with_file_name(name)
+        self.folder.way_to(&self.partial())
+    }
+
+    fn partial(&self) -> String {
+        format!(".{}.part", self.name)
     }
 
     /// Verifies what was written to the partial path, makes it durable, and gives it its name. Replaces a damaged file of that name.
@@ -254,12 +265,13 @@ impl Placement {
     /// # Errors
     /// [`ImportError::WrongContent`] removes the partial file, so that it is fetched anew; all others leave it.
     pub fn commit(&self) -> Result<(), ImportError> {
-        let partial = self.partial_path();
-        let failed = |error| ImportError::from_io(&partial, error);
-        match verify(&partial, &self.hash) {
+        let partial = self.partial();
+        let path = self.folder.join(&partial);
+        let failed = |error| ImportError::from_io(&path, error);
+        match verify_opened(self.folder.file(&partial), &path, &self.hash) {
             Ok(()) => {}
             Err(VerifyError::WrongContent { path, .. }) => {
-                let _ = fs::remove_file(&path);
+                let _ = self.folder.remove_file(&partial);
                 return Err(ImportError::WrongContent { path });
             }
             Err(VerifyError::Missing { path }) => {
@@ -270,12 +282,14 @@ impl Placement {
                 return Err(ImportError::from_io(&path, source));
             }
         }
-        open_plain(&partial)
+        self.folder
+            .file(&partial)
             .and_then(|file| file.sync_all())
             .map_err(failed)?;
-        fs::rename(&partial, &self.path)
+        self.folder
+            .rename(&partial, &self.name)
             .map_err(|error| ImportError::from_io(&self.path, error))?;
-        disk::sync_folder_of(&self.path).map_err(failed)
+        self.folder.sync().map_err(failed)
     }
 }
 
@@ -284,12 +298,20 @@ impl Placement {
 /// # Errors
 /// [`VerifyError`] says what is there instead. A symbolic link is never followed.
 pub fn verify(path: &Path, hash: &blake3::Hash) -> Result<(), VerifyError> {
+    verify_opened(open_plain(path), path, hash)
+}
+
+fn verify_opened(
+    opened: io::Result<File>,
+    path: &Path,
+    hash: &blake3::Hash,
+) -> Result<(), VerifyError> {
     let path_owned = || path.to_owned();
     let failed = |source| VerifyError::Io {
         path: path_owned(),
         source,
     };
-    let mut file = match open_plain(path) {
+    let mut file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(VerifyError::Missing { path: path_owned() });
@@ -325,7 +347,7 @@ pub fn verify(path: &Path, hash: &blake3::Hash) -> Result<(), VerifyError> {
 
 /// Finds the name that stands for `hash` in the folder, or notes a new one. Never one that anything else has.
 fn reserve(
-    folder: &Path,
+    folder: &Folder,
     marker: &mut Marker,
     wanted: &str,
     hash: blake3::Hash,
@@ -335,7 +357,7 @@ fn reserve(
             Some(known) if known == hash => return Ok(candidate),
             Some(_) => {}
             // A file that is not in the marker is somebody else's.
-            None if fs::symlink_metadata(folder.join(&candidate)).is_ok() => {}
+            None if folder.has(&candidate) => {}
             None => {
                 marker.add(&candidate, hash);
                 marker.write(folder)?;
@@ -368,6 +390,11 @@ fn open_plain(path: &Path) -> io::Result<File> {
 
 fn is_link_error(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+/// What a folder was asked for is a file or a link.
+fn is_no_folder(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotADirectory || is_link_error(error)
 }
 
 impl ImportError {

@@ -12,6 +12,8 @@
 
 pub mod database;
 pub mod disk;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod home;
 pub mod imports;
 pub mod name;

@@ -23,12 +23,12 @@ pub fn safe(name: &str, fallback: &str) -> String {
         .collect();
     // A combining mark belongs to the letter before it; at the start it would join whatever is printed before the name.
     let begun = replaced.trim_start_matches(|c| matches!(c, '.' | '-' | ' ') || is_combining(c));
-    let mut safe = cut(begun, NAME_BYTES_MAX - 1);
+    let mut safe = cut(begun, NAME_BYTES_MAX);
     if safe.is_empty() {
         fallback.clone_into(&mut safe);
     }
     if is_device(&safe) {
-        safe.insert(0, '_');
+        safe = format!("_{}", cut(&safe, NAME_BYTES_MAX - 1));
     }
     safe
 }
@@ -102,6 +102,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_safe_name_stays_as_it_is_however_long_it_is() {
+        for name in [
+            format!("COM1 .{}", "x".repeat(200)),
+            "x".repeat(120),
+            "x".repeat(119),
+        ] {
+            let made = safe(&name, "job");
+            assert_eq!(safe(&made, "job"), made);
+        }
+        assert_eq!(safe(&"x".repeat(120), "job"), "x".repeat(120));
+    }
 
     #[test]
     fn names_stay_readable() {

@@ -236,3 +236,28 @@ fn starts_in_vain_are_counted() {
     judge.see(0, &began(&attempt(0, 0), "c", 0)).unwrap();
     assert_eq!(judge.overshoot("job"), 1);
 }
+
+#[test]
+fn a_copy_that_was_begun_may_come_to_its_end_only_where_nobody_can_say_that_it_is_out() {
+    let one = attempt(0, 0);
+    let job = one.unit.job.clone();
+    let mut facts = given(&one, "a");
+    facts.extend([began(&one, "a", 0), Fact::TakenOut { job }]);
+    let mut heard = facts.clone();
+    heard.push(began(&one, "a", 1));
+    assert_eq!(judge(heard), Some("I6"), "the voters can be reached");
+    let went_on = Fact::WentOn {
+        attempt: one.clone(),
+        printer: printer("a"),
+    };
+    facts.extend([went_on.clone(), began(&one, "a", 1)]);
+    assert_eq!(judge(facts), None);
+    let mut late = given(&one, "a");
+    let job = one.unit.job.clone();
+    late.extend([Fact::TakenOut { job }, went_on, began(&one, "a", 0)]);
+    assert_eq!(
+        judge(late),
+        Some("I6"),
+        "the first print is a start like any other"
+    );
+}

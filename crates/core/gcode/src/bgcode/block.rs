@@ -9,7 +9,10 @@ use flate2::{Crc, read::ZlibDecoder};
 use super::{heatshrink, meatpack};
 use crate::{
     Rejected,
-    limits::{BLOCKS_MAX, GCODE_BLOCK_BYTES_MAX, META_BLOCK_BYTES_MAX},
+    limits::{
+        BLOCKS_MAX, GCODE_BLOCK_BYTES_MAX, META_BLOCK_BYTES_MAX, META_BYTES_ANYWAY, META_RATIO_MAX,
+        PICTURE_BLOCK_BYTES_MAX, PICTURE_RATIO_MAX,
+    },
 };
 
 const FILE_HEADER_BYTES: usize = 10;
@@ -182,16 +185,19 @@ impl<'f, R: Read + Seek> Blocks<'f, R> {
 
     /// Reads a block's content, checks and unpacks it.
     pub(super) fn content(&mut self, block: &Block) -> Result<Vec<u8>, Rejected> {
+        // Metadata is all in memory at once, G-code is not.
+        let of_packed = |ratio| ratio * u64::from(block.stored) + META_BYTES_ANYWAY;
         let max = match block.kind {
-            Kind::Gcode => GCODE_BLOCK_BYTES_MAX,
-            Kind::File | Kind::Slicer | Kind::Printer | Kind::Print | Kind::Thumbnail => {
-                META_BLOCK_BYTES_MAX
+            Kind::Gcode => GCODE_BLOCK_BYTES_MAX.into(),
+            Kind::Thumbnail => of_packed(PICTURE_RATIO_MAX).min(PICTURE_BLOCK_BYTES_MAX.into()),
+            Kind::File | Kind::Slicer | Kind::Printer | Kind::Print => {
+                of_packed(META_RATIO_MAX).min(META_BLOCK_BYTES_MAX.into())
             }
         };
-        if block.unpacked > max || block.stored > max {
+        if u64::from(block.unpacked) > max || u64::from(block.stored) > max {
             return Err(Rejected::TooMuch {
                 what: "bytes in one block",
-                max: max.into(),
+                max,
             });
         }
         self.file
@@ -238,8 +244,13 @@ impl<'f, R: Read + Seek> Blocks<'f, R> {
     }
 }
 
+/// Room for what is announced, as far as what is there makes it likely.
+fn room(stored: &[u8], announced: usize) -> Vec<u8> {
+    Vec::with_capacity(announced.min(8 * stored.len()))
+}
+
 fn inflate(stored: &[u8], len: usize) -> Option<Vec<u8>> {
-    let mut unpacked = Vec::with_capacity(len);
+    let mut unpacked = room(stored, len);
     // One byte more than announced shows that there is more.
     let mut decoder = ZlibDecoder::new(stored).take(len as u64 + 1);
     decoder.read_to_end(&mut unpacked).ok()?;

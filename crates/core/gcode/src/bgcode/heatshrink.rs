@@ -13,7 +13,8 @@ pub(super) fn unpack(
         bytes: packed,
         at: 0,
     };
-    let mut unpacked = Vec::with_capacity(len);
+    // Two bytes make sixteen at most.
+    let mut unpacked = Vec::with_capacity(len.min(8 * packed.len()));
     while unpacked.len() < len {
         if bits.take(1)? == 1 {
             #[expect(clippy::cast_possible_truncation, reason = "eight bits")]

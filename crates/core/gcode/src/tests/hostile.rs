@@ -196,3 +196,26 @@ fn key() -> impl Strategy<Value = &'static str> {
         "EXTRUDER_TRAIN.0.NOZZLE.DIAMETER",
     ])
 }
+
+#[test]
+fn what_a_block_announces_is_not_believed() {
+    // Found by fuzzing: 4 MiB of memory for a file of 47 bytes.
+    let settings = 2_u16.to_le_bytes();
+    let deflate = 1_u16.to_le_bytes();
+    let announced = (4_u32 << 20).to_le_bytes();
+    let stored = 3_u32.to_le_bytes();
+    let block = [
+        &settings[..],
+        &deflate,
+        &announced,
+        &stored,
+        &[0, 0],
+        b"abc",
+    ]
+    .concat();
+    let file = [&b"GCDE\x01\0\0\0\0\0"[..], &block].concat();
+    let Err(Rejected::TooMuch { max, .. }) = read(&file) else {
+        panic!("it is refused before it is unpacked")
+    };
+    assert!(max < 64 * 1024);
+}

@@ -2,7 +2,7 @@
 //! asked to start, each only as far as its own rules allow.
 
 use printmesh_queue::{JobId, PrinterId, QueueId, Role, Wanted};
-use printmesh_schedule::{Index, OpenCopy, Planner, choose_of, stop_wish, wishes, withdrawal_wish};
+use printmesh_schedule::{OpenCopy, Planner, stop_wish, wishes, withdrawal_wish};
 
 use crate::{effect::Effect, node::Node, records::Work, work::print_token};
 
@@ -10,12 +10,21 @@ impl Node {
     /// The start that somebody asked of a printer of this host and that it can make now.
     ///
     /// Last whether it was asked for this very copy: then also where nothing starts by itself.
-    pub(crate) fn asked_to_start(&self, printer: &PrinterId) -> Option<(QueueId, OpenCopy, bool)> {
+    pub(crate) fn asked_to_start(
+        &mut self,
+        printer: &PrinterId,
+    ) -> Option<(QueueId, OpenCopy, bool)> {
         let of_printer = |wanted: &Wanted| {
             matches!(wanted, Wanted::Start { host, printer: name, .. }
                 if *host == printer.host && *name == printer.name)
         };
-        self.queues_in_order().into_iter().find_map(|queue| {
+        let queues = self.queues_in_order();
+        for queue in &queues {
+            if !self.queues[queue].doc.snapshot().requests.is_empty() {
+                self.refresh_index(*queue);
+            }
+        }
+        queues.into_iter().find_map(|queue| {
             let snapshot = self.queues[&queue].doc.snapshot();
             let mut asked: Vec<_> = wishes(snapshot)
                 .filter(|wish| of_printer(&wish.request.wanted))
@@ -25,13 +34,15 @@ impl Node {
             }
             asked.sort_by_key(|wish| (wish.request.at, wish.id));
             let presence = self.presence(queue);
+            let index = self.queues[&queue].index.as_ref()?;
+            let planner = Planner::new(snapshot, &presence, index);
             asked.into_iter().find_map(|wish| {
                 let job = snapshot.jobs.get(&wish.request.job)?;
                 let Wanted::Start {
                     copy: Some(copy), ..
                 } = wish.request.wanted
                 else {
-                    let open = choose_of(snapshot, &presence, printer, job).ok()?;
+                    let open = planner.choose_of(printer, job).ok()?;
                     return Some((queue, open, false));
                 };
                 // It starts printers that start nothing by themselves: that is for operators, and for whoever stands here.
@@ -40,8 +51,6 @@ impl Node {
                 if !(operates || wish.id.host == self.me) || !self.is_fresh(queue, &wish) {
                     return None;
                 }
-                let index = Index::new(snapshot);
-                let planner = Planner::new(snapshot, &presence, &index);
                 let open = planner.choose_this(printer, job, copy).ok()?;
                 Some((queue, open, true))
             })

@@ -39,7 +39,11 @@ impl Node {
         let passes = match &nack {
             Nack::Promised(_) | Nack::Leased { .. } => ended.then == Then::Reopen,
             Nack::StaleConfig { .. } | Nack::Unknown | Nack::Waking => true,
-            Nack::Accepted(_) | Nack::Closed | Nack::NotAllowed | Nack::Lost => false,
+            Nack::Accepted(_)
+            | Nack::Closed
+            | Nack::NotAllowed
+            | Nack::Lost
+            | Nack::Place { .. } => false,
         };
         // What a voter may have taken for it is taken for good, and then given back: nobody else could claim it.
         let mut taken = ended.taken;

@@ -104,6 +104,31 @@ fn a_printer_that_is_another_one_since_prints_the_other_file_of_the_same_set() {
 }
 
 #[test]
+fn a_printer_that_is_another_one_in_the_middle_of_a_copy_prints_the_rest_from_the_other_file() {
+    let mut farm = Farm::shared(&[0, 1]);
+    farm.machines = Machines::Print;
+    is_a(&mut farm, 1, "MK4");
+    let mut twice = boxes(1);
+    twice.sets[0].per_run = 2;
+    let id = farm.submit(0, twice);
+    assert_eq!(started(&farm), ["b imports/box/box-MK4.gcode"]);
+    is_a(&mut farm, 1, "MINI");
+    farm.ready(1);
+    let expected = [
+        "b imports/box/box-MINI.gcode",
+        "b imports/box/box-MK4.gcode",
+    ];
+    assert_eq!(started(&farm), expected, "{}", farm.dump(id));
+    // One copy, one attempt, two prints of it.
+    assert_eq!(farm.status(0, id), "done");
+    assert_eq!(
+        farm.snapshot(0, "farm").claims.values().flatten().count(),
+        1
+    );
+    farm.check();
+}
+
+#[test]
 fn a_job_that_comes_back_brings_every_alternative_with_it() {
     let mut farm = Farm::shared(&[0, 0]);
     let id = farm.submit(0, boxes(1));

@@ -171,6 +171,7 @@ fn happen(farm: &mut Farm, chance: Chance, given: &mut Vec<(usize, u64, usize)>)
                 n.into(),
                 Command::PrinterReady {
                     printers: Vec::new(),
+                    good: None,
                 },
             );
         }

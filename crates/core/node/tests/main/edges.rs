@@ -105,7 +105,7 @@ fn a_real_printer_that_was_out_of_sight_waits_until_somebody_has_looked() {
 }
 
 #[test]
-fn a_history_that_leads_nowhere_is_asked_for_once() {
+fn a_history_that_leads_nowhere_is_asked_for_once_by_number_and_once_by_name() {
     let mut farm = Farm::shared(&[0, 0]);
     let queue = farm.queue(0, "farm");
     farm.give_job(0, job("farm", "never sent"));
@@ -132,7 +132,7 @@ fn a_history_that_leads_nowhere_is_asked_for_once() {
     let asked = asked
         .filter(|effect| matches!(effect, Effect::Send { .. }))
         .count();
-    assert_eq!(asked, 1);
+    assert_eq!(asked, 2, "once by number, and once by name");
     farm.settle();
     assert_eq!(
         farm.snapshot(1, "farm").jobs.len(),

@@ -40,7 +40,13 @@ fn printers_that_wake_at_once_hardly_ever_ask_for_the_same_copy() {
     for seed in 0..2 {
         for n in 0..HOSTS {
             let printers = Vec::new();
-            farm.give(n, Command::PrinterReady { printers });
+            farm.give(
+                n,
+                Command::PrinterReady {
+                    printers,
+                    good: None,
+                },
+            );
         }
         farm.settle();
         let new = NewJob {

@@ -201,7 +201,7 @@ fn tickets_that_are_expired_used_up_foreign_or_tampered_with_let_nobody_in() {
                 ..two.clone()
             })
         ),
-        "ticket.bad"
+        "ticket.proof"
     );
     assert_eq!(
         code(

@@ -2,13 +2,16 @@
 
 mod alternatives;
 mod backups;
+mod between;
 mod crashing;
 mod cycles;
 mod edges;
 mod epochs;
 mod farm;
 mod healing;
+mod heating;
 mod herd;
+mod hostile;
 mod joining;
 mod lost;
 mod matching;
@@ -27,6 +30,7 @@ mod retrying;
 mod sleeping;
 mod slicing;
 mod speculation;
+mod spools;
 mod spreading;
 mod voting;
 mod wishes;

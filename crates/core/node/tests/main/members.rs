@@ -377,10 +377,10 @@ fn a_proof_that_somebody_overheard_lets_nobody_in_on_another_connection() {
         );
         String::from_utf8_lossy(&said(farm, 0)).into_owned()
     };
-    assert!(heard(&mut farm, [2; 32]).contains("ticket.bad"));
+    assert!(heard(&mut farm, [2; 32]).contains("ticket.proof"));
     assert_eq!(farm.snapshot(0, "farm").members.len(), 1);
     // On the connection for which it was made it is good.
-    assert!(!heard(&mut farm, [1; 32]).contains("ticket.bad"));
+    assert!(!heard(&mut farm, [1; 32]).contains("ticket.proof"));
     assert_eq!(farm.snapshot(0, "farm").members.len(), 2);
 }
 

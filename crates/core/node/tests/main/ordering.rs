@@ -27,6 +27,7 @@ fn load(farm: &mut Farm, n: usize, material: &str, grams: u64) {
         material: Some(material.into()),
         color: None,
         left_mg: Some(grams * 1000),
+        spool: None,
     };
     let edit = PrinterEdit {
         slots: vec![slot],

@@ -425,6 +425,7 @@ fn a_sensor_that_speaks_too_early_does_not_clear_the_bed_of_a_printer_that_print
             0,
             Command::PrinterReady {
                 printers: vec!["p0".into()],
+                good: None,
             },
         )
     };

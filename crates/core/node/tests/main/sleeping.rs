@@ -121,6 +121,43 @@ fn a_print_whose_host_sleeps_past_its_time_is_finished_and_counted_and_nothing_e
 }
 
 #[test]
+fn a_host_that_wakes_up_without_its_network_hears_the_others_before_it_prints_the_next_part() {
+    for heals in [true, false] {
+        let mut farm = Farm::shared(&[0, 1, 1]);
+        farm.machines = Machines::Wait;
+        let mut bracket = job("farm", "bracket");
+        bracket.sets[0].per_run = 2;
+        farm.submit(0, bracket);
+        farm.set("claims", "available");
+        let holder = farm.starts[0].host;
+        farm.begin(holder, "p0");
+        farm.settle();
+        farm.hosts[holder].frozen = true;
+        farm.pass(10 * HOUR);
+        assert_eq!(started(&farm), [holder, 3 - holder], "another one makes it");
+        farm.cut_now(0, holder);
+        farm.cut_now(1, 2);
+        farm.hosts[holder].frozen = false;
+        farm.settle();
+        farm.finish(holder, "p0");
+        farm.settle();
+        farm.ready(holder);
+        farm.pass(10_000);
+        assert_eq!(farm.starts.len(), 2, "it has not listened for long enough");
+        if heals {
+            farm.heal(0, holder);
+            farm.pass(HOUR);
+            assert_eq!(farm.starts.len(), 2, "its copy was given to another one");
+        } else {
+            farm.pass(HOUR);
+            let alone = [holder, 3 - holder, holder];
+            assert_eq!(started(&farm), alone, "nobody is there to hear of");
+        }
+        farm.check();
+    }
+}
+
+#[test]
 fn a_voter_that_slept_does_not_take_its_sleep_for_the_silence_of_a_print() {
     // Asleep for hours, or frozen until a moment after it would have given the print up.
     for frozen_ms in [10 * HOUR, 30 * MINUTE + 3_000] {

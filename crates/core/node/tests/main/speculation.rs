@@ -142,6 +142,31 @@ fn a_printer_goes_on_without_the_voter_after_half_a_minute_and_the_voter_agrees_
 }
 
 #[test]
+fn a_voter_that_starts_before_its_network_hears_of_a_print_and_does_not_begin_it_once_more() {
+    let mut farm = Farm::available(&[1, 1], &[0]);
+    farm.machines = Machines::Wait;
+    let_print(&mut farm, false);
+    let id = submit_everywhere(&mut farm, job("farm", "bracket"));
+    farm.kill(0);
+    farm.settle();
+    let_print(&mut farm, true);
+    farm.pass(MINUTE);
+    assert_eq!(claims(&farm, 1, id), [(0, 1, ClaimState::Printing, true)]);
+    farm.cut_now(0, 1);
+    farm.boot(0);
+    farm.ready(0);
+    let printer = "p0".into();
+    farm.ok(0, Command::PrinterResume { printer });
+    farm.pass(1_000);
+    assert_eq!(farm.starts.len(), 1, "it has met nobody yet");
+    farm.heal(0, 1);
+    farm.pass(MINUTE);
+    assert_eq!(farm.starts.len(), 1);
+    assert_eq!(claims(&farm, 0, id), [(0, 1, ClaimState::Printing, false)]);
+    farm.check();
+}
+
+#[test]
 fn where_only_a_majority_counts_nothing_is_started_without_it() {
     let mut farm = Farm::shared(&[0, 1]);
     farm.kill(0);

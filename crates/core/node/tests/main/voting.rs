@@ -251,23 +251,8 @@ fn a_voter_refuses_what_is_over_whoever_asks() {
     assert_eq!(asked(&mut farm, id, 1, false, 102), Err(Nack::Closed));
 }
 
-#[test]
-fn a_voter_opens_the_next_attempt_only_after_the_one_before_and_closes_that_for_good() {
-    let mut farm = Farm::shared(&[0, 1]);
-    farm.ok(
-        1,
-        Command::Autoprint {
-            printers: Vec::new(),
-            on: false,
-        },
-    );
-    let id = farm.submit(0, job("farm", "bracket"));
-    assert_eq!(
-        asked(&mut farm, id, 1, false, 10),
-        Err(Nack::Closed),
-        "nobody gave the first one back"
-    );
-    // Somebody who was never allowed to start it says that it is given back: a start of it is refused from then on.
+/// What `a` wrote about an attempt at the job's only copy.
+fn says(farm: &mut Farm, job: JobId, attempt: u32, state: ClaimState) {
     let a = farm.hosts[0].id;
     farm.edit_farm(|edit| {
         let record = ClaimRecord {
@@ -279,14 +264,60 @@ fn a_voter_opens_the_next_attempt_only_after_the_one_before_and_closes_that_for_
             },
             cfg: 1,
             spec_hash: [0; 32],
-            state: ClaimState::Released,
+            state,
             speculative: false,
             credited_to: None,
             note: None,
             at: Timestamp(1),
         };
-        edit.put_claim(CopyId { job: id, index: 0 }, 0, &record);
+        edit.put_claim(CopyId { job, index: 0 }, attempt, &record);
     });
+}
+
+/// Two hosts and a job that nobody prints.
+fn untouched() -> (Farm, JobId) {
+    let mut farm = Farm::shared(&[0, 1]);
+    let printers = Vec::new();
+    farm.ok(
+        1,
+        Command::Autoprint {
+            printers,
+            on: false,
+        },
+    );
+    let id = farm.submit(0, job("farm", "bracket"));
+    (farm, id)
+}
+
+#[test]
+fn a_print_that_counts_elsewhere_leaves_its_copy_to_the_other_printers() {
+    for elsewhere in [ClaimState::Credited, ClaimState::Surplus] {
+        let (mut farm, id) = untouched();
+        says(&mut farm, id, 0, elsewhere);
+        assert_eq!(asked(&mut farm, id, 0, false, 10), Ok(()), "{elsewhere:?}");
+        assert_eq!(asked(&mut farm, id, 0, true, 10), Ok(()), "{elsewhere:?}");
+    }
+}
+
+#[test]
+fn of_a_copy_that_is_made_no_other_attempt_is_given_away() {
+    let (mut farm, id) = untouched();
+    says(&mut farm, id, 0, ClaimState::Finished);
+    // An attempt beside it that was given back: the one after that would be open.
+    says(&mut farm, id, 1, ClaimState::Released);
+    assert_eq!(asked(&mut farm, id, 2, false, 10), Err(Nack::Closed));
+}
+
+#[test]
+fn a_voter_opens_the_next_attempt_only_after_the_one_before_and_closes_that_for_good() {
+    let (mut farm, id) = untouched();
+    assert_eq!(
+        asked(&mut farm, id, 1, false, 10),
+        Err(Nack::Closed),
+        "nobody gave the first one back"
+    );
+    // Somebody who was never allowed to start it says that it is given back: a start of it is refused from then on.
+    says(&mut farm, id, 0, ClaimState::Released);
     assert_eq!(asked(&mut farm, id, 1, false, 11), Ok(()));
     assert_eq!(asked(&mut farm, id, 0, true, 12), Err(Nack::Closed));
     assert_eq!(asked(&mut farm, id, 1, true, 11), Ok(()));
@@ -298,25 +329,7 @@ fn a_voter_does_not_take_the_word_of_who_did_not_start_it() {
     farm.machines = Machines::Wait;
     let id = farm.submit(0, job("farm", "bracket"));
     assert_eq!(farm.status(0, id), "printing");
-    let a = farm.hosts[0].id;
-    farm.edit_farm(|edit| {
-        let record = ClaimRecord {
-            printer: "x".into(),
-            ballot: Ballot {
-                n: 1,
-                host: a,
-                printer: "x".into(),
-            },
-            cfg: 1,
-            spec_hash: [0; 32],
-            state: ClaimState::Released,
-            speculative: false,
-            credited_to: None,
-            note: None,
-            at: Timestamp(1),
-        };
-        edit.put_claim(CopyId { job: id, index: 0 }, 0, &record);
-    });
+    says(&mut farm, id, 0, ClaimState::Released);
     assert_eq!(
         asked(&mut farm, id, 1, false, 100),
         Err(Nack::Closed),

@@ -26,10 +26,10 @@ impl QueueDocument {
         fresh: Vec<Fresh>,
         read: fn(&mut Snapshot, &Engine, &Base, &BTreeSet<Entry>),
     ) -> bool {
-        #[cfg(test)]
+        #[cfg(any(test, feature = "sabotage"))]
         let breaks = fresh
             .iter()
-            .any(|fresh| Some(fresh.change.hash()) == self.breaks_on);
+            .any(|fresh| crate::sabotage::breaks_on(fresh.change.hash()));
         let entries: BTreeSet<Entry> = fresh
             .iter()
             .flat_map(|fresh| fresh.entries.iter().cloned())
@@ -43,7 +43,7 @@ impl QueueDocument {
             ..
         } = self;
         let applied = catch_unwind(AssertUnwindSafe(|| {
-            #[cfg(test)]
+            #[cfg(any(test, feature = "sabotage"))]
             assert!(!breaks, "made to break");
             // A change that the engine silently put aside would show in the heads.
             let applied = engine.apply(changes) && engine.heads() == past.heads();

@@ -47,7 +47,7 @@ impl Edit<'_> {
             found.push((map, replaced));
         }
         let mut body = Body::new(
-            self.base.authority.epoch.number,
+            self.base.authority.epoch.tag(),
             self.author,
             seq,
             start_op,

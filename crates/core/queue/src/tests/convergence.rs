@@ -276,7 +276,7 @@ fn a_change_that_breaks_the_engine_is_left_out_with_what_follows_it() {
     let after = hosts[1].edit(|edit| edit.put_printer("after", &printer()));
     let good = hosts[2].edit(|edit| edit.put_printer("good", &printer()));
     let admin = &mut hosts[0];
-    admin.document.breaks_on = Some(bad.hash());
+    sabotage::break_on(bad.hash());
     let admitted = admin.admit(vec![bad.clone(), good.clone(), after]);
     let names: Vec<_> = admitted
         .refused

@@ -7,6 +7,7 @@ mod epochs;
 mod forgeries;
 mod generator;
 mod predecessors;
+mod quarantine;
 mod roles;
 mod spoiled;
 
@@ -227,11 +228,13 @@ fn printer() -> PrinterRecord {
                 material: Some("PETG".into()),
                 color: Some("black".into()),
                 left_mg: Some(800_000),
+                spool: Some(12),
             }],
             printed_s: 7200,
             ..Equipment::default()
         },
         set_aside: false,
+        between: None,
         removed: false,
     }
 }

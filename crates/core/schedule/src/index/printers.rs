@@ -54,7 +54,9 @@ impl Index {
 
     fn seat_of(&mut self, snapshot: &Snapshot, id: &PrinterId, record: &PrinterRecord) -> Seat {
         let mut kind = record.equipment.clone();
-        kind.slots.iter_mut().for_each(|slot| slot.left_mg = None);
+        for slot in &mut kind.slots {
+            (slot.left_mg, slot.spool) = (None, None);
+        }
         kind.printed_s = 0;
         let member = snapshot.members.get(&id.host);
         let used = match snapshot.settings.distribute {

@@ -48,6 +48,8 @@ impl<'a> Ahead<'a> {
             };
             let record = PrinterRecord {
                 bed,
+                // What passes by itself, and what a person says meanwhile.
+                between: None,
                 ..record.clone()
             };
             machine_waits(&record).is_none()

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use printmesh_queue::{Bed, ColorRule, Equipment, Needs, PrinterId, Slot};
+use printmesh_queue::{Bed, Between, ColorRule, Equipment, Needs, PrinterId, Slot};
 
 use super::{Act, Bench, Change};
 use crate::{
@@ -27,11 +27,18 @@ pub(super) fn candidates(bench: &Bench) -> (Vec<Candidate>, Vec<Candidate>) {
     let mut single = Vec::new();
     let mut pairs = Vec::new();
     for seat in &index.seats {
-        let busy = seat.claims && seat.id.host != presence.me || presence.busy.contains(&seat.id);
+        // A print that waits for a verdict is over; it is given at the printer's own host.
+        let judged = seat.id.host == presence.me
+            && snapshot.printers[&seat.id].between == Some(Between::Verdict);
+        let working =
+            seat.claims && seat.id.host != presence.me || presence.busy.contains(&seat.id);
+        let busy = working && !judged;
         if busy || !seat.may_print || at_work.contains(&seat.id) {
             continue;
         }
-        let needed = states(bench, seat);
+        let Some(needed) = states(bench, seat) else {
+            continue;
+        };
         let of = |changes: Vec<Change>| Candidate {
             changes,
             printers: BTreeSet::from([seat.id.clone()]),
@@ -111,8 +118,8 @@ fn absent(bench: &Bench) -> Vec<Candidate> {
     .collect()
 }
 
-/// What has to be done before a printer is free.
-fn states(bench: &Bench, seat: &Seat) -> Vec<Change> {
+/// What has to be done before a printer is free; `None` = it waits for what passes by itself.
+fn states(bench: &Bench, seat: &Seat) -> Option<Vec<Change>> {
     let record = &bench.snapshot.printers[&seat.id];
     let id = || seat.id.clone();
     let halted = record.fault.is_some();
@@ -120,8 +127,16 @@ fn states(bench: &Bench, seat: &Seat) -> Vec<Change> {
     if !bench.presence.reachable.contains(&seat.id.host) {
         needed.push(Change::Reach(seat.id.host));
     }
-    if halted || record.bed != Bed::Clear {
-        needed.push(Change::Ready(id()));
+    match record.between {
+        _ if halted => needed.push(Change::Ready(id())),
+        // These pass by themselves.
+        Some(Between::Cooling(_) | Between::Clearing | Between::Heat | Between::Quiet(_)) => {
+            return None;
+        }
+        Some(Between::Verdict) => needed.push(Change::Judge(id())),
+        Some(Between::NoBedTemperature(_)) => needed.push(Change::Ready(id())),
+        None if record.bed != Bed::Clear => needed.push(Change::Ready(id())),
+        None => {}
     }
     if !record.online && !halted {
         needed.push(Change::Connect(id()));
@@ -129,7 +144,7 @@ fn states(bench: &Bench, seat: &Seat) -> Vec<Change> {
     if record.paused.is_some() {
         needed.push(Change::Resume(id()));
     }
-    needed
+    Some(needed)
 }
 
 /// What could be changed at a printer so that something that waits fits it: one act, or two together.
@@ -166,6 +181,7 @@ fn acts_of(
     }
     let has = &index.kinds[seat.kind];
     acts.extend(refills.into_iter().map(|slot| {
+        // What a kind of printer has is no single spool.
         let there = has.slot(slot).cloned();
         vec![Act::Load(there.unwrap_or(Slot {
             slot,
@@ -238,6 +254,7 @@ fn lacking(needs: &Needs, asked: Asked<'_>, has: &Equipment) -> Vec<Act> {
             material: material.or_else(|| there?.material.clone()),
             color,
             left_mg: None,
+            spool: None,
         }));
     }
     acts

@@ -1,6 +1,6 @@
 //! One change that a person can make to the farm, and what the farm is after it.
 
-use printmesh_queue::{Bed, FileHash, HostId, PrinterId, Slot, Snapshot};
+use printmesh_queue::{Bed, Between, FileHash, HostId, PrinterId, Slot, Snapshot};
 
 use crate::Presence;
 
@@ -13,6 +13,8 @@ pub enum Change {
     Resume(PrinterId),
     /// Its bed is empty, and somebody has looked at what halted it.
     Ready(PrinterId),
+    /// Somebody says whether its last print is good, and clears its bed.
+    Judge(PrinterId),
     /// Something about the printer itself.
     Equip(PrinterId, Act),
     /// It answers its host again: power, cable.
@@ -55,7 +57,11 @@ impl Change {
                     presence.voters_away_ms = None;
                 }
             }
-            Self::Resume(id) | Self::Ready(id) | Self::Connect(id) | Self::Equip(id, _) => {
+            Self::Resume(id)
+            | Self::Ready(id)
+            | Self::Judge(id)
+            | Self::Connect(id)
+            | Self::Equip(id, _) => {
                 let Some(record) = snapshot.printers.get_mut(id) else {
                     return;
                 };
@@ -66,8 +72,20 @@ impl Change {
                     }
                     Self::Ready(_) => {
                         record.bed = Bed::Clear;
+                        if matches!(
+                            record.between,
+                            Some(Between::Cooling(_) | Between::NoBedTemperature(_))
+                        ) {
+                            record.between = None;
+                        }
                         // Who looks at a machine that halted connects to it anew.
                         record.online |= record.fault.take().is_some();
+                    }
+                    // What the print was of is as good as made: it is no other one's any more.
+                    Self::Judge(_) => {
+                        record.bed = Bed::Clear;
+                        record.between = None;
+                        presence.busy.remove(id);
                     }
                     Self::Connect(_) => record.online = true,
                     Self::Equip(_, act) => act.apply(&mut record.equipment),
@@ -80,7 +98,11 @@ impl Change {
     /// Printers whose records it changes.
     pub(super) fn printers(&self, snapshot: &Snapshot) -> Vec<PrinterId> {
         match self {
-            Self::Resume(id) | Self::Ready(id) | Self::Connect(id) | Self::Equip(id, _) => {
+            Self::Resume(id)
+            | Self::Ready(id)
+            | Self::Judge(id)
+            | Self::Connect(id)
+            | Self::Equip(id, _) => {
                 vec![id.clone()]
             }
             Self::Start => snapshot.printers.keys().cloned().collect(),
@@ -91,7 +113,11 @@ impl Change {
     /// The printer that it is made at.
     pub fn printer(&self) -> Option<&PrinterId> {
         match self {
-            Self::Resume(id) | Self::Ready(id) | Self::Connect(id) | Self::Equip(id, _) => Some(id),
+            Self::Resume(id)
+            | Self::Ready(id)
+            | Self::Judge(id)
+            | Self::Connect(id)
+            | Self::Equip(id, _) => Some(id),
             Self::Start | Self::Find(_) | Self::Reach(_) => None,
         }
     }
@@ -102,6 +128,7 @@ impl Change {
             Self::Start => 0,
             Self::Resume(_) => 1,
             Self::Ready(_) => 2,
+            Self::Judge(_) => 2,
             Self::Equip(_, Act::Model(_)) => 3,
             Self::Equip(_, Act::Load(_)) => 4,
             Self::Equip(_, Act::Nozzle { .. }) => 5,

@@ -53,6 +53,7 @@ pub(crate) fn slot(slot: u32, material: &str, grams: u64) -> Slot {
         material: Some(material.into()),
         color: None,
         left_mg: Some(grams * 1000),
+        spool: None,
     }
 }
 
@@ -100,6 +101,7 @@ impl Farm {
                 fault: None,
                 last_print_ended: None,
                 equipment: Equipment::default(),
+                between: None,
                 removed: false,
             };
             (printer(&format!("p{n}")), record)

@@ -262,6 +262,7 @@ fn r_m6_a_whole_copy_has_to_fit_on_the_spool_and_an_unknown_amount_is_no_reason(
     );
     let unknown = Slot {
         left_mg: None,
+        spool: None,
         ..slot(0, "PLA", 0)
     };
     check(&farm(unknown), &[], &["p1 A1"]);

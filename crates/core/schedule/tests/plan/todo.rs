@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use printmesh_queue::{
-    Bed, ClaimState, ColorRule, CopyId, FileHash, HostId, Needs, PrinterId, RunResult, Slot,
-    Timestamp, ToolNeed,
+    Bed, Between, ClaimState, ColorRule, CopyId, FileHash, HostId, Needs, PrinterId, RunResult,
+    Slot, Timestamp, ToolNeed,
 };
 use printmesh_schedule::{Act, Change, Start, Todo, opened, plan, todo};
 
@@ -51,6 +51,7 @@ fn words(change: &Change) -> String {
         Change::Start => "start".into(),
         Change::Resume(id) => format!("resume {}", id.name),
         Change::Ready(id) => format!("clear {}", id.name),
+        Change::Judge(id) => format!("judge {}", id.name),
         Change::Connect(id) => format!("connect {}", id.name),
         Change::Find(file) => format!("find {}", file.0[0]),
         Change::Reach(host) => format!("reach {}", host.0[0]),
@@ -207,6 +208,7 @@ fn an_empty_list_means_that_no_single_change_starts_anything() {
             for material in ["PLA", "PETG"] {
                 let full = Slot {
                     left_mg: None,
+                    spool: None,
                     ..slot(0, material, 0)
                 };
                 tries.push(Change::Equip(id.clone(), Act::Load(full)));
@@ -242,6 +244,20 @@ fn r_t1_each_single_act_at_a_printer_is_found_with_what_it_unlocks() {
     assert_eq!(waits(|p| p.online = false), ["connect p1: 1, 3"]);
     assert_eq!(waits(|p| p.autoprint = false), ["start: 1, 3"]);
     assert_eq!(waits(|_| {}), [""; 0], "it prints by itself");
+    assert_eq!(
+        waits(|p| (p.bed, p.between) = (Bed::Occupied, Some(Between::NoBedTemperature(30)))),
+        ["clear p1: 1, 3"]
+    );
+    assert_eq!(
+        waits(|p| p.between = Some(Between::Verdict)),
+        ["judge p1: 1, 3"]
+    );
+    for passes in [Between::Cooling(30), Between::Clearing, Between::Quiet(420)] {
+        let mut farm = Farm::new(1).job("A", 3);
+        let record = farm.snapshot.printers.values_mut().next().unwrap();
+        (record.bed, record.between) = (Bed::Occupied, Some(passes));
+        assert_eq!(farm.list(), [""; 0], "{passes:?} passes by itself");
+    }
 
     let lacks = |needs: Needs| {
         let farm = Farm::new(1).has("p1", |e| {

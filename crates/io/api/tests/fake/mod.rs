@@ -223,6 +223,10 @@ pub(crate) fn requests() -> Vec<Request> {
             queue: queue(),
             confirm: queue(),
         },
+        Request::QueueFreeHeat {
+            queue: queue(),
+            printer: printer(),
+        },
         Request::QueueSet {
             queue: queue(),
             settings: [("claims".to_owned(), "majority".to_owned())].into(),
@@ -310,11 +314,13 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::PrinterAdd {
             name: "mk4".to_owned(),
             at: "serial:/dev/ttyACM0?baud=115200".to_owned(),
+            profile: Some("MK4S".to_owned()),
         },
         Request::PrinterList,
         Request::PrinterShow { printer: printer() },
         Request::PrinterReady {
             printers: Vec::new(),
+            good: Some(false),
         },
         Request::PrinterPause {
             printer: printer(),
@@ -343,6 +349,10 @@ pub(crate) fn requests() -> Vec<Request> {
             queue: queue(),
             member: "garage".to_owned(),
             role: "operator".to_owned(),
+        },
+        Request::MemberRelease {
+            queue: queue(),
+            member: "garage".to_owned(),
         },
         Request::MemberRemove {
             queue: queue(),

@@ -28,7 +28,7 @@ pub(crate) mod serial;
 mod temperature;
 #[cfg(test)]
 mod tests;
-mod wire;
+pub(crate) mod wire;
 
 /// How long to wait for what, in milliseconds.
 #[derive(Clone, Copy, Debug)]

@@ -144,7 +144,7 @@ impl Machine {
             Work::Idle | Work::Halted => self
                 .heaters
                 .iter()
-                .any(|heat| heat.actual > 40.0)
+                .any(|heat| heat.actual > (ROOM + 1.0) as f32)
                 .then_some(now + TICK * 4),
         }
     }

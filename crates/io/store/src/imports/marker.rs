@@ -6,14 +6,9 @@
 //! file <hash> cube.gcode
 //! ```
 
-use std::{
-    fs,
-    io::{self, Read as _},
-    path::Path,
-};
+use std::io::{self, Read as _};
 
-use super::{ImportError, is_link_error, open_plain};
-use crate::disk;
+use super::{ImportError, beneath::Folder, is_link_error};
 
 /// Names that we give never begin with a dot, so no file of a job can have this one.
 pub(super) const MARKER: &str = ".printmesh-job";
@@ -35,17 +30,11 @@ impl Marker {
         }
     }
 
-    /// Reads a folder's marker. `None` when the folder, or a marker in it, is not there or not ours.
-    pub(super) fn read(folder: &Path) -> Result<Option<Self>, ImportError> {
-        match fs::symlink_metadata(folder) {
-            Ok(metadata) if metadata.is_dir() => {}
-            Ok(_) => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(ImportError::from_io(folder, error)),
-        }
-        let path = folder.join(MARKER);
+    /// Reads a folder's marker. `None` when there is none in it, or it is not ours.
+    pub(super) fn read(folder: &Folder) -> Result<Option<Self>, ImportError> {
         let mut text = String::new();
-        match open_plain(&path)
+        match folder
+            .file(MARKER)
             .and_then(|file| file.take(MARKER_BYTES_MAX).read_to_string(&mut text))
         {
             Ok(_) => Ok(Self::parse(&text)),
@@ -60,14 +49,14 @@ impl Marker {
             {
                 Ok(None)
             }
-            Err(error) => Err(ImportError::from_io(&path, error)),
+            Err(error) => Err(ImportError::from_io(&folder.join(MARKER), error)),
         }
     }
 
-    pub(super) fn write(&self, folder: &Path) -> Result<(), ImportError> {
-        let path = folder.join(MARKER);
-        disk::write_durably(&path, self.to_text().as_bytes(), 0o600)
-            .map_err(|error| ImportError::from_io(&path, error))
+    pub(super) fn write(&self, folder: &Folder) -> Result<(), ImportError> {
+        folder
+            .write_durably(MARKER, self.to_text().as_bytes())
+            .map_err(|error| ImportError::from_io(&folder.join(MARKER), error))
     }
 
     /// Returns the hash that a name stands for. Some file systems do not tell `A` from `a`, so neither do we.
@@ -108,13 +97,14 @@ mod tests {
 
     #[test]
     fn a_marker_reads_as_it_was_written() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Marker::read(folder.path()).unwrap(), None);
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::root(temporary.path()).unwrap();
+        assert_eq!(Marker::read(&folder).unwrap(), None);
         let mut marker = Marker::new("6f1c");
         marker.add("two words.gcode", blake3::hash(b"a"));
         marker.add("größe.gcode", blake3::hash(b"b"));
-        marker.write(folder.path()).unwrap();
-        assert_eq!(Marker::read(folder.path()).unwrap(), Some(marker));
+        marker.write(&folder).unwrap();
+        assert_eq!(Marker::read(&folder).unwrap(), Some(marker));
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn import(
 }
 
 fn below(imports: &Imports, path: &Path) -> String {
-    path.strip_prefix(&imports.root)
+    path.strip_prefix(imports.root.path())
         .unwrap()
         .to_str()
         .unwrap()
@@ -306,7 +306,7 @@ proptest! {
         let mut found = Vec::new();
         for (job, job_name, file_name, content) in &files {
             let path = import(&imports, &format!("job{job}"), job_name, file_name, &[*content]);
-            let inside = path.strip_prefix(imports.root.as_path()).unwrap();
+            let inside = path.strip_prefix(imports.root.path()).unwrap();
             prop_assert_eq!(inside.components().count(), 2);
             prop_assert!(inside.components().all(|part| matches!(part, std::path::Component::Normal(_))));
             prop_assert_eq!(path.canonicalize().unwrap(), path.clone());
@@ -345,4 +345,93 @@ fn name() -> impl Strategy<Value = String> {
         ])
         .prop_map(str::to_owned),
     ]
+}
+
+#[test]
+fn a_folder_that_becomes_a_link_meanwhile_leads_nowhere() {
+    let (temporary, imports) = imports();
+    let outside = temporary.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    let place = || {
+        imports
+            .place("1", "job", "cube.gcode", &hash(b"cube"))
+            .unwrap()
+    };
+    let placement = place();
+    let folder = placement.path.parent().unwrap().to_owned();
+    // Between two steps somebody takes the folder away and puts a link to another one in its place.
+    let aside = temporary.path().join("aside");
+    fs::rename(&folder, &aside).unwrap();
+    symlink(&outside, &folder).unwrap();
+    fs::write(placement.partial_path(), b"cube").unwrap();
+    placement.commit().unwrap();
+    assert_eq!(
+        fs::read_dir(&outside).unwrap().count(),
+        0,
+        "nothing came out"
+    );
+    assert_eq!(fs::read(aside.join("cube.gcode")).unwrap(), b"cube");
+
+    // The next one sees what is there now, and does not go through it.
+    assert_ne!(place().path.parent().unwrap(), folder);
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+}
+
+#[test]
+fn links_that_are_swapped_all_the_time_lead_nowhere() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let (temporary, imports) = imports();
+    let outside = temporary.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    let place = || imports.place("1", "job", "cube.gcode", &hash(b"cube"));
+    let folder = place().unwrap().path.parent().unwrap().to_owned();
+    let aside = temporary.path().join("aside");
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                if fs::rename(&folder, &aside).is_ok() && symlink(&outside, &folder).is_ok() {
+                    let _ = fs::remove_file(&folder);
+                    let _ = fs::rename(&aside, &folder);
+                }
+            }
+        });
+        for _ in 0..200 {
+            // Whatever comes of it, it is not outside.
+            if let Ok(placement) = place() {
+                let _ = fs::write(placement.partial_path(), b"cube");
+                let _ = placement.commit();
+            }
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+}
+
+#[test]
+fn what_a_hard_link_shares_is_not_written_through_it() {
+    let (temporary, imports) = imports();
+    let precious = temporary.path().join("precious");
+    fs::write(&precious, b"precious").unwrap();
+    let placement = imports
+        .place("1", "job", "cube.gcode", &hash(b"cube"))
+        .unwrap();
+    fs::hard_link(&precious, &placement.path).unwrap();
+    fs::write(placement.partial_path(), b"cube").unwrap();
+    placement.commit().unwrap();
+    assert_eq!(fs::read(&placement.path).unwrap(), b"cube");
+    assert_eq!(fs::read(&precious).unwrap(), b"precious");
+}
+
+#[test]
+fn a_device_or_a_pipe_in_the_way_is_not_read() {
+    let (_temporary, imports) = imports();
+    let place = || imports.place("1", "job", "cube.gcode", &hash(b"cube"));
+    let placement = place().unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(&placement.path)
+        .status();
+    assert!(made.unwrap().success());
+    assert!(matches!(place(), Err(ImportError::InTheWay { .. })));
 }

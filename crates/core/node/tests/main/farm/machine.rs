@@ -104,14 +104,8 @@ impl Farm {
                     parts[1].parse().expect("a copy"),
                     parts[3].parse().expect("a run"),
                 );
-                let last = self
-                    .starts
-                    .iter()
-                    .rfind(|s| (s.host, &s.printer) == (n, &printer));
-                assert!(
-                    last.is_none_or(|last| last.fence < fence),
-                    "the fence rises"
-                );
+                let last = self.fences.insert((n, printer.clone()), fence);
+                assert!(last.is_none_or(|last| last < fence), "the fence rises");
                 self.starts.push(Start {
                     host: n,
                     printer: printer.clone(),
@@ -131,6 +125,20 @@ impl Farm {
                     self.begin(n, &printer);
                     self.finish(n, &printer);
                 }
+            }
+            Effect::ClearBed {
+                printer,
+                print,
+                fence,
+                gcode,
+                ..
+            } => {
+                let last = self.fences.insert((n, printer.clone()), fence);
+                assert!(last.is_none_or(|last| last < fence), "the fence rises");
+                let machines = &mut self.hosts[n].machines;
+                let idle = machines.insert(printer.clone(), Some(print));
+                assert_eq!(idle, Some(None), "{printer} is connected and idle");
+                self.clearings.push((n, printer, gcode));
             }
             Effect::StopPrint { printer, print } => {
                 self.stops.push((n, printer.clone()));

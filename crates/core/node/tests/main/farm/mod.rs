@@ -86,6 +86,10 @@ pub(crate) struct Farm {
     /// Hosts of one network hear one another.
     pub(crate) lan: bool,
     pub(crate) starts: Vec<Start>,
+    /// Scripts that cleared a bed, or were to.
+    pub(crate) clearings: Vec<(usize, String, String)>,
+    /// What each driver was started with last.
+    fences: BTreeMap<(usize, String), u64>,
     /// Prints that a driver was told to stop, and whether it does so at once.
     pub(crate) stops: Vec<(usize, String)>,
     pub(crate) stops_at_once: bool,
@@ -136,6 +140,8 @@ impl Farm {
             alone: BTreeMap::new(),
             lan: true,
             starts: Vec::new(),
+            clearings: Vec::new(),
+            fences: BTreeMap::new(),
             stops: Vec::new(),
             stops_at_once: true,
             level_available: false,
@@ -440,7 +446,9 @@ impl Farm {
             | Effect::ConnectPrinter { .. }
             | Effect::DisconnectPrinter { .. }
             | Effect::StartPrint { .. }
+            | Effect::ClearBed { .. }
             | Effect::StopPrint { .. } => self.machine(n, effect),
+            Effect::LookAtSpool { .. } | Effect::UseSpool { .. } => {}
             Effect::PausePrint { printer, .. } => self.paused.push((n, printer, true)),
             Effect::ResumePrint { printer, .. } => self.paused.push((n, printer, false)),
         }
@@ -524,6 +532,7 @@ impl Farm {
                 n,
                 Command::PrinterReady {
                     printers: Vec::new(),
+                    good: None,
                 },
             );
             self.settle();
@@ -605,6 +614,11 @@ impl Farm {
             .collect()
     }
 
+    /// The key of a host.
+    pub(crate) fn device(&self, n: usize) -> Device {
+        Device(SigningKey::from_bytes(&self.hosts[n].key))
+    }
+
     /// Makes hosts the voters of `farm`, for good.
     pub(crate) fn set_voters(&mut self, voters: &[usize]) {
         let hosts = voters.iter().map(|n| self.hosts[*n].name.clone());
@@ -617,10 +631,15 @@ impl Farm {
 
     /// Edits `farm` in the founder's store, as no command can.
     pub(crate) fn edit_farm(&mut self, f: impl FnOnce(&mut Edit<'_>)) {
-        let queue = self.queue(0, "farm");
-        self.stop(0);
+        self.edit_farm_as(0, f);
+    }
+
+    /// The same in the store of another host, in its name.
+    pub(crate) fn edit_farm_as(&mut self, n: usize, f: impl FnOnce(&mut Edit<'_>)) {
+        let queue = self.queue(n, "farm");
+        self.stop(n);
         let now = self.now().wall;
-        let host = &mut self.hosts[0];
+        let host = &mut self.hosts[n];
         let author = Author {
             host: host.id,
             boot: 1_000_000,
@@ -637,7 +656,7 @@ impl Farm {
             .entry(queue.0)
             .or_default()
             .push(change.to_bytes());
-        self.boot(0);
+        self.boot(n);
         self.settle();
     }
 }
