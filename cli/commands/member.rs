@@ -46,7 +46,7 @@ enum Action {
         /// Its name, or the beginning of its key
         member: String,
     },
-    /// Take a member out; what it wrote stays, and no ticket lets it in again
+    /// Take a member out and give the queue another key; what it wrote stays
     #[command(visible_alias = "rm")]
     Remove {
         /// Queue

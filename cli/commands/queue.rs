@@ -67,6 +67,21 @@ enum Action {
         /// Queue
         queue: String,
     },
+    /// Give a queue another key: everybody but who is removed follows by itself
+    ///
+    /// Examples:
+    ///   printmesh queue rotate-key farm
+    ///   printmesh queue rotate-key farm --remove old-pi
+    ///
+    /// Its admins get the new key. Tickets with the old key itself are good no more; other tickets stay good.
+    #[command(verbatim_doc_comment)]
+    RotateKey {
+        /// Queue
+        queue: String,
+        /// Members to take out as well
+        #[arg(long, value_name = "MEMBER")]
+        remove: Vec<String>,
+    },
     Voters(voters::Voters),
     Recover(voters::Recover),
     /// Say that a printer that is away heats no more, so that another one of its circuit may
@@ -191,6 +206,15 @@ pub(super) async fn run(cx: &Context, args: Queue) -> Result<u8, Problem> {
         Action::Leave { queue } => show(cx, Request::QueueLeave { queue }).await,
         Action::Rename { queue, name } => show(cx, Request::QueueRename { queue, name }).await,
         Action::Peers { queue } => show(cx, Request::QueuePeers { queue }).await,
+        Action::RotateKey { queue, remove } => {
+            if !remove.is_empty() {
+                let names = remove.join(", ");
+                cx.confirm(&format!(
+                    "Take {names} out of {queue}? What is written from now on, they do not see"
+                ))?;
+            }
+            show(cx, Request::QueueRotateKey { queue, remove }).await
+        }
         Action::Voters(args) => voters::run(cx, args).await,
         Action::Recover(args) => voters::recover(cx, args).await,
         Action::FreeHeat { queue, printer } => {

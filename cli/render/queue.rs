@@ -84,6 +84,13 @@ pub(crate) fn one(queue: &Queue, clock: &Clock) -> Vec<Block> {
             "holds key",
             if queue.holds_key { "yes" } else { "no" }.into(),
         ),
+        (
+            "epoch",
+            Cell::both(
+                format!("{}, {} changes since", queue.epoch, queue.changes),
+                queue.epoch.to_string(),
+            ),
+        ),
         ("open", work(queue.jobs_open, queue.copies_open).into()),
         ("voters", queue.voters.join(", ").into()),
         (

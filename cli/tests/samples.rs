@@ -144,6 +144,8 @@ pub(super) fn queue(name: &str) -> Queue {
         position: 1,
         role: "admin".to_owned(),
         holds_key: true,
+        epoch: 2,
+        changes: 41,
         jobs_open: 2,
         copies_open: 5,
         voters: vec!["workshop".to_owned()],

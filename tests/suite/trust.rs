@@ -6,6 +6,7 @@ mod impostor;
 mod members;
 mod mesh;
 mod other_user;
+mod rotation;
 mod tickets;
 
 use std::collections::BTreeSet;

@@ -229,6 +229,8 @@ fn queue(node: &Node, place: usize, name: String, view: QueueView<'_>) -> reply:
             })
             .to_owned(),
         holds_key: view.holds_key,
+        epoch: view.epoch,
+        changes: view.changes as u64,
         jobs_open: jobs.len() as u32,
         copies_open,
         voters: snapshot

@@ -285,5 +285,6 @@ pub(crate) fn write(write: Write) -> printmesh_store::Write {
         Write::Put { key, value } => printmesh_store::Write::Put { key, value },
         Write::Delete { key } => printmesh_store::Write::Delete { key },
         Write::Append { log, entry } => printmesh_store::Write::Append { log, entry },
+        Write::Clear { log } => printmesh_store::Write::Clear { log },
     }
 }

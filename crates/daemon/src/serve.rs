@@ -201,6 +201,9 @@ impl Door {
                 })
                 .await
             }
+            Request::QueueRotateKey { queue, remove } => {
+                self.done(Command::QueueRotateKey { queue, remove }).await
+            }
             Request::MemberRelease { queue, member } => {
                 self.done(Command::MemberRelease { queue, member }).await
             }

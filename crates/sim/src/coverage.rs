@@ -110,4 +110,7 @@ pub const WANTED: &[&str] = &[
     "protocol: sleep noticed",
     "protocol: restored host noticed it",
     "protocol: refused because given away",
+    "person: another key",
+    "protocol: epoch followed",
+    "protocol: written again later",
 ];

@@ -207,6 +207,9 @@ impl Memory {
                     *count += 1;
                     add(sum, entry);
                 }
+                Write::Clear { log } => {
+                    self.logs.remove(log);
+                }
             }
         }
     }

@@ -7,6 +7,7 @@
 pub mod coverage;
 mod disk;
 mod draw;
+mod epochs;
 pub mod herd;
 pub mod history;
 mod host;

@@ -29,6 +29,7 @@ pub(crate) fn to_store(write: &Write) -> printmesh_store::Write {
         Write::Put { key, value } => printmesh_store::Write::Put { key, value },
         Write::Delete { key } => printmesh_store::Write::Delete { key },
         Write::Append { log, entry } => printmesh_store::Write::Append { log, entry },
+        Write::Clear { log } => printmesh_store::Write::Clear { log },
     }
 }
 
@@ -466,10 +467,6 @@ impl World {
             state,
             logs,
         };
-        #[cfg_attr(
-            not(feature = "sabotage"),
-            expect(unused_mut, reason = "sabotaged below")
-        )]
         let (mut node, step) = match Node::boot(boot) {
             Ok(booted) => booted,
             Err(error) => {
@@ -482,6 +479,7 @@ impl World {
         if let Some(Bug::Node(bug)) = self.plan.bug {
             node.sabotage(bug);
         }
+        node.end_epochs_after(self.plan.epoch_changes);
         entry.process = Some(Process {
             node,
             database,

@@ -68,6 +68,10 @@ pub(crate) enum Act {
         host: usize,
         which: u64,
     },
+    /// Gives the queue another key.
+    Rotate {
+        host: usize,
+    },
     /// Goes to a machine, takes the part off, and says so.
     Clear {
         machine: usize,
@@ -194,6 +198,7 @@ impl World {
                 }
             }
             Act::Resolve { host, which } => self.resolve(host, which),
+            Act::Rotate { host } => self.rotate(host),
             Act::Clear { machine } => self.clear(machine),
             Act::Lie { machine } => self.lie(machine),
             Act::PowerOn { host } => self.power_on(host),
@@ -203,7 +208,7 @@ impl World {
         }
     }
 
-    fn ask(&mut self, host: usize, name: &'static str, command: Command, asked: Asked) {
+    pub(crate) fn ask(&mut self, host: usize, name: &'static str, command: Command, asked: Asked) {
         if self.command(host, command, asked) {
             self.coverage.hit(name);
         }

@@ -29,6 +29,8 @@ pub struct Plan {
     pub(crate) clocks: Vec<(i64, i64)>,
     /// Settings of the queue, as typed.
     pub(crate) settings: Vec<(&'static str, &'static str)>,
+    /// Changes after which an epoch of a queue ends.
+    pub(crate) epoch_changes: usize,
     /// A deliberate bug.
     pub(crate) bug: Option<Bug>,
 }
@@ -61,7 +63,9 @@ impl Plan {
         }
         let until = draw.between(4, 16) * HOUR;
         let delay_ms = draw.pick(&[1, 2, 10, 80]);
-        let acts = acts(&mut draw, hosts, until, delay_ms);
+        let mut acts = acts(&mut draw, hosts, until, delay_ms);
+        acts.extend(crate::epochs::rotations(seed, hosts, until));
+        acts.sort_by_key(|(at, _)| *at);
         // Some farms live in peace: there no start may be in vain.
         let count = match draw.below(10) {
             0 => 0,
@@ -112,6 +116,7 @@ impl Plan {
             delay_ms,
             clocks,
             settings,
+            epoch_changes: crate::epochs::epoch_changes(seed),
             bug: None,
         }
     }
@@ -127,6 +132,7 @@ impl Plan {
             until: 0,
             delay_ms: 2,
             settings: vec![("claims", "majority")],
+            epoch_changes: 10_000,
             bug: None,
         }
     }

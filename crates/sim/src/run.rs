@@ -366,6 +366,12 @@ impl World {
             let Some(view) = self.farm_view(host) else {
                 return Some("a host is not in the queue any more".to_owned());
             };
+            if self.hosts[host]
+                .node()
+                .is_some_and(|node| node.is_carrying(view.id))
+            {
+                return Some("a host has something to write again in a new epoch".to_owned());
+            }
             logs.insert(self.hosts[host].memory.logs.get(&view.id.0).copied());
         }
         if logs.len() > 1 {
@@ -473,14 +479,17 @@ impl World {
             let Some(view) = world.farm_view(host) else {
                 return Vec::new();
             };
-            let jobs = view.snapshot.jobs.values();
-            jobs.map(|job| {
-                (
-                    job.id,
-                    printmesh_schedule::job_status(view.snapshot, job).word(),
-                )
-            })
-            .collect()
+            let Some(node) = world.hosts[host].node() else {
+                return Vec::new();
+            };
+            // What was over when an epoch ended is known to whoever was there.
+            let shared = node.shared_view(view.id);
+            let jobs = view.snapshot.jobs.values().filter_map(|job| {
+                let status = printmesh_schedule::job_status(view.snapshot, job);
+                let counts = shared.jobs.contains_key(&job.id) || !status.is_over();
+                counts.then_some((job.id, status.word()))
+            });
+            jobs.collect()
         };
         let first = states(self, self.first_alive());
         let different = |host: &usize| states(self, *host) != first;

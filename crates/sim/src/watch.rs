@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use printmesh_node::{
-    Answer, ConfigMessage, Effect, Input, Message, Nack, Problem, Ticket, Value, Vote, Write,
+    Answer, ConfigMessage, Effect, Input, Message, Nack, Problem, QueueView, Ticket, Value, Vote,
+    Write,
 };
 use printmesh_queue::{ClaimState, CopyId, JobState, Voters};
 
@@ -78,13 +79,15 @@ impl World {
                     appended = true;
                     self.note(host, WRITE, entry);
                 }
+                Write::Clear { log } => self.note(host, WRITE, log),
             }
         }
         self.hosts[host].memory.in_flight = None;
         self.hosts[host].memory.apply(writes);
+        self.note_epochs(writes);
         let configured = writes.iter().any(|write| match write {
             Write::Put { key, .. } => key.starts_with(b"config/"),
-            Write::Delete { .. } | Write::Append { .. } => false,
+            Write::Delete { .. } | Write::Append { .. } | Write::Clear { .. } => false,
         });
         if configured {
             self.scan_served(host);
@@ -401,7 +404,12 @@ impl World {
                 let theirs = theirs
                     .map(|(_, view)| view)
                     .find(|other| other.id == view.id);
-                if theirs.is_some_and(|theirs| theirs.snapshot != view.snapshot) {
+                // What a host keeps of earlier epochs is its own.
+                let same = |theirs: QueueView<'_>| {
+                    let there = other.node().map(|node| node.shared_view(theirs.id));
+                    there.is_none_or(|there| there == node.shared_view(view.id))
+                };
+                if theirs.is_some_and(|theirs| !same(theirs)) {
                     differs = Some(format!(
                         "{} and {} read {name} differently",
                         mine.name, other.name

@@ -4,9 +4,9 @@ use printmesh_api::reply;
 use printmesh_net::{Event, FetchError, ProtocolRange};
 use printmesh_node::Message;
 use printmesh_queue::{
-    Ballot, Bed, ClaimRecord, ClaimState, CopyId, Equivocation, FileHash, FileSpec, HostId, Job,
-    JobId, JobState, PrinterRecord, QueueId, Rank, Set, SetId, SetSpec, SignedChange, Signer as _,
-    Timestamp, VersionVector,
+    Ballot, Bed, ClaimRecord, ClaimState, CopyId, EpochHash, EpochId, Equivocation, FileHash,
+    FileSpec, HostId, Job, JobId, JobState, PrinterRecord, QueueId, Rank, Set, SetId, SetSpec,
+    SignedChange, Signer as _, Timestamp, VersionVector,
 };
 use serde_json::{Value, json};
 
@@ -135,6 +135,7 @@ fn a_stranger_gets_past_neither_sync_nor_files_and_learns_nothing() {
     let queue = queue_id(&a, "farm");
     let have = Message::Have {
         queue,
+        epoch: EpochId::default(),
         vector: VersionVector::default(),
     };
     stranger.say_in(conversation, have.encode(), false);
@@ -311,6 +312,7 @@ fn garbage_from_a_member_does_no_harm() {
     });
     let said = Message::Changes {
         queue,
+        epoch: EpochHash::default(),
         changes: vec![honest.clone()],
         also: Vec::new(),
     }
@@ -333,7 +335,13 @@ fn garbage_from_a_member_does_no_harm() {
     // What is asked of a queue that is not shared is not answered; frames are answered in their order.
     for queue in [secret, QueueId([9; 32]), queue] {
         let vector = VersionVector::default();
-        member.say(Message::Have { queue, vector }.encode());
+        let epoch = EpochId::default();
+        let have = Message::Have {
+            queue,
+            epoch,
+            vector,
+        };
+        member.say(have.encode());
     }
     let changes = |event: &Event| match event {
         Event::Frame { bytes, .. } => match Message::decode(bytes) {

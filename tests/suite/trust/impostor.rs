@@ -7,7 +7,8 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use printmesh_net::{Bind, Config, Event, Net, PeerKey, ProtocolRange};
 use printmesh_node::Message;
 use printmesh_queue::{
-    Author, Edit, EditError, HostId, QueueDocument, QueueId, SignedChange, Signer, Timestamp,
+    Author, Edit, EditError, EpochHash, HostId, QueueDocument, QueueId, SignedChange, Signer,
+    Timestamp,
 };
 use printmesh_store::{Database, Home};
 use tokio::{runtime::Runtime, sync::mpsc, time::timeout};
@@ -154,6 +155,7 @@ impl Impostor {
         self.say(
             Message::Changes {
                 queue,
+                epoch: EpochHash::default(),
                 changes,
                 also,
             }

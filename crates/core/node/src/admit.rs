@@ -1,7 +1,7 @@
 //! The member's side of joining: tickets, windows, and hosts that ask and are let in or refused by a person.
 
 use ed25519_dalek::{Signer as _, SigningKey};
-use printmesh_queue::{HostId, QueueId, Role, verify};
+use printmesh_queue::{Anchor, HostId, QueueId, Role, verify};
 
 use crate::{
     effect::{Answer, TicketParts},
@@ -10,12 +10,23 @@ use crate::{
     limits::{ASKING_MAX, NAME_BYTES_MAX},
     message::QueueKey,
     names::hosts_named,
-    node::Node,
+    node::{Node, Queue},
     problem::{Code, Problem},
     queues::check_name,
     records::QueueKind,
     ticket::{Invite, JoinMessage, Want, Welcome, comparison_code, proof_bytes, signature},
 };
+
+/// Whether the queue's document says that this invite was given out.
+fn is_noted(entry: &Queue, invite: &Invite) -> bool {
+    let said = entry.doc.snapshot().invites.get(&invite.public);
+    said.is_some_and(|said| {
+        said.values().any(|record| {
+            (record.role, record.uses, record.expires_at_s)
+                == (invite.role, invite.uses, invite.expires_at_s)
+        })
+    })
+}
 
 impl Node {
     /// The queue that this host offers on the LAN, and whether it lets everybody in right now.
@@ -168,19 +179,25 @@ impl Node {
                 };
                 let entry = entry.ok_or_else(foreign)?;
                 let (signer, role, used_invite) = match invite {
-                    None => (queue.0, Role::Admin, None),
+                    None => (entry.doc.epoch_key(), Role::Admin, None),
                     Some(bytes) => {
                         let invite: Invite = postcard::from_bytes(&bytes).map_err(|_| {
                             Problem::new(Code::TicketBad, "the invite in this ticket is damaged")
                         })?;
-                        let genuine = invite.queue == queue
-                            && verify(
-                                &queue.0,
-                                &invite.signed_bytes(),
-                                &signature(&invite.signature),
-                            );
-                        if !genuine {
+                        let signed = |key: &[u8; 32]| {
+                            let (bytes, by) = (invite.signed_bytes(), signature(&invite.signature));
+                            verify(key, &bytes, &by)
+                        };
+                        let earlier = entry.doc.earlier_keys().iter().any(signed);
+                        if invite.queue != queue || !signed(&entry.doc.epoch_key()) && !earlier {
                             return Err(foreign());
+                        }
+                        // The key of an earlier epoch proves nothing any more; what the queue says of a ticket does.
+                        if !signed(&entry.doc.epoch_key()) && !is_noted(entry, &invite) {
+                            return Err(Problem::new(
+                                Code::TicketOldKey,
+                                "this ticket is of a key that the queue does not have any more",
+                            ));
                         }
                         if invite
                             .expires_at_s
@@ -211,7 +228,14 @@ impl Node {
                     }
                 };
                 let bytes = proof_bytes(exporter, queue, peer, self.me);
-                if !verify(&signer, &bytes, &signature(&proof)) {
+                let proves = |key: &[u8; 32]| verify(key, &bytes, &signature(&proof));
+                if used_invite.is_none() && entry.doc.earlier_keys().iter().any(proves) {
+                    return Err(Problem::new(
+                        Code::TicketOldKey,
+                        "the queue has another key since that was given out",
+                    ));
+                }
+                if !proves(&signer) {
                     return Err(Problem::new(
                         Code::TicketProof,
                         "that host does not prove on this connection that it holds the ticket's key",
@@ -303,7 +327,12 @@ impl Node {
         let key = (role == Role::Admin).then(|| QueueKey(key.to_bytes()));
         let lan = self.queues[&queue].record.lan;
         let name_of_queue = snapshot.name.clone();
-        let welcome = Welcome::new(queue, name_of_queue, &certificate, key, lan, peers);
+        let doc = &self.queues[&queue].doc;
+        let epoch = Anchor {
+            id: doc.epoch(),
+            key: doc.epoch_key(),
+        };
+        let welcome = Welcome::new(queue, name_of_queue, &certificate, key, lan, peers, epoch);
         self.say(conversation, &JoinMessage::Welcome(Box::new(welcome)), true);
         self.joins.conversations.remove(&conversation);
         let queue = self.queue_names().remove(&queue);

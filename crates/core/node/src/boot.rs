@@ -126,6 +126,7 @@ impl Node {
             memory: Memory::default(),
             awake_ms: boot.now.mono_ms,
             beats: 0,
+            epoch_changes: crate::limits::EPOCH_CHANGES,
             stopping: false,
             heat: crate::heat::Heat::default(),
             zone_min: None,
@@ -146,6 +147,7 @@ impl Node {
         let mut withdrawals = Vec::new();
         let mut configs: Vec<(QueueId, ConfigRecord)> = Vec::new();
         let mut requests = Vec::new();
+        let mut epochs = crate::epochs::Stored::default();
         let mut quarantined = Vec::new();
         let mut proofs = Vec::new();
         // As long as a set was one file, which one was not written.
@@ -205,6 +207,8 @@ impl Node {
                 };
                 node.peers
                     .insert(rest.parse().map_err(|_| damaged())?, peer);
+            } else if epochs.take(&name, value).ok_or_else(damaged)? {
+                // What is left of earlier epochs.
             } else if let Some(rest) = name.strip_prefix(key::HEAT) {
                 let n = rest.parse().map_err(|_| damaged())?;
                 let record = records::read(value).ok_or_else(damaged)?;
@@ -244,9 +248,12 @@ impl Node {
                 boot: node.instance,
             };
             let log = logs.remove(&id.0).unwrap_or_default();
-            let doc = QueueDocument::load(id, author, log)
+            let kept = epochs.kept.remove(&id).unwrap_or_default();
+            let doc = QueueDocument::load_with(id, author, kept, log)
                 .map_err(|source| BootError::Log { queue: id, source })?;
-            node.queues.insert(id, Queue::new(record, doc));
+            let mut queue = Queue::new(record, doc);
+            queue.epochs = epochs.of(id);
+            node.queues.insert(id, queue);
         }
         for ((queue, copy, attempt), vote) in votes {
             if let Some(queue) = node.queues.get_mut(&queue) {

@@ -45,6 +45,13 @@ pub enum Command {
         /// Its new role.
         role: Role,
     },
+    /// Gives a queue another key, and removes members before.
+    QueueRotateKey {
+        /// Queue name.
+        queue: String,
+        /// Members to remove.
+        remove: Vec<String>,
+    },
     /// Takes the changes of a member again that is in quarantine on this host.
     MemberRelease {
         /// Queue name.

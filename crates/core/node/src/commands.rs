@@ -38,6 +38,7 @@ impl Node {
                 member,
                 role,
             } => self.member_role(&queue, &member, role)?,
+            Command::QueueRotateKey { queue, remove } => self.queue_rotate(&queue, &remove)?,
             Command::MemberRelease { queue, member } => self.member_release(&queue, &member)?,
             Command::MemberRemove { queue, member } => self.member_remove(&queue, &member)?,
             Command::QueueOpen {

@@ -40,6 +40,11 @@ pub enum Write {
         /// Entry: a signed change.
         entry: Vec<u8>,
     },
+    /// Removes all entries of a log: what follows in the same step takes their place.
+    Clear {
+        /// Log: the queue's id.
+        log: [u8; 32],
+    },
 }
 
 /// What a command led to.

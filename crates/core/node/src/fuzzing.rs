@@ -45,6 +45,7 @@ impl Disk {
             match write {
                 Write::Put { key, value } => drop(self.state.insert(key, value)),
                 Write::Delete { key } => drop(self.state.remove(&key)),
+                Write::Clear { log } => drop(self.logs.remove(&log)),
                 Write::Append { log, entry } => self.logs.entry(log).or_default().push(entry),
             }
         }

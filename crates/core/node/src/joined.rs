@@ -51,6 +51,7 @@ impl Node {
             Code::TicketExpired,
             Code::TicketUsed,
             Code::TicketRevoked,
+            Code::TicketOldKey,
             Code::TicketForeign,
             Code::MemberRemoved,
             Code::LanNothing,
@@ -96,10 +97,11 @@ impl Node {
             .as_ref()
             .is_none_or(|ticket| ticket.queue == welcome.queue.0);
         let certificate = welcome.certificate().filter(|certificate| {
-            certificate.member == self.me && certificate.is_valid_for(welcome.queue)
+            certificate.member == self.me
+                && certificate.is_signed_by(welcome.queue, &welcome.epoch.key)
         });
         let key = welcome.key.filter(|key| {
-            SigningKey::from_bytes(&key.0).verifying_key().to_bytes() == welcome.queue.0
+            SigningKey::from_bytes(&key.0).verifying_key().to_bytes() == welcome.epoch.key
         });
         let Some(certificate) = certificate.filter(|_| wanted) else {
             let problem = Problem::new(Code::JoinRefused, "the answer of that host is not genuine")
@@ -135,6 +137,8 @@ impl Node {
             lan: welcome.lan,
             certificate: Some(certificate),
             introduced_by: Some(outgoing.host),
+            anchor: (welcome.epoch.id.number > 0).then_some(welcome.epoch),
+            removals: Vec::new(),
         };
         match self.queues.get_mut(&id) {
             Some(known) => known.record = record,

@@ -90,6 +90,25 @@ pub const LEAVING_MS: u64 = 10_000;
 /// A join conversation that nobody answers is given up after this long.
 pub const JOIN_MS: u64 = 20_000;
 
+/// Changes of an epoch after which the next one begins: up to here a change from outside costs about 1.5 ms and a start reads
+/// the log in about a second; both grow with it.
+pub const EPOCH_CHANGES: usize = 10_000;
+
+/// So many times that, and it begins although most members are away, who then all have to follow one by one.
+pub const EPOCH_CHANGES_FACTOR: usize = 2;
+
+/// The first admin begins it at once, each further one waits so much longer: two that do it at once are one too many.
+pub const EPOCH_RANK_MS: u64 = 60_000;
+
+/// Keys of epochs that have not arrived yet: an admin is given the key with the news.
+pub const NEXT_KEYS_MAX: usize = 4;
+
+/// Changes of an epoch that come before its beginning is complete: the rest is asked for afterwards.
+pub const EARLY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A host that is being told what an epoch begins with, and hears nothing more for so long, asks again.
+pub const FOUNDING_MS: u64 = 10_000;
+
 /// A message between members; fits into one frame of the wire.
 pub const MESSAGE_BYTES_MAX: usize = 1_000_000;
 

@@ -72,6 +72,11 @@ impl Node {
         }
         self.decide(id, &key, &known.certificate, role, false)?;
         self.give_key(id, host);
+        let text = match known.certificate.role {
+            // It knows the key, and could make itself an admin again.
+            Role::Admin => self.with_another_key(id, text),
+            Role::Observer | Role::Submitter | Role::Printer | Role::Operator => text,
+        };
         Ok(Answer::Done {
             already: false,
             text,
@@ -79,14 +84,34 @@ impl Node {
     }
 
     pub(crate) fn member_remove(&mut self, queue: &str, member: &str) -> Result<Answer, Problem> {
+        let (id, name) = match self.put_out(queue, member)? {
+            (id, name, true) => (id, name),
+            (_, name, false) => {
+                return Ok(Answer::Done {
+                    already: true,
+                    text: format!("{name} was removed from {queue}"),
+                });
+            }
+        };
+        let text = format!("removed {name} from {queue}; what it wrote stays");
+        let text = self.with_another_key(id, text);
+        Ok(Answer::Done {
+            already: false,
+            text,
+        })
+    }
+
+    /// Takes a member out, as far as the document goes. Returns its name, and whether it was in.
+    pub(crate) fn put_out(
+        &mut self,
+        queue: &str,
+        member: &str,
+    ) -> Result<(QueueId, String, bool), Problem> {
         let (id, key, host) = self.decides(queue, member)?;
         let snapshot = self.queues[&id].doc.snapshot();
         let known = snapshot.members[&host].clone();
         if known.is_removed() {
-            return Ok(Answer::Done {
-                already: true,
-                text: format!("{} was removed from {queue}", known.name),
-            });
+            return Ok((id, known.name, false));
         }
         let voters = &snapshot.voters;
         let votes = voters.hosts.contains(&host);
@@ -107,16 +132,7 @@ impl Node {
         }
         let role = known.certificate.role;
         self.decide(id, &key, &known.certificate, role, true)?;
-        let mut text = format!("removed {} from {queue}; what it wrote stays", known.name);
-        if role == Role::Admin {
-            text.push_str(
-                ". It knows the queue key: as long as the queue has this key it can make itself a member again",
-            );
-        }
-        Ok(Answer::Done {
-            already: false,
-            text,
-        })
+        Ok((id, known.name, true))
     }
 
     pub(crate) fn decide(
@@ -185,10 +201,12 @@ impl Node {
         }
         let changes = vec![change.to_bytes()];
         let also = Vec::new();
+        let epoch = self.queues[&queue].doc.epoch().hash;
         self.send(
             host,
             Message::Changes {
                 queue,
+                epoch,
                 changes,
                 also,
             },
@@ -243,7 +261,12 @@ impl Node {
                 "this host was removed from the queue",
             )),
             Some(known) if known.turn > 0 => Ok(known.clone()),
-            Some(_) | None => Ok(Certificate::issue(key, peer, role, self.now.wall, invite)),
+            Some(_) | None => {
+                let issued = self.now.wall;
+                Ok(Certificate::issue_in(
+                    queue, key, peer, role, issued, invite,
+                ))
+            }
         }
     }
 
@@ -271,7 +294,10 @@ impl Node {
         let members = &entry.doc.snapshot().members;
         let due = |host| {
             let member = members.get(&host);
-            member.is_some_and(|member| member.may(Role::Admin) && member.certificate.turn > 0)
+            let later = entry.doc.epoch().number > 0;
+            member.is_some_and(|member| {
+                member.may(Role::Admin) && (later || member.certificate.turn > 0)
+            })
         };
         let network = entry.record.kind == QueueKind::Network;
         let key = entry.record.key.as_ref();
@@ -282,16 +308,28 @@ impl Node {
 
     /// An admin gives this host the queue key.
     pub(crate) fn take_key(&mut self, from: HostId, queue: QueueId, key: QueueKey) {
-        let genuine = SigningKey::from_bytes(&key.0).verifying_key().to_bytes() == queue.0;
-        if !genuine || !self.shares(queue, from) {
+        let public = SigningKey::from_bytes(&key.0).verifying_key().to_bytes();
+        if !self.shares(queue, from) {
             tracing::warn!(peer = %from, "refused a queue key");
             return;
         }
-        if let Some(entry) = self.queues.get_mut(&queue)
-            && entry.record.key.is_none()
-        {
+        let Some(entry) = self.queues.get_mut(&queue) else {
+            return;
+        };
+        if public != entry.doc.epoch_key() {
+            // Of an epoch that has not arrived, or of one that is over.
+            let members = &entry.doc.snapshot().members;
+            if members
+                .get(&from)
+                .is_some_and(|member| member.may(Role::Admin))
+            {
+                entry.epochs.note_key(key);
+            }
+        } else if entry.record.key.is_none() {
             entry.record.key = Some(key);
             self.save_queue(queue);
+            self.carry(queue);
+            self.unite_removals(queue);
         }
     }
 }

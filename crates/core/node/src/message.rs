@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use printmesh_queue::{Ballot, ChangeHash, CopyId, HostId, QueueId, VersionVector};
+use printmesh_queue::{
+    Ballot, ChangeHash, CopyId, EpochHash, EpochId, HostId, QueueId, VersionVector,
+};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize as _;
 
@@ -23,6 +25,8 @@ pub enum Message {
     Have {
         /// The queue.
         queue: QueueId,
+        /// The sender's epoch.
+        epoch: EpochId,
         /// Newest change per author.
         vector: VersionVector,
     },
@@ -30,6 +34,8 @@ pub enum Message {
     Changes {
         /// The queue.
         queue: QueueId,
+        /// The epoch of which they are.
+        epoch: EpochHash,
         /// Encoded changes.
         changes: Vec<Vec<u8>>,
         /// Members that the sender sees to: they have these changes from it, or from whom it has them.
@@ -109,6 +115,31 @@ pub enum Message {
         queue: QueueId,
         /// Its key.
         key: QueueKey,
+    },
+    /// How the queue came to the sender's epoch; who has gone less far, or elsewhere, judges it.
+    Epoch {
+        /// The queue.
+        queue: QueueId,
+        /// Encoded records, each following the one before.
+        records: Vec<Vec<u8>>,
+    },
+    /// Asks for what an epoch begins with.
+    WantFounding {
+        /// The queue.
+        queue: QueueId,
+        /// The epoch.
+        epoch: EpochHash,
+    },
+    /// Some of what an epoch begins with.
+    Founding {
+        /// The queue.
+        queue: QueueId,
+        /// The epoch.
+        epoch: EpochHash,
+        /// Position of the first of these.
+        from: u32,
+        /// Encoded changes.
+        changes: Vec<Vec<u8>>,
     },
     /// A printer is done with its places to heat: tells a voter.
     Free {

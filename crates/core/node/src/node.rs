@@ -99,6 +99,8 @@ pub struct Node {
     pub(crate) awake_ms: u64,
     /// Beats since the start.
     pub(crate) beats: u32,
+    /// Changes of an epoch after which an admin's host begins the next one.
+    pub(crate) epoch_changes: usize,
     pub(crate) stopping: bool,
     /// What prints used up of spools whose stock somebody else keeps, and that has not confirmed it.
     pub(crate) usages: BTreeMap<u64, Usage>,
@@ -173,6 +175,8 @@ pub(crate) struct Queue {
     pub(crate) told_proofs: BTreeSet<(HostId, HostId)>,
     /// Claims of this host that need the voters' word.
     pub(crate) loose: BTreeSet<(CopyId, u32)>,
+    /// On the way to another epoch, and what is left of the ones before.
+    pub(crate) epochs: crate::epochs::Epochs,
 }
 
 /// A printer of this host.
@@ -353,6 +357,7 @@ impl Node {
             // First, so that a printer is chosen for by what it is now.
             self.publish();
             self.tend_voters();
+            self.tend_epochs();
             let moved = self.drive_joins()
                 | self.drive_moves()
                 | self.drive_printers()
@@ -406,6 +411,7 @@ impl Node {
             .chain(self.quiet_wakeup())
             .chain(self.heat_wakeup())
             .chain(self.compare_wakeup())
+            .chain(self.epoch_wakeups())
             .filter(|at| *at != u64::MAX)
             .min()
     }
@@ -669,6 +675,7 @@ impl Queue {
             proofs: BTreeMap::new(),
             told_proofs: BTreeSet::new(),
             loose: BTreeSet::new(),
+            epochs: crate::epochs::Epochs::default(),
         }
     }
 

@@ -104,6 +104,8 @@ codes! {
     TicketUsed = "ticket.used", 4;
     /// The ticket was taken back.
     TicketRevoked = "ticket.revoked", 4;
+    /// The ticket is of a key that the queue does not have any more.
+    TicketOldKey = "ticket.old-key", 4;
     /// No such ticket was given out.
     TicketUnknown = "ticket.unknown", 3;
     /// The ticket is not for a queue of that host.
@@ -160,6 +162,11 @@ impl Problem {
 
 impl From<printmesh_queue::EditError> for Problem {
     fn from(error: printmesh_queue::EditError) -> Self {
+        if let printmesh_queue::EditError::UnknownJob(_) = error {
+            return Self::new(Code::JobOver, "this job cannot be changed any more").because(
+                "it was over when the queue began its present epoch, and is in this host's history",
+            );
+        }
         Self::new(
             Code::Document,
             "the queue's document does not take this change",

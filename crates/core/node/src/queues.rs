@@ -59,6 +59,8 @@ pub(crate) fn found(
         lan: false,
         certificate: None,
         introduced_by: None,
+        anchor: None,
+        removals: Vec::new(),
     };
     (id, record, change.to_bytes())
 }
@@ -304,7 +306,10 @@ impl Node {
     fn publish_certificate(&mut self, id: QueueId) {
         let entry = &self.queues[&id];
         let founded = !entry.doc.snapshot().voters.hosts.is_empty();
-        if let Some(certificate) = entry.record.certificate.clone().filter(|_| founded) {
+        let key = entry.doc.epoch_key();
+        let good = |certificate: &Certificate| certificate.is_signed_by(id, &key);
+        let certificate = entry.record.certificate.clone().filter(good);
+        if let Some(certificate) = certificate.filter(|_| founded) {
             let name = self.host.name.clone();
             self.record(id, |edit| {
                 edit.put_certificate(&certificate);

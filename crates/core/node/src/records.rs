@@ -48,6 +48,12 @@ pub(crate) struct QueueRecord {
     pub(crate) certificate: Option<printmesh_queue::Certificate>,
     /// Host that admitted us: whom to ask before the document says who the members are.
     pub(crate) introduced_by: Option<HostId>,
+    /// The epoch in which this host was let in, as long as nothing of the queue has arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) anchor: Option<printmesh_queue::Anchor>,
+    /// Members that were removed where this host came from, and are to be removed here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) removals: Vec<HostId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -241,6 +247,9 @@ pub(crate) mod key {
     pub(crate) const WITHDRAWAL: &str = "withdrawal/";
     pub(crate) const REQUEST: &str = "request/";
     pub(crate) const PEER: &str = "peer/";
+    pub(crate) const KEPT: &str = "kept/";
+    pub(crate) const OWN: &str = "own/";
+    pub(crate) const CARRY: &str = "carry/";
     pub(crate) const FILE: &str = "file/";
     pub(crate) const IMPORT: &str = "import/";
     pub(crate) const SLICED: &str = "sliced/";
@@ -287,6 +296,15 @@ pub(crate) mod key {
     }
     pub(crate) fn peer(host: HostId) -> String {
         format!("{PEER}{host}")
+    }
+    pub(crate) fn kept(queue: QueueId, job: JobId) -> String {
+        format!("{KEPT}{queue}/{job}")
+    }
+    pub(crate) fn own(queue: QueueId) -> String {
+        format!("{OWN}{queue}")
+    }
+    pub(crate) fn carry(queue: QueueId) -> String {
+        format!("{CARRY}{queue}")
     }
     pub(crate) fn heat(ballot: u64) -> String {
         format!("{HEAT}{ballot}")

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use printmesh_queue::{ChangeHash, HostId, QueueId, VersionVector};
+use printmesh_queue::{ChangeHash, EpochId, HostId, QueueId, VersionVector};
 
 use crate::{
     limits::{CHANGES_BYTES, COMPARE_MS, COMPARE_WITH, WANTED_MAX},
@@ -79,11 +79,23 @@ impl Node {
 
     /// A member says what it has: it is sent what it lacks, and asked for what it has more, once for each thing that the two
     /// of them have. A host whose history was forked by a restored backup would otherwise be asked for ever.
-    pub(crate) fn have(&mut self, from: HostId, queue: QueueId, theirs: VersionVector) {
+    pub(crate) fn have(
+        &mut self,
+        from: HostId,
+        queue: QueueId,
+        epoch: EpochId,
+        theirs: VersionVector,
+    ) {
         if !self.shares(queue, from) {
             tracing::debug!(peer = %from, "ignored a vector of a queue that is not shared");
             return;
         }
+        if self.queues[&queue].doc.epoch() != epoch {
+            self.other_epoch(from, queue, epoch);
+            return;
+        }
+        self.note_seen(from, queue, epoch);
+        self.offer_key(queue, from);
         let doc = &self.queues[&queue].doc;
         let missing = doc.changes_after(&theirs);
         let behind = !doc.vector().covers(&theirs);
@@ -162,13 +174,27 @@ impl Node {
         let asked = entry.asked.entry(to).or_default();
         asked.mine = vector.clone();
         asked.opening = false;
-        self.send(to, Message::Have { queue, vector });
+        let epoch = entry.doc.epoch();
+        let have = Message::Have {
+            queue,
+            epoch,
+            vector,
+        };
+        self.send(to, have);
     }
 
-    fn send_changes(&mut self, to: HostId, queue: QueueId, changes: &Changes, also: &[Tag]) {
+    pub(crate) fn send_changes(
+        &mut self,
+        to: HostId,
+        queue: QueueId,
+        changes: &Changes,
+        also: &[Tag],
+    ) {
         let (mut batch, mut size) = (Vec::new(), 0);
+        let epoch = self.queues[&queue].doc.epoch().hash;
         let message = |batch| Message::Changes {
             queue,
+            epoch,
             changes: batch,
             also: also.to_vec(),
         };
@@ -187,7 +213,7 @@ impl Node {
     }
 
     /// Something is new here: soon it is to be seen whether everybody has it.
-    fn compare_soon(&mut self, queue: QueueId) {
+    pub(crate) fn compare_soon(&mut self, queue: QueueId) {
         let due_ms = self.now.mono_ms + COMPARE_MS;
         self.compare_from(queue, due_ms);
     }

@@ -6,8 +6,8 @@ use std::{
 };
 
 use printmesh_queue::{
-    Admitted, Ballot, ChangeHash, CopyId, HostId, PrinterId, QueueId, Refusal, SignedChange,
-    Touched,
+    Admitted, Ballot, ChangeHash, CopyId, EpochHash, HostId, PrinterId, QueueId, Refusal,
+    SignedChange, Touched,
 };
 
 use crate::{
@@ -92,6 +92,7 @@ impl Node {
         self.save_peer(host);
         self.progress.retain(|printer, _| printer.host != host);
         self.watch_gone(host);
+        self.epochs_gone(host);
         self.compare_now(host);
         self.tell_peer(host, "away", Some(reason));
     }
@@ -162,12 +163,25 @@ impl Node {
 
     pub(crate) fn message(&mut self, from: HostId, message: Message) {
         match message {
-            Message::Have { queue, vector } => self.have(from, queue, vector),
+            Message::Have {
+                queue,
+                epoch,
+                vector,
+            } => self.have(from, queue, epoch, vector),
             Message::Changes {
                 queue,
+                epoch,
                 changes,
                 also,
-            } => self.changes(from, queue, &changes, &also),
+            } => self.changes(from, queue, epoch, &changes, &also),
+            Message::Epoch { queue, records } => self.epoch_records(from, queue, &records),
+            Message::WantFounding { queue, epoch } => self.give_founding(from, queue, epoch),
+            Message::Founding {
+                queue,
+                epoch,
+                from: first,
+                changes,
+            } => self.take_founding(from, queue, epoch, first, changes),
             Message::Prepare(mut ask) => {
                 self.heard_ask(from, &mut ask);
                 self.asked_to_prepare(from, ask);
@@ -237,9 +251,23 @@ impl Node {
         }
     }
 
-    fn changes(&mut self, from: HostId, queue: QueueId, encoded: &[Vec<u8>], also: &[Tag]) {
+    fn changes(
+        &mut self,
+        from: HostId,
+        queue: QueueId,
+        epoch: EpochHash,
+        encoded: &[Vec<u8>],
+        also: &[Tag],
+    ) {
         if !self.shares(queue, from) {
             tracing::warn!(peer = %from, "refused changes of a queue that is not shared");
+            return;
+        }
+        if self.queues[&queue].doc.epoch().hash != epoch {
+            // Who wrote them writes them again when it gets here.
+            if !self.note_early(from, queue, epoch, encoded) {
+                self.ask_for_past(from, queue);
+            }
             return;
         }
         let mut changes = Vec::new();
@@ -294,6 +322,7 @@ impl Node {
             }
             let copies = copies.clone();
             self.note_touched(queue, admitted.touched);
+            self.carry(queue);
             self.decided(queue, std::mem::take(&mut admitted.decisions));
             if admitted
                 .applied
@@ -324,7 +353,13 @@ impl Node {
         }
     }
 
-    fn tell_refused(&mut self, queue: QueueId, from: HostId, author: Option<HostId>, why: &str) {
+    pub(crate) fn tell_refused(
+        &mut self,
+        queue: QueueId,
+        from: HostId,
+        author: Option<HostId>,
+        why: &str,
+    ) {
         tracing::warn!(%queue, peer = %from, author = ?author, why, "refused a change");
         self.tell(Event {
             queue: self.queue_names().remove(&queue),

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use printmesh_queue::{Certificate, HostId, QueueId, Role};
+use printmesh_queue::{Anchor, Certificate, HostId, QueueId, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::message::QueueKey;
@@ -43,6 +43,8 @@ pub(crate) struct Welcome {
     pub(crate) lan: bool,
     /// Where other members were last met.
     pub(crate) peers: Vec<(HostId, Vec<SocketAddr>)>,
+    /// The present epoch, and the public half of its key.
+    pub(crate) epoch: Anchor,
 }
 
 /// An invite: whoever holds the secret half may join so many times, with this role, until it expires.
@@ -65,6 +67,7 @@ impl Welcome {
         key: Option<QueueKey>,
         lan: bool,
         peers: Vec<(HostId, Vec<SocketAddr>)>,
+        epoch: Anchor,
     ) -> Self {
         let certificate = serde_json::to_vec(certificate).expect("plain data always encodes");
         Self {
@@ -74,6 +77,7 @@ impl Welcome {
             key,
             lan,
             peers,
+            epoch,
         }
     }
 

@@ -29,6 +29,10 @@ pub struct QueueView<'a> {
     pub holds_key: bool,
     /// Place in the host's order, from 0.
     pub position: u32,
+    /// Number of its epoch, from 0.
+    pub epoch: u64,
+    /// Changes since the epoch began.
+    pub changes: usize,
 }
 
 /// A member as this host met it.
@@ -156,7 +160,17 @@ impl Node {
             local: queue.record.kind == QueueKind::Local,
             holds_key: queue.record.key.is_some(),
             position: queue.record.position,
+            epoch: queue.doc.epoch().number,
+            changes: queue.doc.changes_of_epoch(),
         }
+    }
+
+    /// Returns what a queue's document says, without what only this host knows of earlier epochs.
+    ///
+    /// # Panics
+    /// When the id is not one of this node's.
+    pub fn shared_view(&self, id: QueueId) -> std::borrow::Cow<'_, Snapshot> {
+        self.queues[&id].doc.shared()
     }
 
     /// Returns what this host sees of a queue's members at a time at which nothing happened yet.

@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Certificate, QueueId, Role, Voters,
+    Certificate, Role, Voters,
     change::{Action, Body, Op, OpId, Target},
     engine::Map,
+    epoch::Authority,
     past::{Deps, Effect, Past, best},
     rules::{Fact, JobPart, NewJob, Write, certificate},
     schema::{Container, Entry, Meta, Place, meta_key},
@@ -113,7 +114,7 @@ pub(crate) struct Good {
 /// Judges a change whose direct past is known; its signature was checked before.
 pub(crate) fn judge(
     past: &Past,
-    queue: QueueId,
+    authority: &Authority,
     body: &Body,
     trust: Trust,
 ) -> Result<Good, Refusal> {
@@ -131,7 +132,7 @@ pub(crate) fn judge(
     }
     let mut judge = Judge {
         past,
-        queue,
+        authority,
         body,
         deps: &deps,
         trust,
@@ -166,7 +167,7 @@ pub(crate) fn judge(
 
 struct Judge<'a> {
     past: &'a Past,
-    queue: QueueId,
+    authority: &'a Authority,
     body: &'a Body,
     deps: &'a Deps,
     trust: Trust,
@@ -190,7 +191,7 @@ impl<'a> Judge<'a> {
             };
             let own = op.target == Target::Genesis(Container::Members.counter())
                 && Entry::parse(place, &op.key) == Some(Entry::Certificate(host));
-            own.then(|| certificate(value, host, self.queue))?
+            own.then(|| certificate(value, host, self.authority))?
         });
         let brought: Vec<Certificate> = brought.collect();
         let seen = match self.trust {
@@ -224,7 +225,7 @@ impl<'a> Judge<'a> {
             let before: Vec<&Fact> = before.iter().map(|(_, fact)| *fact).collect();
             let voters_before = self.voters_before(&entry);
             let write = Write {
-                queue: self.queue,
+                authority: self.authority,
                 host: self.body.author.host,
                 role: self.role,
                 entry: &entry,
@@ -315,7 +316,7 @@ impl<'a> Judge<'a> {
             Action::Delete => return None,
         };
         let fact = match entry {
-            Entry::Certificate(member) => certificate(value, *member, self.queue)
+            Entry::Certificate(member) => certificate(value, *member, self.authority)
                 .map(|found| Fact::Certificate(Box::new(found))),
             Entry::Claim(_) => value.as_json().map(|record| Fact::Claim(Box::new(record))),
             Entry::Meta(Meta::Voters | Meta::Config(_)) => value

@@ -309,6 +309,26 @@ impl SignedChange {
         })
     }
 
+    /// A change with which an epoch begins: its record vouches for it, nobody signs it.
+    pub(crate) fn founding(body: &Body) -> Option<Self> {
+        body.check_limits().ok()?;
+        let hash = engine::hash(body).filter(|_| body.is_ordered())?;
+        let mut bytes = postcard::to_stdvec(body).ok()?;
+        bytes.extend_from_slice(&[0; SIGNATURE_BYTES]);
+        (bytes.len() <= CHANGE_BYTES_MAX).then_some(Self {
+            bytes: bytes.into(),
+            author: body.author,
+            epoch: body.epoch,
+            seq: body.seq,
+            hash,
+        })
+    }
+
+    /// Whether nobody signed it.
+    pub(crate) fn is_unsigned(&self) -> bool {
+        self.bytes.ends_with(&[0; SIGNATURE_BYTES])
+    }
+
     /// Returns the host that says that it wrote the change.
     pub fn author(&self) -> HostId {
         self.author.host

@@ -164,7 +164,7 @@ pub struct RunRecord {
 }
 
 /// One host's try to make one copy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// The writer.
     pub host: HostId,

@@ -15,17 +15,22 @@ use crate::{
     admit::{Good, Trust, judge},
     change::Body,
     engine::{self, Built, Engine},
+    epoch::{Authority, LINEAGE_ENTRY, Lineage, is_founding},
+    kept::{Base, Kept, KeptJob},
     parked::Parked,
     past::Past,
     read,
-    schema::{EPOCH, Entry},
+    schema::Entry,
     withheld::Withheld,
 };
 
+mod epochs;
 #[cfg(test)]
 mod inspect;
 mod quarantine;
 mod rebuild;
+
+pub use epochs::{Followed, Way};
 #[cfg(test)]
 pub(crate) use inspect::Spot;
 
@@ -53,6 +58,9 @@ pub enum LoadError {
         #[source]
         source: Refusal,
     },
+    /// What its epoch begins with is not whole.
+    #[error("failed to read how the epoch of the log begins")]
+    Epoch,
 }
 
 /// A change that was not admitted.
@@ -101,7 +109,8 @@ pub struct Admitted {
 
 /// What a queue's hosts agree on, as this host knows it.
 pub struct QueueDocument {
-    queue: QueueId,
+    base: Base,
+    lineage: Lineage,
     author: Author,
     engine: Engine,
     past: Past,
@@ -125,12 +134,20 @@ struct Fresh {
 impl QueueDocument {
     /// Makes the document of a queue of which nothing is known yet: to be founded, or to be synced.
     pub fn new(queue: QueueId, author: Author) -> Self {
+        let authority = Authority::first(queue);
+        Self::on(authority, Lineage::default(), Kept::new(), author)
+    }
+
+    fn on(authority: Authority, lineage: Lineage, kept: Kept, author: Author) -> Self {
+        let base = Base { authority, kept };
+        let snapshot = empty(&base);
         Self {
-            queue,
+            base,
+            lineage,
             author,
             engine: Engine::new(),
             past: Past::default(),
-            snapshot: read::empty(queue),
+            snapshot,
             parked: Parked::default(),
             withheld: Withheld::default(),
             quarantined: BTreeSet::new(),
@@ -153,9 +170,33 @@ impl QueueDocument {
         author: Author,
         log: impl IntoIterator<Item = Vec<u8>>,
     ) -> Result<Self, LoadError> {
-        let mut document = Self::new(queue, author);
+        Self::load_with(queue, author, Vec::new(), log)
+    }
+
+    /// The same with what this host keeps of earlier epochs.
+    ///
+    /// # Errors
+    /// As [`QueueDocument::load`].
+    pub fn load_with(
+        queue: QueueId,
+        author: Author,
+        kept: Vec<KeptJob>,
+        log: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Result<Self, LoadError> {
+        let kept: Kept = kept.into_iter().map(|kept| (kept.id, kept)).collect();
+        let mut log = log.into_iter().enumerate().peekable();
+        let begins = |(_, entry): &(usize, Vec<u8>)| entry.first() == Some(&LINEAGE_ENTRY);
+        let mut document = match log.next_if(begins) {
+            Some((_, entry)) => {
+                let lineage = Lineage::from_entry(&entry).ok_or(LoadError::Epoch)?;
+                let count = lineage.0.last().map_or(0, |record| record.count);
+                let founding = log.by_ref().take(count as usize).map(|(_, entry)| entry);
+                Self::begin(queue, author, lineage, kept, founding).map_err(|_| LoadError::Epoch)?
+            }
+            None => Self::on(Authority::first(queue), Lineage::default(), kept, author),
+        };
         let mut fresh = Vec::new();
-        for (index, bytes) in log.into_iter().enumerate() {
+        for (index, bytes) in log {
             let change = SignedChange::from_bytes(&bytes)
                 .map_err(|source| LoadError::Damaged { index, source })?;
             let unfit = |source| LoadError::Unfit { index, source };
@@ -180,7 +221,7 @@ impl QueueDocument {
 
     /// Returns the queue.
     pub fn queue(&self) -> QueueId {
-        self.queue
+        self.base.authority.queue
     }
 
     /// Returns who writes here.
@@ -230,7 +271,7 @@ impl QueueDocument {
         signer: &dyn Signer,
         f: impl FnOnce(&mut Edit<'_>) -> Result<T, E>,
     ) -> Result<(T, Option<Arc<SignedChange>>), E> {
-        let mut edit = Edit::new(self.queue, self.author, &self.snapshot, &self.engine);
+        let mut edit = Edit::new(&self.base, self.author, &self.snapshot, &self.engine);
         let value = f(&mut edit)?;
         let change = match edit.finish(&self.past, now)? {
             Some(body) => Some(self.write(&body, signer)?),
@@ -255,8 +296,8 @@ impl QueueDocument {
         if signer.host() != self.author.host {
             return Err(EditError::Signer);
         }
-        let change = SignedChange::sign(body, self.queue, signer).map_err(EditError::Write)?;
-        if !change.is_signed_for(self.queue) {
+        let change = SignedChange::sign(body, self.queue(), signer).map_err(EditError::Write)?;
+        if !change.is_signed_for(self.queue()) {
             return Err(EditError::Signer);
         }
         let change = Arc::new(change);
@@ -350,7 +391,7 @@ impl QueueDocument {
             let missing =
                 |dep: &&ChangeHash| !self.past.contains(**dep) && !self.withheld.contains(**dep);
             let verdict = if let Some(other) = self.past.at(change.chain(), change.seq()) {
-                let proof = Equivocation::of(self.queue, other, &change);
+                let proof = Equivocation::of(self.queue(), other, &change);
                 admitted.proofs.extend(proof);
                 Err(Refusal::Equivocation)
             } else if body.deps.iter().any(|dep| self.refused.contains(dep)) {
@@ -412,7 +453,7 @@ impl QueueDocument {
         if certificate.turn == 0 {
             return None;
         }
-        let judge = |trust| judge(&self.past, self.queue, body, trust);
+        let judge = |trust| judge(&self.past, &self.base.authority, body, trust);
         let why = judge(Trust::Today).err()?;
         judge(Trust::Nobody).is_ok().then_some(why)
     }
@@ -457,9 +498,9 @@ impl QueueDocument {
     }
 
     fn check_envelope(&self, change: &SignedChange) -> Result<(), Refusal> {
-        if change.epoch() != EPOCH {
+        if change.epoch() != self.base.authority.epoch.tag() {
             Err(Refusal::Epoch)
-        } else if change.is_signed_for(self.queue) {
+        } else if !is_founding(change.chain()) && change.is_signed_for(self.queue()) {
             Ok(())
         } else {
             Err(Refusal::BadSignature)
@@ -477,7 +518,7 @@ impl QueueDocument {
             deps,
             effects,
             entries,
-        } = judge(&self.past, self.queue, body, trust)?;
+        } = judge(&self.past, &self.base.authority, body, trust)?;
         let built = engine::build(body).ok_or(Refusal::NotCanonical)?;
         self.past.push(Arc::clone(&change), deps, effects);
         Ok(Fresh {
@@ -488,10 +529,17 @@ impl QueueDocument {
     }
 }
 
+/// What a document says that has no change yet.
+fn empty(base: &Base) -> Snapshot {
+    let mut snapshot = read::empty(base.authority.queue);
+    base.lay_under(&mut snapshot);
+    snapshot
+}
+
 impl std::fmt::Debug for QueueDocument {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("QueueDocument")
-            .field("queue", &self.queue)
+            .field("queue", &self.base.authority.queue)
             .field("author", &self.author)
             .field("parked", &self.parked.len())
             .finish_non_exhaustive()

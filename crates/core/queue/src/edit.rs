@@ -7,19 +7,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::{
     Author, Certificate, ClaimRecord, Configuration, CopyId, HostId, InviteRecord, Job, JobId,
-    JobState, LostRecord, PrinterId, PrinterRecord, QueueId, Rank, Refusal, Request, RequestId,
-    RunRecord, SetId, Setting, Snapshot, Terms, Timestamp, Voters, WireError,
+    JobState, LostRecord, PrinterId, PrinterRecord, Rank, Refusal, Request, RequestId, RunRecord,
+    SetId, Setting, Snapshot, Terms, Timestamp, Voters, WireError,
     change::{Action, Scalar},
     engine::{Engine, Found, Map},
+    kept::Base,
     read,
     schema::{
-        ClaimId, Container, EPOCH, FORMAT, JobField, Meta, SetField, WRITER, again_key,
-        certificate_key, claim_key, invite_key, job_key, lost_key, member_kept_key,
-        member_left_key, member_name_key, meta_key, printer_key, request_key, run_key, set_key,
+        ClaimId, Container, FORMAT, JobField, Meta, SetField, WRITER, again_key, certificate_key,
+        claim_key, invite_key, job_key, lost_key, member_kept_key, member_left_key,
+        member_name_key, meta_key, printer_key, request_key, run_key, set_key,
     },
 };
 
+mod again;
 mod compose;
+
+pub(crate) use again::Fate;
 
 /// Why an edit was not made; the document is as it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +43,9 @@ pub enum EditError {
     /// No host would take it.
     #[error("failed to edit the queue: {0}")]
     Refused(Refusal),
+    /// It is too large for an epoch.
+    #[error("failed to begin an epoch: the queue is over its limits")]
+    TooLarge,
     /// It is too large for one change.
     #[error("failed to write the edit")]
     Write(#[source] WireError),
@@ -59,7 +66,7 @@ struct Pending {
 
 /// Collects what one change writes.
 pub struct Edit<'a> {
-    queue: QueueId,
+    base: &'a Base,
     author: Author,
     snapshot: &'a Snapshot,
     engine: &'a Engine,
@@ -70,13 +77,13 @@ pub struct Edit<'a> {
 
 impl<'a> Edit<'a> {
     pub(crate) fn new(
-        queue: QueueId,
+        base: &'a Base,
         author: Author,
         snapshot: &'a Snapshot,
         engine: &'a Engine,
     ) -> Self {
         Self {
-            queue,
+            base,
             author,
             snapshot,
             engine,
@@ -93,11 +100,14 @@ impl<'a> Edit<'a> {
 
     /// Founds a new queue: the first change of its creator, with its own certificate.
     pub fn found(&mut self, name: &str, voters: &Voters, certificate: &Certificate) {
-        let queue = Scalar::Bytes(self.queue.0.to_vec());
+        let queue = Scalar::Bytes(self.base.authority.queue.0.to_vec());
         self.put_meta(Meta::Format, Scalar::Number(FORMAT));
         self.put_meta(Meta::MinWriter, Scalar::Number(WRITER));
         self.put_meta(Meta::Queue, queue);
-        self.put_meta(Meta::Epoch, Scalar::Number(EPOCH));
+        self.put_meta(
+            Meta::Epoch,
+            Scalar::Number(self.base.authority.epoch.number),
+        );
         self.set_queue_name(name);
         self.put_meta(Meta::Voters, Scalar::json(voters));
         self.put_certificate(certificate);
@@ -172,8 +182,8 @@ impl<'a> Edit<'a> {
     /// Adds a member, or gives it a better certificate; one that is not better changes nothing.
     pub fn put_certificate(&mut self, certificate: &Certificate) {
         let member = certificate.member;
-        let queue = self.queue;
-        let known = self.read(|engine| read::certificate(engine, queue, member));
+        let authority = &self.base.authority;
+        let known = self.read(|engine| read::certificate(engine, authority, member));
         if known.is_none_or(|known| read::is_better(certificate, &known)) {
             let key = certificate_key(member);
             self.put_root(Container::Members, key, Scalar::json(certificate));

@@ -8,7 +8,6 @@ use crate::{
     Author, Certificate, EditError, HostId, QueueDocument, QueueId, Role, SignedChange, Signer,
     Timestamp, VersionVector, Voters,
     change::{Body, DEPS_MAX},
-    schema::EPOCH,
 };
 
 struct Device(SigningKey);
@@ -80,9 +79,12 @@ pub fn change(data: &[u8]) {
         assert_eq!(change.to_bytes(), data);
         admit(change);
     }
+    if let Some(record) = crate::EpochRecord::from_bytes(data) {
+        assert_eq!(record.to_bytes(), data);
+    }
     if let Ok(mut body) = postcard::from_bytes::<Body>(data) {
         let (author, seq, deps, start_op) = document(&SCENE.log).next_envelope(DEPS_MAX);
-        body.epoch = EPOCH;
+        body.epoch = 0;
         (body.author, body.seq, body.deps, body.start_op) = (author, seq, deps, start_op);
         if let Ok(change) = SignedChange::sign(&body, SCENE.queue, &SCENE.member) {
             admit(change);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{FileHash, HostId, JobId, Needs, Rank, SetId, Terms, Timestamp};
 
 /// A named, ordered list of sets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// Its id; a job that moves to another queue gets a new one there.
     pub id: JobId,
@@ -66,7 +66,7 @@ pub enum JobState {
 }
 
 /// One file (or several alternatives of it), printed `per_run` times in each copy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Set {
     /// Its id within the job.
     pub id: SetId,

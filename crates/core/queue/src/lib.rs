@@ -3,18 +3,22 @@
 //! Pure: no clock, no file, no socket, no random source. Times, ids and signatures come in as arguments.
 
 mod admit;
+mod carry;
 mod change;
 mod claim;
+mod compact;
 mod configuration;
 mod document;
 mod edit;
 mod engine;
+mod epoch;
 mod equipment;
 #[doc(hidden)]
 pub mod fuzzing;
 mod id;
 mod invite;
 mod job;
+mod kept;
 mod member;
 mod needs;
 mod order;
@@ -40,18 +44,24 @@ mod vector;
 mod withheld;
 
 pub use admit::Refusal;
+pub use carry::{CarriedOver, OwnWrite};
 pub use change::{
     CHANGE_BYTES_MAX, ChangeHash, DEPS_MAX, KEY_BYTES_MAX, OPS_MAX, SCALAR_BYTES_MAX, SignedChange,
     Signer, WireError,
 };
 pub use claim::{Ballot, Claim, ClaimRecord, ClaimState, LostRecord, RunRecord, RunResult};
 pub use configuration::{Configuration, ERA, Seal, is_sealed, next_config, next_era, seal_bytes};
-pub use document::{Admitted, Decision, LoadError, QueueDocument, Refused};
+pub use document::{Admitted, Decision, Followed, LoadError, QueueDocument, Refused, Way};
 pub use edit::{Edit, EditError};
+pub use epoch::{
+    Anchor, EpochHash, EpochId, EpochRecord, EpochRefusal, FOUNDING_BYTES_MAX, FOUNDING_MAX,
+    LINEAGE_MAX, RECORD_BYTES_MAX,
+};
 pub use equipment::{Equipment, Slot};
 pub use id::{CopyId, FileHash, HostId, JobId, ParseIdError, PrinterId, QueueId, SetId};
 pub use invite::InviteRecord;
 pub use job::{FileSpec, Job, JobState, Set, SetSpec};
+pub use kept::{KEPT_MAX, KeptJob};
 pub use member::{Certificate, Member, Role, Voters, verify};
 pub use needs::{Needs, ToolNeed};
 pub use order::ranks_to_move;

@@ -68,13 +68,13 @@ pub struct Certificate {
     /// It takes the member out; `role` is what it had.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,
-    /// ed25519 over [`Certificate::signed_bytes`] by the queue key.
+    /// ed25519 over [`Certificate::signed_bytes`] by the queue key of the epoch in which it was issued.
     #[serde(with = "signature")]
     pub signature: [u8; 64],
 }
 
 impl Certificate {
-    /// Issues a certificate with the queue key.
+    /// Issues a certificate with the key of a queue's first epoch.
     pub fn issue(
         key: &ed25519_dalek::SigningKey,
         member: HostId,
@@ -82,8 +82,21 @@ impl Certificate {
         issued: Timestamp,
         invite: Option<HostId>,
     ) -> Self {
+        let queue = QueueId(key.verifying_key().to_bytes());
+        Self::issue_in(queue, key, member, role, issued, invite)
+    }
+
+    /// Issues a certificate with the present key of a queue.
+    pub fn issue_in(
+        queue: QueueId,
+        key: &ed25519_dalek::SigningKey,
+        member: HostId,
+        role: Role,
+        issued: Timestamp,
+        invite: Option<HostId>,
+    ) -> Self {
         Self {
-            queue: QueueId(key.verifying_key().to_bytes()),
+            queue,
             member,
             role,
             issued,
@@ -93,6 +106,11 @@ impl Certificate {
             signature: [0; 64],
         }
         .signed(key)
+    }
+
+    /// Signs the same with another key: that of the present epoch.
+    pub fn signed_anew(&self, key: &ed25519_dalek::SigningKey) -> Self {
+        self.clone().signed(key)
     }
 
     /// Issues what takes the place of this certificate: another role, or the member's removal.
@@ -140,9 +158,14 @@ impl Certificate {
         bytes
     }
 
-    /// Returns whether it was signed by the key of `queue`.
+    /// Returns whether it was signed by the first key of `queue`.
     pub fn is_valid_for(&self, queue: QueueId) -> bool {
-        self.queue == queue && verify(&queue.0, &self.signed_bytes(), &self.signature)
+        self.is_signed_by(queue, &queue.0)
+    }
+
+    /// Returns whether it was signed by a key of `queue`: that of its present epoch, say.
+    pub fn is_signed_by(&self, queue: QueueId, key: &[u8; 32]) -> bool {
+        self.queue == queue && verify(key, &self.signed_bytes(), &self.signature)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     Author, Certificate, ChangeHash, HostId, JobId, SignedChange, VersionVector,
     change::OpId,
     engine::{Map, genesis_hash},
+    epoch::is_founding,
     rules::{Fact, standing},
     schema::GENESIS_OPS,
 };
@@ -122,6 +123,10 @@ impl Past {
             .map_or(0, |number| self.chains[*number as usize].len() as u64)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
+    }
+
     /// Everything known, in a causal order.
     pub(crate) fn log(&self) -> impl Iterator<Item = &Arc<SignedChange>> {
         self.known.iter().map(|known| &known.change)
@@ -131,6 +136,7 @@ impl Past {
         let chains = self.authors.iter().zip(&self.chains);
         VersionVector(
             chains
+                .filter(|(author, _)| !is_founding(**author))
                 .map(|(author, chain)| (*author, chain.len() as u64))
                 .collect(),
         )
@@ -141,7 +147,10 @@ impl Past {
         let mut places = Vec::new();
         for (author, chain) in self.authors.iter().zip(&self.chains) {
             let known = usize::try_from(theirs.of(*author)).unwrap_or(usize::MAX);
-            places.extend_from_slice(chain.get(known..).unwrap_or_default());
+            // What an epoch began with comes with its record only.
+            if !is_founding(*author) {
+                places.extend_from_slice(chain.get(known..).unwrap_or_default());
+            }
         }
         places.sort_unstable();
         let change = |place| Arc::clone(&self.known[place as usize].change);
@@ -256,6 +265,11 @@ impl Past {
             .get(&id)
             .filter(|made| clock.covers(made.at))
             .map(|made| made.job)
+    }
+
+    /// The place in its author's chain of the change that made a job's map.
+    pub(crate) fn seq_of_op(&self, id: OpId) -> Option<u64> {
+        self.jobs.get(&id).map(|made| made.at.seq.into())
     }
 
     /// The certificate of a host that counts among those that had been seen.

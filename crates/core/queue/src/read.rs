@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Certificate, Claim, ColorRule, CopyId, HostId, Job, JobId, Member, PrinterId, Priority,
-    QueueId, Rank, RequestId, Set, SetId, SetSpec, Setting, Settings, Snapshot, Terms, Timestamp,
-    Voters,
+    QueueId, Rank, RequestId, RunRecord, Set, SetId, SetSpec, Setting, Settings, Snapshot, Terms,
+    Timestamp, Voters,
     change::{OpId, Scalar},
     engine::{Engine, Found, Map},
+    epoch::Authority,
+    kept::{Base, further, is_older},
     rules::{self, standing, strongest},
     schema::{
         ClaimId, Container, Entry, JobField, Meta, Place, SetField, certificate_key, claim_key,
@@ -110,8 +112,9 @@ pub(crate) fn empty(queue: QueueId) -> Snapshot {
 }
 
 /// Reads everything.
-pub(crate) fn all(engine: &Engine, queue: QueueId) -> Snapshot {
-    let mut snapshot = empty(queue);
+pub(crate) fn all(engine: &Engine, base: &Base) -> Snapshot {
+    let mut snapshot = empty(base.authority.queue);
+    base.lay_under(&mut snapshot);
     let buckets = (0..=u8::MAX).flat_map(|n| [Container::Jobs(n), Container::Copies(n)]);
     let containers = [
         Container::Meta,
@@ -130,14 +133,20 @@ pub(crate) fn all(engine: &Engine, queue: QueueId) -> Snapshot {
                 .filter_map(move |key| Entry::parse(place, &key))
         })
         .collect();
-    refresh(&mut snapshot, engine, &entries);
+    refresh(&mut snapshot, engine, base, &entries);
     snapshot
 }
 
 /// Reads again what `entries` name.
-pub(crate) fn refresh(snapshot: &mut Snapshot, engine: &Engine, entries: &BTreeSet<Entry>) {
+pub(crate) fn refresh(
+    snapshot: &mut Snapshot,
+    engine: &Engine,
+    base: &Base,
+    entries: &BTreeSet<Entry>,
+) {
     let mut jobs = BTreeSet::new();
     let mut members = BTreeSet::new();
+    let mut claims = BTreeSet::new();
     for entry in entries {
         match entry {
             Entry::Meta(Meta::Name) => snapshot.name = queue_name(engine),
@@ -185,10 +194,17 @@ pub(crate) fn refresh(snapshot: &mut Snapshot, engine: &Engine, entries: &BTreeS
             | Entry::JobAgain(job, _) => {
                 jobs.insert(*job);
             }
-            Entry::Claim(id) => refresh_claim(snapshot, engine, *id),
+            Entry::Claim(id) => {
+                claims.insert(*id);
+            }
             Entry::Run(id, k) => refresh_run(snapshot, engine, *id, *k),
             Entry::Meta(
-                Meta::Format | Meta::MinWriter | Meta::Queue | Meta::Epoch | Meta::Other,
+                Meta::Format
+                | Meta::MinWriter
+                | Meta::Queue
+                | Meta::Epoch
+                | Meta::Key
+                | Meta::Other,
             )
             | Entry::SettingOther
             | Entry::MemberKept(_)
@@ -198,14 +214,18 @@ pub(crate) fn refresh(snapshot: &mut Snapshot, engine: &Engine, entries: &BTreeS
             | Entry::ClaimOther(_) => {}
         }
     }
+    for id in claims {
+        refresh_claim(snapshot, engine, base, id);
+    }
     for host in members {
-        match member(engine, snapshot.queue, host) {
+        match member(engine, &base.authority, host) {
             Some(member) => snapshot.members.insert(host, member),
             None => snapshot.members.remove(&host),
         };
     }
     for id in jobs {
-        match job_map(engine, id).and_then(|map| job(engine, id, map)) {
+        let found = job_map(engine, id).and_then(|map| job(engine, id, map));
+        match found.or_else(|| base.job(id).cloned()) {
             Some(job) => snapshot.jobs.insert(id, job),
             None => snapshot.jobs.remove(&id),
         };
@@ -248,10 +268,14 @@ fn refresh_lost(snapshot: &mut Snapshot, engine: &Engine, id: ClaimId) {
 }
 
 /// The best valid certificate of a host: of several concurrent ones each counts.
-pub(crate) fn certificate(engine: &Engine, queue: QueueId, host: HostId) -> Option<Certificate> {
+pub(crate) fn certificate(
+    engine: &Engine,
+    authority: &Authority,
+    host: HostId,
+) -> Option<Certificate> {
     let values = engine.values(Map::Root(Container::Members), &certificate_key(host));
     let valid = values.into_iter().filter_map(|found| match found {
-        Found::Scalar(value) => rules::certificate(&value, host, queue),
+        Found::Scalar(value) => rules::certificate(&value, host, authority),
         Found::Map(_) | Found::Foreign => None,
     });
     valid.max_by(|a, b| standing(a).cmp(&standing(b)))
@@ -262,8 +286,17 @@ pub(crate) fn is_better(new: &Certificate, old: &Certificate) -> bool {
     standing(new) > standing(old)
 }
 
-fn member(engine: &Engine, queue: QueueId, host: HostId) -> Option<Member> {
-    let certificate = certificate(engine, queue, host)?;
+/// Whether a certificate says more than another one, whoever signed them.
+pub(crate) fn says_more(new: &Certificate, old: &Certificate) -> bool {
+    let plain = |certificate: &Certificate| Certificate {
+        signature: [0; 64],
+        ..certificate.clone()
+    };
+    standing(&plain(new)) > standing(&plain(old))
+}
+
+fn member(engine: &Engine, authority: &Authority, host: HostId) -> Option<Member> {
+    let certificate = certificate(engine, authority, host)?;
     let value = |key: String| engine.value(Map::Root(Container::Members), &key);
     let name = value(member_name_key(host));
     let name = name
@@ -391,7 +424,38 @@ fn count(value: &Scalar) -> Option<u32> {
         .filter(|count| (1..=rules::COPIES_MAX).contains(count))
 }
 
-fn refresh_claim(snapshot: &mut Snapshot, engine: &Engine, id: ClaimId) {
+fn refresh_claim(snapshot: &mut Snapshot, engine: &Engine, base: &Base, id: ClaimId) {
+    let Some(document) = claim(engine, id) else {
+        return;
+    };
+    let known = base.claim(id.copy, id.attempt, id.host);
+    let claims = snapshot.claims.entry(id.copy).or_default();
+    claims.insert((id.attempt, id.host), further(document, known));
+}
+
+/// Runs that come before their claim are passed over: they are read with it.
+fn refresh_run(snapshot: &mut Snapshot, engine: &Engine, id: ClaimId, k: u32) {
+    let claim = snapshot
+        .claims
+        .get_mut(&id.copy)
+        .and_then(|claims| claims.get_mut(&(id.attempt, id.host)));
+    let Some(claim) = claim else { return };
+    let map = Map::Root(Container::of_copies(id.copy.job));
+    let record = engine.value(map, &run_key(id, k));
+    let Some(record) = record.and_then(|record| record.as_json::<RunRecord>()) else {
+        return;
+    };
+    if !claim
+        .runs
+        .get(&k)
+        .is_some_and(|known| is_older(&record, known))
+    {
+        claim.runs.insert(k, record);
+    }
+}
+
+/// A claim with its runs, as the document has it.
+fn claim(engine: &Engine, id: ClaimId) -> Option<Claim> {
     let map = Map::Root(Container::of_copies(id.copy.job));
     let values = engine.values(map, &claim_key(id));
     let records: Vec<_> = values
@@ -401,15 +465,7 @@ fn refresh_claim(snapshot: &mut Snapshot, engine: &Engine, id: ClaimId) {
             Found::Map(_) | Found::Foreign => None,
         })
         .collect();
-    let Some(record) = strongest(records.iter()).cloned() else {
-        return;
-    };
-    let claims = snapshot.claims.entry(id.copy).or_default();
-    if let Some(claim) = claims.get_mut(&(id.attempt, id.host)) {
-        claim.record = record;
-        return;
-    }
-    // Runs that came before their claim were passed over.
+    let record = strongest(records.iter()).cloned()?;
     let (from, to) = run_keys(id);
     let runs = engine
         .range(map, &from, &to)
@@ -420,25 +476,10 @@ fn refresh_claim(snapshot: &mut Snapshot, engine: &Engine, id: ClaimId) {
                 _ => None,
             }
         });
-    let claim = Claim {
+    Some(Claim {
         host: id.host,
         attempt: id.attempt,
         record,
         runs: runs.collect(),
-    };
-    claims.insert((id.attempt, id.host), claim);
-}
-
-fn refresh_run(snapshot: &mut Snapshot, engine: &Engine, id: ClaimId, k: u32) {
-    let claim = snapshot
-        .claims
-        .get_mut(&id.copy)
-        .and_then(|claims| claims.get_mut(&(id.attempt, id.host)));
-    let Some(claim) = claim else { return };
-    let map = Map::Root(Container::of_copies(id.copy.job));
-    let record = engine.value(map, &run_key(id, k));
-    match record.and_then(|record| record.as_json()) {
-        Some(record) => claim.runs.insert(k, record),
-        None => claim.runs.remove(&k),
-    };
+    })
 }

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Certificate, ClaimRecord, ColorRule, Configuration, HostId, InviteRecord, JobId, JobState,
-    LostRecord, PrinterRecord, Priority, QueueId, Rank, Refusal, Request, Role, RunRecord, SetId,
-    SetSpec, Setting, Settings, Voters,
+    LostRecord, PrinterRecord, Priority, Rank, Refusal, Request, Role, RunRecord, SetId, SetSpec,
+    Setting, Settings, Voters,
     change::{Action, Scalar},
     configuration::is_sealed,
-    schema::{EPOCH, Entry, FORMAT, JOB_KEYS, JobField, Meta, SetField},
+    epoch::Authority,
+    schema::{Entry, FORMAT, JOB_KEYS, JobField, Meta, SetField},
 };
 
 /// Most copies of a job, and most prints of a set per copy.
@@ -42,7 +43,7 @@ pub(crate) enum Fact {
 
 /// One write, with what its rule asks for.
 pub(crate) struct Write<'a> {
-    pub(crate) queue: QueueId,
+    pub(crate) authority: &'a Authority,
     /// Who writes, with the role that the best certificate in its past gives; `None` without one.
     pub(crate) host: HostId,
     pub(crate) role: Option<Role>,
@@ -131,14 +132,14 @@ impl Write<'_> {
         };
         match self.entry {
             Entry::Meta(Meta::Config(cfg)) => {
-                schema(is_meta(Meta::Config(*cfg), value, self.queue))?;
+                schema(is_meta(Meta::Config(*cfg), value, self.authority))?;
                 if self.before.is_empty() && self.is_next_configuration(value) {
                     Ok(())
                 } else {
                     Err(Refusal::NotPermitted)
                 }
             }
-            Entry::Meta(meta) => schema(is_meta(*meta, value, self.queue)),
+            Entry::Meta(meta) => schema(is_meta(*meta, value, self.authority)),
             Entry::SettingOther
             | Entry::Group
             | Entry::MemberOther(_)
@@ -152,7 +153,8 @@ impl Write<'_> {
             Entry::Request(_) => schema(value.as_json::<Request>().map(|_| true)),
             Entry::Lost(_) => schema(value.as_json::<LostRecord>().map(|_| true)),
             Entry::Certificate(member) => {
-                let certificate = certificate(value, *member, self.queue).ok_or(Refusal::Schema)?;
+                let certificate =
+                    certificate(value, *member, self.authority).ok_or(Refusal::Schema)?;
                 let better = |old: &&Fact| match old {
                     Fact::Certificate(old) => standing(old) < standing(&certificate),
                     Fact::Plain | Fact::Claim(_) | Fact::Voters(_) => true,
@@ -233,17 +235,24 @@ impl Write<'_> {
         };
         !next.voters.is_recovered()
             && self.voters_before.iter().any(|before| match before {
-                Fact::Voters(before) => is_sealed(self.queue, &next.voters, &next.seals, before),
+                Fact::Voters(before) => {
+                    is_sealed(self.authority.queue, &next.voters, &next.seals, before)
+                }
                 Fact::Plain | Fact::Certificate(_) | Fact::Claim(_) => false,
             })
     }
 }
 
 /// Reads a certificate that is valid for its place.
-pub(crate) fn certificate(value: &Scalar, member: HostId, queue: QueueId) -> Option<Certificate> {
-    value
-        .as_json::<Certificate>()
-        .filter(|certificate| certificate.member == member && certificate.is_valid_for(queue))
+pub(crate) fn certificate(
+    value: &Scalar,
+    member: HostId,
+    authority: &Authority,
+) -> Option<Certificate> {
+    let written = value.as_text()?;
+    value.as_json::<Certificate>().filter(|certificate| {
+        certificate.member == member && authority.vouches_for(certificate, written)
+    })
 }
 
 /// Orders valid certificates of one member: the last decision about it; of concurrent ones a removal, then the lowest
@@ -275,12 +284,14 @@ fn is_name(name: &str) -> bool {
     name.len() <= NAME_BYTES_MAX
 }
 
-fn is_meta(meta: Meta, value: &Scalar, queue: QueueId) -> Option<bool> {
+fn is_meta(meta: Meta, value: &Scalar, authority: &Authority) -> Option<bool> {
     Some(match meta {
         Meta::Format => value.as_number()? == FORMAT,
         Meta::MinWriter => value.as_number().is_some(),
-        Meta::Queue => *value == Scalar::Bytes(queue.0.to_vec()),
-        Meta::Epoch => value.as_number()? == EPOCH,
+        Meta::Queue => *value == Scalar::Bytes(authority.queue.0.to_vec()),
+        Meta::Epoch => value.as_number()? == authority.epoch.number,
+        // Only an epoch itself says which key it has.
+        Meta::Key => false,
         Meta::Name => is_name(value.as_text()?),
         Meta::Voters => is_voters(&value.as_json()?),
         Meta::Config(cfg) => {

@@ -14,8 +14,6 @@ use crate::{
 pub(crate) const FORMAT: u64 = 1;
 /// Layout that this version writes; it stops writing when `meta/min_writer` is above it.
 pub(crate) const WRITER: u64 = 1;
-/// Epoch of every document so far.
-pub(crate) const EPOCH: u64 = 0;
 
 /// A map that the genesis change makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,6 +111,8 @@ pub(crate) enum Meta {
     MinWriter,
     Queue,
     Epoch,
+    /// The public queue key, from the second epoch on.
+    Key,
     Name,
     /// The first voters.
     Voters,
@@ -199,11 +199,12 @@ pub(crate) enum Entry {
     Lost(ClaimId),
 }
 
-const META_KEYS: [(&str, Meta); 6] = [
+const META_KEYS: [(&str, Meta); 7] = [
     ("format", Meta::Format),
     ("min_writer", Meta::MinWriter),
     ("queue", Meta::Queue),
     ("epoch", Meta::Epoch),
+    ("key", Meta::Key),
     ("name", Meta::Name),
     ("voters", Meta::Voters),
 ];

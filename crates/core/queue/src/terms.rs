@@ -39,7 +39,7 @@ pub enum ColorRule {
 }
 
 /// When and where a job may print.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// Name of its group; empty = none.
     pub group: String,

@@ -123,6 +123,12 @@ pub struct Queue {
     pub role: String,
     /// Whether this host holds the queue key (may share and admit).
     pub holds_key: bool,
+    /// How often the queue began anew: with another key, or because its document had grown long.
+    #[serde(default)]
+    pub epoch: u64,
+    /// Changes in its document since then.
+    #[serde(default)]
+    pub changes: u64,
     /// Jobs that are not finished or cancelled.
     pub jobs_open: u32,
     /// Copies that are not done.

@@ -149,6 +149,14 @@ pub enum Request {
         /// observer, submitter, printer, operator or admin.
         role: String,
     },
+    /// Gives a queue another key, and takes members out before.
+    QueueRotateKey {
+        /// Queue name.
+        queue: String,
+        /// Names or key prefixes of members to take out.
+        #[serde(default)]
+        remove: Vec<String>,
+    },
     /// Takes the changes of a member again that is in quarantine on this host.
     MemberRelease {
         /// Queue name.

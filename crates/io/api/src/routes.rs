@@ -63,6 +63,11 @@ pub(crate) const ROUTES: &[Route] = &[
     row("queue-voters", Method::GET, "/queues/{queue}/voters"),
     row("queue-voters-set", Method::PUT, "/queues/{queue}/voters"),
     row("queue-recover", Method::POST, "/queues/{queue}/recover"),
+    row(
+        "queue-rotate-key",
+        Method::POST,
+        "/queues/{queue}/rotate-key",
+    ),
     row("queue-free-heat", Method::POST, "/queues/{queue}/free-heat"),
     row("queue-join", Method::POST, "/join"),
     row("queue-set", Method::PATCH, "/queues/{queue}/settings"),

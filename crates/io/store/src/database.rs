@@ -63,6 +63,11 @@ pub enum Write {
         /// Any bytes.
         entry: Vec<u8>,
     },
+    /// Removes all entries of a log; the next one is its first again.
+    Clear {
+        /// Names the log.
+        log: [u8; 32],
+    },
 }
 
 /// A key and its value.

@@ -115,6 +115,7 @@ fn a_history_that_leads_nowhere_is_asked_for_once_by_number_and_once_by_name() {
     farm.hosts[1].effects.clear();
     for _ in 0..3 {
         let message = Message::Changes {
+            epoch: printmesh_queue::EpochHash::default(),
             queue,
             changes: vec![change.clone()],
             also: Vec::new(),

@@ -35,6 +35,7 @@ fn written(farm: &Farm, n: usize, knows: usize, name: &str) -> SignedChange {
 /// Host `from` sends that to host `to`, whatever it believes itself.
 fn say(farm: &mut Farm, from: usize, to: usize, change: &SignedChange) {
     let message = Message::Changes {
+        epoch: printmesh_queue::EpochHash::default(),
         queue: farm.queue(0, "farm"),
         changes: vec![change.to_bytes()],
         also: Vec::new(),

@@ -6,6 +6,7 @@ mod between;
 mod crashing;
 mod cycles;
 mod edges;
+mod epochs;
 mod farm;
 mod healing;
 mod heating;

@@ -109,6 +109,7 @@ fn a_change_that_everybody_believes_to_be_told_is_found_by_comparing() {
         .collect();
     let (from, changes) = (farm.hosts[2].id, vec![change]);
     let message = Message::Changes {
+        epoch: printmesh_queue::EpochHash::default(),
         queue,
         changes,
         also,

@@ -23,7 +23,7 @@ impl QueueDocument {
 
     /// Asserts that what is kept up to date step by step is what a fresh reading says.
     pub(crate) fn check(&self) {
-        let fresh = read::all(&self.engine, self.queue);
+        let fresh = read::all(&self.engine, &self.base);
         assert_eq!(self.snapshot, fresh, "snapshot is stale");
         assert_eq!(
             self.engine.heads(),
@@ -45,7 +45,7 @@ impl QueueDocument {
 
     /// A body as `author`'s own software would write it if it knew what is known here, whatever it says.
     pub(crate) fn body_by(&self, author: Author, ops: &[(Spot, String, Action)]) -> Body {
-        let mut edit = Edit::new(self.queue, author, &self.snapshot, &self.engine);
+        let mut edit = Edit::new(&self.base, author, &self.snapshot, &self.engine);
         for (spot, key, action) in ops {
             let map = match spot {
                 Spot::Raw(Target::Genesis(counter)) => {

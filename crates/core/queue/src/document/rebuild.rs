@@ -24,7 +24,7 @@ impl QueueDocument {
     pub(super) fn apply_all(
         &mut self,
         fresh: Vec<Fresh>,
-        read: fn(&mut Snapshot, &Engine, &BTreeSet<Entry>),
+        read: fn(&mut Snapshot, &Engine, &Base, &BTreeSet<Entry>),
     ) -> bool {
         #[cfg(any(test, feature = "sabotage"))]
         let breaks = fresh
@@ -39,6 +39,7 @@ impl QueueDocument {
             engine,
             past,
             snapshot,
+            base,
             ..
         } = self;
         let applied = catch_unwind(AssertUnwindSafe(|| {
@@ -47,7 +48,7 @@ impl QueueDocument {
             // A change that the engine silently put aside would show in the heads.
             let applied = engine.apply(changes) && engine.heads() == past.heads();
             if applied {
-                read(snapshot, engine, &entries);
+                read(snapshot, engine, base, &entries);
             }
             applied
         }));
@@ -88,7 +89,7 @@ impl QueueDocument {
     fn restore(&mut self, log: &[Arc<SignedChange>]) -> bool {
         self.engine = Engine::new();
         self.past = Past::default();
-        self.snapshot = read::empty(self.queue);
+        self.snapshot = empty(&self.base);
         let fresh: Result<Vec<_>, _> = log
             .iter()
             .map(|change| self.take(Arc::clone(change), &change.body(), Trust::OwnLog))
@@ -97,6 +98,6 @@ impl QueueDocument {
     }
 }
 
-pub(super) fn read_all(snapshot: &mut Snapshot, engine: &Engine, _: &BTreeSet<Entry>) {
-    *snapshot = read::all(engine, snapshot.queue);
+pub(super) fn read_all(snapshot: &mut Snapshot, engine: &Engine, base: &Base, _: &BTreeSet<Entry>) {
+    *snapshot = read::all(engine, base);
 }

@@ -46,7 +46,13 @@ impl Edit<'_> {
             };
             found.push((map, replaced));
         }
-        let mut body = Body::new(EPOCH, self.author, seq, start_op, now);
+        let mut body = Body::new(
+            self.base.authority.epoch.tag(),
+            self.author,
+            seq,
+            start_op,
+            now,
+        );
         body.deps = hashes;
         body.others = others(self.author, &found);
         let reference = |id: &OpId| OpRef {

@@ -50,7 +50,7 @@ const STATES: [ClaimState; 10] = [
 ];
 
 /// Any edit; one that the rules refuse changes nothing, which is checked elsewhere.
-fn edit_something(host: &mut Host, what: u8, n: u8, value: u8) {
+pub(super) fn edit_something(host: &mut Host, what: u8, n: u8, value: u8) {
     let (me, job_of) = (host.id(), job_id(n));
     let own = JobId(std::array::from_fn(|i| job_of.0[i] ^ me.0[i % 4]));
     let mut jobs: Vec<JobId> = host.snapshot().jobs.keys().copied().collect();
@@ -102,7 +102,7 @@ fn edit_something(host: &mut Host, what: u8, n: u8, value: u8) {
 }
 
 /// Delivers until nobody lacks anything.
-fn settle(hosts: &mut [Host]) {
+pub(super) fn settle(hosts: &mut [Host]) {
     for _ in 0..2 {
         for to in 0..hosts.len() {
             for from in 0..hosts.len() {

@@ -367,6 +367,7 @@ fn a_damaged_log_is_an_error_that_names_the_entry() {
                     assert_eq!(found, index);
                 }
                 Ok(()) => panic!("byte {at} of entry {index} may be anything"),
+                Err(LoadError::Epoch) => panic!("no entry begins an epoch"),
             }
         }
     }

@@ -3,6 +3,7 @@
 mod configurations;
 mod convergence;
 mod edits;
+mod epochs;
 mod forgeries;
 mod generator;
 mod predecessors;

@@ -274,3 +274,54 @@ fn what_others_could_have_read_is_refused() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     Database::open(&path).unwrap();
 }
+
+#[test]
+fn a_log_that_is_cleared_begins_anew_in_the_same_commit() {
+    let (_folder, path) = folder();
+    let database = Database::open(&path).unwrap();
+    database
+        .commit(&[
+            append(LOG, "old"),
+            append(LOG, "older"),
+            append(OTHER_LOG, "o"),
+        ])
+        .unwrap();
+    database
+        .commit(&[
+            append(LOG, "last"),
+            Write::Clear { log: LOG },
+            append(LOG, "new"),
+            append(LOG, "newer"),
+        ])
+        .unwrap();
+    let entries = |log| database.log(log).unwrap();
+    assert_eq!(entries(LOG), [b"new".to_vec(), b"newer".to_vec()]);
+    assert_eq!(entries(OTHER_LOG), [b"o".to_vec()]);
+    database.commit(&[Write::Clear { log: LOG }]).unwrap();
+    assert_eq!(database.logs().unwrap(), [OTHER_LOG]);
+}
+
+#[test]
+fn a_file_grows_no_more_when_its_logs_are_cleared_again_and_again() {
+    let (_folder, path) = folder();
+    let database = Database::open(&path).unwrap();
+    let long = "x".repeat(1000);
+    let mut sizes = Vec::new();
+    for _ in 0..6 {
+        let mut writes = vec![Write::Clear { log: LOG }];
+        writes.extend((0..500).map(|_| append(LOG, &long)));
+        database.commit(&writes).unwrap();
+        sizes.push(fs::metadata(&path).unwrap().len());
+    }
+    assert_eq!(sizes[3], sizes[5], "{sizes:?}");
+    let full = sizes[5];
+    for _ in 0..4 {
+        database
+            .commit(&[Write::Clear { log: LOG }, append(LOG, "short")])
+            .unwrap();
+    }
+    drop(database);
+    drop(Database::open(&path).unwrap());
+    let now = fs::metadata(&path).unwrap().len();
+    assert!(now < full, "{now} of {full}");
+}

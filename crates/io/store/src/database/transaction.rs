@@ -22,6 +22,10 @@ enum Step {
         log: [u8; 32],
         index: u64,
     },
+    Refill {
+        log: [u8; 32],
+        entries: Vec<(u64, Vec<u8>)>,
+    },
 }
 
 impl Undo {
@@ -38,6 +42,11 @@ impl Undo {
                     } => drop(values.insert(key.as_slice(), value.as_slice())?),
                     Step::Restore { key, value: None } => drop(values.remove(key.as_slice())?),
                     Step::Cut { log, index } => drop(logs.remove((log, *index))?),
+                    Step::Refill { log, entries } => {
+                        for (index, entry) in entries {
+                            logs.insert((log, *index), entry.as_slice())?;
+                        }
+                    }
                 }
             }
             Ok(())
@@ -79,6 +88,15 @@ pub(super) fn write(
                     let index = last.map_or(0, |(key, _)| key.value().1 + 1);
                     logs.insert((log, index), entry.as_slice())?;
                     Step::Cut { log: *log, index }
+                }
+                Write::Clear { log } => {
+                    let all = (log, 0)..=(log, u64::MAX);
+                    let mut entries = Vec::new();
+                    for entry in logs.extract_from_if(all, |_, _| true)? {
+                        let (key, value) = entry?;
+                        entries.push((key.value().1, value.value().to_vec()));
+                    }
+                    Step::Refill { log: *log, entries }
                 }
             });
         }

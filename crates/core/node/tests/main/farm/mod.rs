@@ -672,6 +672,9 @@ impl Host {
                     self.keys.remove(&key);
                 }
                 Write::Append { log, entry } => self.logs.entry(log).or_default().push(entry),
+                Write::Clear { log } => {
+                    self.logs.remove(&log);
+                }
             }
         }
     }

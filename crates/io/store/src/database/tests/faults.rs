@@ -27,6 +27,7 @@ fn writes() -> Vec<Write> {
         put("new", "again"),
     ];
     writes.extend((0..40).map(|entry| append(LOG, &format!("entry {entry} {}", "e".repeat(500)))));
+    writes.push(Write::Clear { log: OTHER_LOG });
     writes.push(append(OTHER_LOG, "first"));
     writes
 }
@@ -38,6 +39,8 @@ fn prepared(disk: &Disk) -> Database {
         put("dropped", "old"),
         append(LOG, "old 0"),
         append(LOG, "old 1"),
+        append(OTHER_LOG, "to be cleared"),
+        append(OTHER_LOG, "this too"),
     ];
     database.commit(&base).unwrap();
     database

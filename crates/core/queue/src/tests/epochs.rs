@@ -1,0 +1,489 @@
+//! One epoch after another: everybody begins the next one alike, nothing that lives is lost, and nobody forges one.
+
+use proptest::{prelude::*, sample::Index};
+
+use super::{
+    convergence::{edit_something, settle},
+    *,
+};
+
+fn next_key(n: u8) -> SigningKey {
+    SigningKey::from_bytes(&[n; 32])
+}
+
+impl Host {
+    /// Ends the epoch with everything that it knows.
+    fn rotate(&mut self, key: &SigningKey, next: &SigningKey) -> (Way, Vec<Vec<u8>>) {
+        self.now += 1;
+        let time = Timestamp(self.now);
+        let made = self.document.next_epoch(key, next, &self.device, time);
+        let (way, founding) = made.expect("it is within the limits");
+        self.follow(&way, founding.clone(), Some(next));
+        (way, founding)
+    }
+
+    /// Gets over, and says again what was missed; returns what has to wait, and what nobody takes.
+    fn follow(
+        &mut self,
+        way: &Way,
+        founding: Vec<Vec<u8>>,
+        key: Option<&SigningKey>,
+    ) -> CarriedOver {
+        let before = self.document.snapshot().clone();
+        let followed = self.document.follow(way, founding).expect("it is whole");
+        let cut = &way.first().cut;
+        let own = followed.own.into_iter().filter(|own| own.is_beyond(cut));
+        let own = own.collect();
+        self.document = followed.document;
+        self.document.check();
+        self.now += 1;
+        let (now, kept) = (Timestamp(self.now), followed.kept);
+        let carried = self.document.carry_over(own, now, &self.device, key);
+        self.document.check();
+        // As it would be found after a restart.
+        let changes = carried.changes.iter().map(|change| change.to_bytes());
+        let log = followed.log.into_iter().chain(changes);
+        let author = self.document.author();
+        let again = QueueDocument::load_with(queue(), author, kept, log).expect("its own log");
+        assert_eq!(again.snapshot(), self.document.snapshot());
+        assert_eq!(again.epoch(), self.document.epoch());
+        assert_knows(self.snapshot(), &before);
+        carried
+    }
+
+    fn judge(&self, records: Vec<EpochRecord>) -> Result<Option<Way>, EpochRefusal> {
+        self.document.judge_records(None, records)
+    }
+
+    fn records(&self) -> Vec<EpochRecord> {
+        self.document.records_after(EpochHash::default()).0
+    }
+}
+
+/// No fact that was known is forgotten, and no job.
+fn assert_knows(after: &Snapshot, before: &Snapshot) {
+    for (copy, claims) in &before.claims {
+        for (unit, claim) in claims {
+            let now = &after.claims[copy][unit];
+            let further = now.record == claim.record || claim.record.allows(&now.record);
+            assert!(further, "{claim:?} became {now:?}");
+            assert!(claim.runs.keys().all(|k| now.runs.contains_key(k)));
+        }
+    }
+    for id in before.jobs.keys() {
+        assert!(after.jobs.contains_key(id), "{id} is gone");
+    }
+}
+
+/// The admin, a printer's host and an operator, with a job that is being printed and one that is done.
+fn at_work() -> Vec<Host> {
+    let mut hosts = farm(&[Role::Printer, Role::Operator, Role::Admin]);
+    let [printing, done] = [job_id(1), job_id(2)];
+    let admin = hosts[0].id();
+    hosts[0].edit(|edit| {
+        edit.add_job(&job(printing, admin));
+        let done = job(done, admin);
+        edit.add_job(&Job { copies: 1, ..done });
+        edit.set_setting(Setting::Retries, "3");
+    });
+    settle(&mut hosts);
+    let me = hosts[1].id();
+    hosts[1].edit(|edit| {
+        edit.put_printer("mk4", &printer());
+        edit.put_claim(copy(printing, 0), 0, &claim(me, 1, ClaimState::Printing));
+        edit.put_run(copy(printing, 0), 0, 0, &run(RunResult::Started));
+        edit.put_claim(copy(done, 0), 0, &claim(me, 2, ClaimState::Finished));
+        edit.put_run(copy(done, 0), 0, 0, &run(RunResult::Ok));
+    });
+    settle(&mut hosts);
+    hosts
+}
+
+#[test]
+fn the_next_epoch_has_what_lives_and_each_host_keeps_what_is_over() {
+    let mut hosts = at_work();
+    let before = hosts[0].snapshot().clone();
+    let (way, founding) = hosts[0].rotate(&queue_key(), &next_key(1));
+    for n in 1..hosts.len() {
+        let records = hosts[0].records();
+        let judged = hosts[n].judge(records).unwrap().expect("it goes on");
+        assert_eq!(judged, way);
+        let own = hosts[n].document.founding_here(&judged).unwrap();
+        assert_eq!(
+            own.as_ref(),
+            Some(&founding),
+            "it comes to the same by itself"
+        );
+        let carried = hosts[n].follow(&judged, founding.clone(), None);
+        assert!(
+            carried.changes.is_empty() && carried.left.is_empty() && carried.refused.is_empty()
+        );
+        // Nobody sees a difference.
+        assert_eq!(hosts[n].snapshot(), &before);
+    }
+    // The document itself has only what lives: whoever comes now gets nothing else.
+    let newcomer = Host::new(9);
+    let anchor = Anchor {
+        id: hosts[0].document.epoch(),
+        key: hosts[0].document.epoch_key(),
+    };
+    let way = newcomer
+        .document
+        .judge_records(Some(anchor), hosts[0].records());
+    let way = way.unwrap().expect("it has the anchor");
+    let followed = newcomer.document.follow(&way, founding).unwrap();
+    let jobs: Vec<_> = followed.document.snapshot().jobs.keys().copied().collect();
+    assert_eq!(jobs, [job_id(1)]);
+    assert_eq!(followed.document.snapshot().members, before.members);
+    assert_eq!(followed.document.snapshot().settings, before.settings);
+    assert_eq!(followed.document.changes_of_epoch(), 0);
+    // And everything goes on: the host that prints says how it ended.
+    let me = hosts[1].id();
+    hosts[1].edit(|edit| {
+        let ended = claim(me, 1, ClaimState::Finished);
+        edit.put_claim(copy(job_id(1), 0), 0, &ended);
+    });
+    hosts[2].edit(|edit| edit.set_job_name(job_id(1), "renamed by an operator"));
+    settle(&mut hosts);
+    for host in &hosts {
+        let claims = &host.snapshot().claims[&copy(job_id(1), 0)];
+        assert_eq!(claims[&(0, me)].record.state, ClaimState::Finished);
+        assert_eq!(
+            host.snapshot().jobs[&job_id(1)].name,
+            "renamed by an operator"
+        );
+        assert_eq!(host.snapshot().jobs[&job_id(1)].submitter, hosts[0].id());
+    }
+}
+
+#[test]
+fn what_the_cut_missed_is_written_again_by_who_wrote_it() {
+    let mut hosts = at_work();
+    let (printer_host, operator) = (hosts[1].id(), hosts[2].id());
+    let late = job_id(7);
+    // Nobody has heard of these when the epoch ends.
+    hosts[1].edit(|edit| {
+        let ended = claim(printer_host, 1, ClaimState::Finished);
+        edit.put_claim(copy(job_id(1), 0), 0, &ended);
+        edit.put_run(copy(job_id(1), 0), 0, 0, &run(RunResult::Ok));
+        edit.add_job(&job(late, printer_host));
+    });
+    let told = hosts[1].document.changes_after(&hosts[2].document.vector());
+    hosts[2].admit(told.iter().map(|change| (**change).clone()).collect());
+    hosts[2].edit(|edit| {
+        edit.set_job_name(late, "in time for lunch");
+        edit.set_job_held(job_id(1), true);
+        edit.put_request(
+            "r1",
+            &Request {
+                job: job_id(1),
+                wanted: Wanted::Stop,
+                at: Timestamp(3),
+            },
+        );
+    });
+    let (way, founding) = hosts[0].rotate(&queue_key(), &next_key(1));
+    // The operator's word about the late job waits for that job.
+    let mut operators = hosts[2].follow(&way, founding.clone(), None);
+    assert_eq!(operators.left.len(), 1);
+    assert!(operators.refused.is_empty());
+    hosts[3].follow(&way, founding.clone(), None);
+    let printers = hosts[1].follow(&way, founding, None);
+    assert!(printers.left.is_empty() && printers.refused.is_empty());
+    settle(&mut hosts);
+    let (left, device) = (std::mem::take(&mut operators.left), Device::new(3));
+    let rest = hosts[2]
+        .document
+        .carry_over(left, Timestamp(9_000), &device, None);
+    assert!(rest.left.is_empty() && rest.refused.is_empty());
+    settle(&mut hosts);
+    for host in &hosts {
+        let snapshot = host.snapshot();
+        assert_eq!(snapshot.jobs[&late].name, "in time for lunch");
+        assert_eq!(snapshot.jobs[&late].submitter, printer_host);
+        assert!(snapshot.jobs[&job_id(1)].held);
+        let made = &snapshot.claims[&copy(job_id(1), 0)][&(0, printer_host)];
+        assert_eq!(made.record.state, ClaimState::Finished);
+        assert_eq!(made.runs[&0].result, RunResult::Ok);
+        assert!(snapshot.requests.keys().any(|id| id.host == operator));
+    }
+}
+
+#[test]
+fn a_removed_admin_begins_no_epoch_and_its_key_is_good_for_nothing() {
+    let mut hosts = at_work();
+    let out = hosts[3].id();
+    let known = hosts[0].snapshot().members[&out].certificate.clone();
+    let removal = known.replace(&queue_key(), Role::Admin, true, Timestamp(50));
+    hosts[0].edit(|edit| edit.put_certificate(&removal));
+    let (way, founding) = hosts[0].rotate(&queue_key(), &next_key(1));
+    assert_eq!(way.last().out, [out]);
+    hosts[1].follow(&way, founding.clone(), None);
+    // It goes its own way, with the key that it knows, however often.
+    let (own, its) = hosts[3].rotate(&queue_key(), &next_key(66));
+    hosts[3].rotate(&next_key(66), &next_key(67));
+    assert_eq!(
+        hosts[1].judge(hosts[3].records()),
+        Err(EpochRefusal::NotAdmin)
+    );
+    // Who had heard of its removal only, too; and who had followed it comes back.
+    let told = hosts[1].document.epoch();
+    assert_eq!(told.number, 1);
+    hosts[2].follow(&own, its, None);
+    let back = hosts[2]
+        .judge(hosts[1].records())
+        .unwrap()
+        .expect("it was put out");
+    assert!(back.is_fork());
+    hosts[2].follow(&back, founding, None);
+    assert_eq!(hosts[2].document.epoch(), hosts[1].document.epoch());
+    assert!(hosts[2].snapshot().members[&out].is_removed());
+    // A certificate that the old key signs lets nobody in.
+    let stranger = Host::new(20);
+    let forged = Certificate::issue(&queue_key(), stranger.id(), Role::Admin, Timestamp(9), None);
+    let refused = hosts[1].try_edit(|edit| edit.put_certificate(&forged));
+    assert_eq!(refused, Err(EditError::Refused(Refusal::Schema)));
+    let good = Certificate::issue_in(
+        queue(),
+        &next_key(1),
+        stranger.id(),
+        Role::Printer,
+        Timestamp(9),
+        None,
+    );
+    hosts[1].edit(|edit| edit.put_certificate(&good));
+    assert!(hosts[1].snapshot().members[&stranger.id()].may(Role::Printer));
+}
+
+#[test]
+fn two_admins_that_put_each_other_out_are_left_to_a_person() {
+    let mut hosts = at_work();
+    let both = [hosts[0].id(), hosts[3].id()];
+    for (n, other) in [(0, both[1]), (3, both[0])] {
+        let known = hosts[n].snapshot().members[&other].certificate.clone();
+        let removal = known.replace(&queue_key(), Role::Admin, true, Timestamp(50));
+        hosts[n].edit(|edit| edit.put_certificate(&removal));
+    }
+    hosts[0].rotate(&queue_key(), &next_key(1));
+    hosts[3].rotate(&queue_key(), &next_key(2));
+    assert_eq!(hosts[0].judge(hosts[3].records()), Err(EpochRefusal::Split));
+    assert_eq!(hosts[3].judge(hosts[0].records()), Err(EpochRefusal::Split));
+}
+
+#[test]
+fn of_two_epochs_made_at_once_the_same_one_counts_everywhere() {
+    let mut hosts = at_work();
+    hosts[2].edit(|edit| edit.set_job_held(job_id(1), true));
+    let (one, of_one) = hosts[0].rotate(&queue_key(), &next_key(1));
+    let (two, of_two) = hosts[3].rotate(&queue_key(), &next_key(2));
+    hosts[1].follow(&one, of_one.clone(), None);
+    hosts[2].follow(&two, of_two.clone(), None);
+    let (first, second) = (hosts[1].records(), hosts[2].records());
+    let to_second = hosts[1].judge(second.clone()).unwrap();
+    let to_first = hosts[2].judge(first.clone()).unwrap();
+    assert_ne!(to_second.is_some(), to_first.is_some(), "one of them");
+    for host in &mut hosts {
+        if let Ok(Some(way)) = host.judge(first.clone()) {
+            host.follow(&way, of_one.clone(), None);
+        }
+        if let Ok(Some(way)) = host.judge(second.clone()) {
+            host.follow(&way, of_two.clone(), None);
+        }
+    }
+    let ids: Vec<_> = hosts.iter().map(|host| host.document.epoch()).collect();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+}
+
+#[test]
+fn forged_epochs_are_refused_each_for_its_reason() {
+    let mut hosts = at_work();
+    let before = hosts[1].document.epoch();
+    // A printer's host that got hold of the key.
+    let made =
+        hosts[2]
+            .document
+            .next_epoch(&queue_key(), &next_key(5), &Device::new(3), Timestamp(5));
+    let (by_operator, _) = made.unwrap();
+    let operators = vec![by_operator.last().clone()];
+    assert_eq!(hosts[1].judge(operators), Err(EpochRefusal::NotAdmin));
+    let made =
+        hosts[0]
+            .document
+            .next_epoch(&next_key(9), &next_key(5), &Device::new(1), Timestamp(5));
+    let wrong_key = vec![made.unwrap().0.last().clone()];
+    assert_eq!(hosts[1].judge(wrong_key), Err(EpochRefusal::WrongKey));
+    let made =
+        hosts[0]
+            .document
+            .next_epoch(&queue_key(), &next_key(5), &Device::new(1), Timestamp(5));
+    let (way, founding) = made.unwrap();
+    let good = way.last().clone();
+    let changed = |change: &dyn Fn(&mut EpochRecord)| {
+        let mut record = good.clone();
+        change(&mut record);
+        hosts[1].judge(vec![record])
+    };
+    assert_eq!(
+        changed(&|r| r.author = hosts[3].id()),
+        Err(EpochRefusal::WrongKey)
+    );
+    assert_eq!(
+        changed(&|r| r.by_device = [3; 64]),
+        Err(EpochRefusal::BadSignature)
+    );
+    assert_eq!(changed(&|r| r.number = 2), Err(EpochRefusal::Unconnected));
+    assert_eq!(
+        changed(&|r| r.queue = QueueId([1; 32])),
+        Err(EpochRefusal::Unconnected)
+    );
+    assert_eq!(
+        hosts[1].judge(vec![good.clone(); LINEAGE_MAX + 1]),
+        Err(EpochRefusal::Malformed)
+    );
+    let spoiled = |founding: Vec<Vec<u8>>| hosts[1].document.follow(&way, founding).err();
+    let mismatch = Some(EpochRefusal::FoundingMismatch);
+    assert_eq!(spoiled(Vec::new()), mismatch);
+    assert_eq!(spoiled(founding[1..].to_vec()), mismatch);
+    for n in 0..founding.len() {
+        for at in (0..founding[n].len()).step_by(7) {
+            let mut founding = founding.clone();
+            founding[n][at] ^= 1;
+            assert_eq!(spoiled(founding), mismatch, "byte {at} of change {n}");
+        }
+    }
+    assert_eq!(hosts[1].document.epoch(), before);
+    // A change that says that an epoch began with it is nobody's.
+    let bad = SignedChange::from_bytes(&founding[0]).unwrap();
+    let admitted = hosts[1].admit(vec![bad]);
+    assert!(admitted.applied.is_empty());
+}
+
+#[test]
+fn an_admin_that_leaves_out_what_others_said_is_found_out_by_who_knows_it() {
+    let mut hosts = at_work();
+    // It hides what the printer's host said last, and claims to have seen it.
+    let me = hosts[1].id();
+    let mut blind = Host::new(1);
+    blind.pull(&hosts[0]);
+    hosts[1].edit(|edit| {
+        let ended = claim(me, 1, ClaimState::Finished);
+        edit.put_claim(copy(job_id(1), 0), 0, &ended);
+    });
+    settle(&mut hosts);
+    let made = blind
+        .document
+        .next_epoch(&queue_key(), &next_key(5), &Device::new(1), Timestamp(5));
+    let (way, _) = made.unwrap();
+    let mut record = way.last().clone();
+    record.cut = hosts[0].document.vector();
+    let record = record.signed(&queue_key(), &Device::new(1)).unwrap();
+    let forged = hosts[2]
+        .judge(vec![record])
+        .unwrap()
+        .expect("its signatures are good");
+    let found = hosts[2].document.founding_here(&forged);
+    assert_eq!(found, Err(EpochRefusal::Forged));
+    assert_eq!(forged.last().author, hosts[0].id(), "and it is named");
+}
+
+#[test]
+fn who_was_away_for_several_epochs_follows_in_one_step_and_keeps_its_word() {
+    let mut hosts = at_work();
+    let late = job_id(7);
+    let me = hosts[1].id();
+    hosts[1].edit(|edit| edit.add_job(&job(late, me)));
+    let mut key = queue_key();
+    let mut founding = Vec::new();
+    for n in 1..=5 {
+        let next = next_key(n);
+        (_, founding) = hosts[0].rotate(&key, &next);
+        key = next;
+        let name = format!("name {n}");
+        hosts[0].edit(|edit| edit.set_job_name(job_id(1), &name));
+    }
+    let (records, _) = hosts[0]
+        .document
+        .records_after(hosts[1].document.epoch().hash);
+    let way = hosts[1]
+        .judge(records)
+        .unwrap()
+        .expect("the chain is whole");
+    hosts[1].follow(&way, founding, None);
+    let (admin, rest) = hosts.split_at_mut(1);
+    rest[0].pull(&admin[0]);
+    admin[0].pull(&rest[0]);
+    assert_eq!(admin[0].snapshot().jobs[&late].submitter, me);
+    assert_eq!(rest[0].snapshot().jobs[&job_id(1)].name, "name 5");
+    // A chain from which a record is missing leads nowhere.
+    let mut gap = hosts[0].records();
+    gap.remove(2);
+    assert!(hosts[2].judge(gap).is_err());
+}
+
+#[test]
+fn a_large_queue_begins_with_several_changes_and_a_second_epoch_with_the_same() {
+    let mut hosts = farm(&[Role::Printer]);
+    let me = hosts[0].id();
+    for n in 0..120u8 {
+        let id = JobId([n; 16]);
+        hosts[0].edit(|edit| {
+            edit.add_job(&job(id, me));
+        });
+    }
+    let before = hosts[0].snapshot().clone();
+    let (_, first) = hosts[0].rotate(&queue_key(), &queue_key());
+    assert!(first.len() > 2, "{}", first.len());
+    let (_, second) = hosts[0].rotate(&queue_key(), &queue_key());
+    assert_eq!(first.len(), second.len());
+    assert_eq!(hosts[0].snapshot(), &before);
+    assert_eq!(hosts[0].document.changes_of_epoch(), 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// Whatever was written, wherever it had got to when the epoch ended: all come to the same, and nothing is missing.
+    #[test]
+    fn nothing_is_lost_to_an_epoch(
+        steps in proptest::collection::vec((any::<Index>(), any::<u8>(), 0..4u8, any::<u8>(), any::<bool>()), 1..60),
+    ) {
+        let mut hosts = farm(&[Role::Printer, Role::Operator, Role::Admin]);
+        for (n, what, job, value, tell) in steps {
+            let n = n.index(hosts.len());
+            edit_something(&mut hosts[n], what, job, value);
+            if tell {
+                settle(&mut hosts);
+            }
+        }
+        let union: Vec<Snapshot> = hosts.iter().map(|host| host.snapshot().clone()).collect();
+        let key = next_key(1);
+        let (way, founding) = hosts[0].rotate(&queue_key(), &key);
+        let mut left = vec![Vec::new(); hosts.len()];
+        for (n, host) in hosts.iter_mut().enumerate().skip(1) {
+            if let Some(own) = host.document.founding_here(&way).unwrap() {
+                prop_assert_eq!(&own, &founding);
+            }
+            let carried = host.follow(&way, founding.clone(), Some(&key));
+            prop_assert_eq!(&carried.refused, &Vec::<String>::new());
+            left[n] = carried.left;
+        }
+        for _ in 0..3 {
+            settle(&mut hosts);
+            for (n, host) in hosts.iter_mut().enumerate() {
+                let waiting = std::mem::take(&mut left[n]);
+                let carried = host.document.carry_over(waiting, Timestamp(9_999), &host.device, Some(&key));
+                left[n] = carried.left;
+            }
+        }
+        settle(&mut hosts);
+        for (host, before) in hosts.iter().zip(&union) {
+            prop_assert!(left.iter().all(Vec::is_empty), "{:?}", left);
+            for before in [before, &union[0]] {
+                assert_knows(host.snapshot(), before);
+            }
+            prop_assert_eq!(host.document.vector(), hosts[0].document.vector());
+            prop_assert_eq!(&host.snapshot().members, &hosts[0].snapshot().members);
+            prop_assert_eq!(&host.snapshot().printers, &hosts[0].snapshot().printers);
+        }
+    }
+}
