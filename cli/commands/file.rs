@@ -10,7 +10,10 @@ use serde_json::json;
 use crate::{
     context::Context,
     error::{exit, system},
-    render::{file, table::Block},
+    render::{
+        file,
+        table::{Block, Cell},
+    },
 };
 
 /// Look into sliced files before they are submitted
@@ -67,7 +70,7 @@ pub(super) async fn run(cx: &Context, args: File) -> Result<u8, Problem> {
             let done = || versioned(json!({"kind": "Done", "already": false, "text": text}));
             let names = [out.display().to_string()];
             cx.output
-                .answer(done, &names, || vec![Block::Note(text.clone())])?;
+                .answer(done, &names, || vec![Block::Line(Cell::new(text.clone()))])?;
             Ok(exit::DONE)
         }
     }

@@ -103,6 +103,8 @@ pub struct Judge {
     lost: BTreeMap<Attempt, BTreeMap<Config, BTreeSet<String>>>,
     speculated: BTreeSet<(Attempt, Printer)>,
     went_on: BTreeSet<(Attempt, Printer)>,
+    /// Of the newest voters: a recovery cannot know what only the lost ones had taken out.
+    era: u32,
     begun: BTreeMap<Attempt, BTreeMap<Printer, BTreeSet<u32>>>,
     printing: BTreeMap<Unit, BTreeSet<Printer>>,
     outcomes: BTreeMap<Attempt, BTreeMap<Printer, Outcome>>,
@@ -114,7 +116,8 @@ pub struct Judge {
 #[derive(Clone, Debug, Default)]
 struct Job {
     copies: u32,
-    taken_out: bool,
+    /// Somebody was answered that it is out, in this era of the voters.
+    taken_out: Option<u32>,
 }
 
 impl Judge {
@@ -143,10 +146,11 @@ impl Judge {
                 Ok(())
             }
             Fact::TakenOut { job } => {
-                self.jobs.entry(job.clone()).or_default().taken_out = true;
+                self.jobs.entry(job.clone()).or_default().taken_out = Some(self.era);
                 Ok(())
             }
             Fact::Voters { cfg, hosts } => {
+                self.era = self.era.max(era(cfg));
                 let hosts: BTreeSet<String> = hosts.iter().cloned().collect();
                 match self.voters.insert(cfg.clone(), hosts.clone()) {
                     Some(other) if other != hosts => Err(Violation {
@@ -426,7 +430,7 @@ impl Judge {
         if self
             .jobs
             .get(&attempt.unit.job)
-            .is_some_and(|job| job.taken_out)
+            .is_some_and(|job| job.taken_out == Some(self.era))
             && !alone
             && !goes_on
         {
@@ -438,8 +442,10 @@ impl Judge {
         let taken = self.chosen.range(..=attempt.clone()).rev();
         let taken = taken.take_while(|(other, _)| other.unit == attempt.unit);
         for (other, owners) in taken {
+            let known = self.chosen_in.get(&(other.clone(), self.era));
+            let forgotten = self.era > 0 && !matches!(known, Some(Owner::Withdraw(_)));
             let out = owners.iter().any(|owner| match owner {
-                Owner::Withdraw(by) => !self.is_reopened(other, by),
+                Owner::Withdraw(by) => !forgotten && !self.is_reopened(other, by),
                 Owner::Print(_) => false,
             });
             if out && !alone && !goes_on && !self.is_lost(other) {

@@ -407,7 +407,17 @@ impl World {
                     CopyState::Claimed(claim) => self.given_to_dead(copy, claim.attempt),
                 });
             let never = view.snapshot.settings.abandon == Abandon::Never;
-            if held_by_dead && never {
+            // Nor does a wish to stop it come true there.
+            let mut begun = view.snapshot.copies_of(entry);
+            let wish_of_dead = status.word() == "cancel-requested"
+                && begun.any(|(_, state)| match state {
+                    CopyState::Begun(claim) => self.is_destroyed(claim.host),
+                    CopyState::Done(_)
+                    | CopyState::Failed(_)
+                    | CopyState::Open(_)
+                    | CopyState::Claimed(_) => false,
+                });
+            if never && (held_by_dead || wish_of_dead) {
                 continue;
             }
             let copies: Vec<String> = view

@@ -564,6 +564,20 @@ impl World {
         }
     }
 
+    /// A job goes on in another queue, under another id.
+    fn moved(&mut self, host: usize, id: printmesh_queue::JobId) {
+        let node = self.hosts[host].node();
+        let views = node.into_iter().flat_map(|node| node.queues());
+        let mut jobs = views.filter_map(|(_, view)| view.snapshot.jobs.get(&id));
+        let wanted = jobs
+            .next()
+            .map(|job| (job.units(), job.runs().count() as u32));
+        if let Some((copies, runs)) = wanted {
+            let job = id.to_string();
+            self.fact(Fact::Submitted { job, copies, runs });
+        }
+    }
+
     /// Somebody is answered.
     pub(crate) fn answered(&mut self, host: usize, id: u64, result: Result<Answer, Problem>) {
         let Some(asked) = self.hosts[host].asked.remove(&id) else {
@@ -613,6 +627,7 @@ impl World {
                 {
                     self.hosts[host].acknowledged.insert(new);
                     self.jobs.push(new);
+                    self.moved(host, new);
                 }
             }
             (Asked::TakeOut { .. }, Err(problem))

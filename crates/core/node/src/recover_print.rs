@@ -326,6 +326,8 @@ impl Node {
                 printer.decision = Decision::default();
                 printer.work = Some(Work {
                     stage: Stage::Between,
+                    // The print that had that name is over; the next one has its own.
+                    printing_as: None,
                     ..work.clone()
                 });
             }

@@ -261,3 +261,26 @@ fn a_copy_that_was_begun_may_come_to_its_end_only_where_nobody_can_say_that_it_i
         "the first print is a start like any other"
     );
 }
+
+#[test]
+fn a_recovery_cannot_know_what_only_the_lost_voters_had_taken_out() {
+    let one = attempt(0, 0);
+    let job = one.unit.job.clone();
+    let mut facts = vec![Fact::TakenOut { job }, voters(1 << 20, &["b"])];
+    facts.push(Fact::Accepted {
+        voter: "b".into(),
+        cfg: cfg(1 << 20),
+        attempt: one.clone(),
+        ballot: (9, "b".into(), "p".into()),
+        owner: Owner::Print(printer("b")),
+    });
+    let mut heard = facts.clone();
+    facts.push(began(&one, "b", 0));
+    assert_eq!(judge(facts), None);
+    // Unless the one that recovers knows it.
+    heard.push(Fact::TakenOut {
+        job: one.unit.job.clone(),
+    });
+    heard.push(began(&one, "b", 0));
+    assert_eq!(judge(heard), Some("I6"));
+}

@@ -50,7 +50,8 @@ impl Node {
         if phase == Phase::Accepting {
             taken.extend(ended.round.units);
         }
-        if !passes {
+        // Who promised it to another one may be the only voter that has not taken it.
+        if !passes && !matches!(nack, Nack::Promised(_) | Nack::Leased { .. }) {
             taken.retain(|taken| *taken != (copy, attempt));
         }
         if ended.then == Then::Reopen {

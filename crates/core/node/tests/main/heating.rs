@@ -244,8 +244,8 @@ proptest! {
         let mut farm = farm(("heat-slots", &k.to_string()), 5);
         farm.submit(0, parts(30));
         // A machine stays hot, or heats on, when its host dies: it counts until the host is back.
-        let mut heats: Vec<usize> = Vec::new();
-        let mut begun = 0;
+        let mut heats: Vec<usize> = farm.starts.iter().map(|start| start.host).collect();
+        let mut begun = heats.len();
         for chance in chances {
             match chance {
                 Chance::Cut(a, b) if a != b => farm.cut(a, b),

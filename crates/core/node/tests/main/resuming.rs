@@ -436,3 +436,33 @@ fn of_several_unknown_copies_a_person_names_the_one_that_was_looked_at() {
     assert_eq!(farm.starts.len(), 2);
     farm.check();
 }
+
+#[test]
+fn a_copy_that_the_voters_gave_away_in_mid_print_goes_on_after_a_crash_with_its_next_part() {
+    let mut farm = Farm::available(&[0, 1], &[0]);
+    farm.kill(1);
+    farm.alone.insert((1, P0.to_owned()), Alone::Rests(None));
+    farm.boot(1);
+    farm.settle();
+    farm.ready(1);
+    farm.machines = Machines::Wait;
+    farm.kill(0);
+    farm.settle();
+    let mut bracket = job("farm", "bracket");
+    bracket.sets[0].per_run = 2;
+    farm.submit(1, bracket);
+    farm.pass(60_000);
+    farm.begin(1, P0);
+    farm.settle();
+    // The voter is back and decides about the print under way: it has another ballot from here on.
+    farm.boot(0);
+    farm.pass(60_000);
+    farm.kill(1);
+    farm.ends_alone(1, P0, Ended::Finished);
+    farm.boot(1);
+    farm.settle();
+    farm.ready(1);
+    farm.pass(60_000);
+    assert_eq!(farm.starts.len(), 2, "the second part");
+    assert_eq!((farm.starts[0].run.2, farm.starts[1].run.2), (0, 1));
+}

@@ -452,6 +452,47 @@ fn copies_that_a_refused_cancel_had_taken_already_are_printed() {
 }
 
 #[test]
+fn copies_that_a_cancel_had_taken_before_its_host_died_are_cancelled_or_printed() {
+    let mut ends = std::collections::BTreeMap::new();
+    for seed in 0..150 {
+        let mut farm = Farm::shared(&[1, 1, 1]);
+        farm.set_voters(&[0, 1, 2]);
+        (0..3).for_each(|n| farm.ready(n));
+        farm.machines = Machines::Wait;
+        autoprint(&mut farm, false);
+        let two = NewJob {
+            copies: 2,
+            ..job("farm", "bracket")
+        };
+        let id = farm.submit(0, two);
+        farm.give(2, cancel(id));
+        farm.settle_by(seed, 2 + seed as usize % 12);
+        farm.kill(2);
+        for n in 0..2 {
+            let printers = Vec::new();
+            farm.give(n, Command::Autoprint { printers, on: true });
+        }
+        farm.settle_by(seed, 4 + seed as usize % 9);
+        farm.boot(2);
+        farm.settle_by(seed, 10_000);
+        farm.ready(2);
+        farm.pass(600_000);
+        print_all(&mut farm);
+        farm.pass(600_000);
+        print_all(&mut farm);
+        let end = farm.status(0, id);
+        assert!(
+            ["done", "cancelled"].contains(&end),
+            "seed {seed}: {end}{}",
+            farm.dump(id)
+        );
+        *ends.entry(end).or_insert(0) += 1;
+        nothing_is_open(&farm);
+    }
+    assert_eq!(ends.len(), 2, "both happen: {ends:?}");
+}
+
+#[test]
 fn all_copies_on_one_printer_or_one_each_is_decided_by_the_voters_too() {
     for seed in 0..40 {
         let mut farm = Farm::shared(&[0, 1, 1]);
