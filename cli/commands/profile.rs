@@ -11,7 +11,10 @@ use super::file::read;
 use crate::{
     context::Context,
     error::exit,
-    render::{file, table::Block},
+    render::{
+        file,
+        table::{Block, Cell},
+    },
 };
 
 /// See which kinds of printers are known, and which one a file is for
@@ -122,6 +125,7 @@ pub(super) async fn run(cx: &Context, args: Profile) -> Result<u8, Problem> {
 
 fn done(cx: &Context, text: &str, names: &[String]) -> Result<(), Problem> {
     let answer = || versioned(json!({"kind": "Done", "already": false, "text": text}));
-    cx.output
-        .answer(answer, names, || vec![Block::Note(text.to_owned())])
+    cx.output.answer(answer, names, || {
+        vec![Block::Line(Cell::new(text.to_owned()))]
+    })
 }

@@ -192,7 +192,7 @@ fn on_a_later(script: &mut Script, a: &Host) {
     script.run(a, "queue share", &["rack", "--list"], "TicketList");
     script.run(a, "member list", &["rack"], "MemberList");
     script.run(a, "member role", &["rack", "b", "printer"], "Done");
-    script.run(a, "member release", &["rack", "b"], "Done");
+    script.run(a, "member release", &["rack", "b", "--yes"], "Done");
     script.run(a, "member remove", &["rack", "b", "--yes"], "Done");
     script.run(a, "queue rotate-key", &["rack"], "Done");
     script.run(a, "member role", &["rack", "b", "operator"], "Done");
