@@ -49,7 +49,7 @@ enum Action {
     },
     /// Take a file of your own profiles into use
     Add {
-        /// TOML with [[profile]] tables
+        /// A TOML file with profiles
         #[arg(value_hint = ValueHint::FilePath, value_name = "FILE.toml")]
         file: PathBuf,
     },

@@ -4,7 +4,10 @@
 use std::{fs, path::Path};
 
 /// Every target of `fuzz/`.
-const TARGETS: [(&str, fn(&[u8])); 14] = [
+/// A target's name, and what it does with bytes.
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 14] = [
     ("binary_gcode", printmesh_gcode::fuzzing::binary_gcode),
     ("change", printmesh_queue::fuzzing::change),
     ("config", printmesh_daemon::fuzzing::config),

@@ -22,13 +22,13 @@ fn written(farm: &Farm, n: usize, knows: usize, name: &str) -> SignedChange {
         boot: 999,
     };
     let log = farm.hosts[knows].logs[&queue.0].clone();
-    let mut doc = QueueDocument::load(queue, author, log).unwrap();
+    let mut doc = QueueDocument::load(queue, author, log).expect("its own log");
     let device: Device = farm.device(n);
     let edited = doc.edit(farm.now().wall, &device, |edit| {
         edit.set_my_name(name);
         Ok::<(), printmesh_queue::EditError>(())
     });
-    let change = edited.unwrap().1.unwrap();
+    let change = edited.expect("it may").1.expect("it changes something");
     SignedChange::clone(&change)
 }
 
