@@ -358,6 +358,10 @@ pub(crate) fn requests() -> Vec<Request> {
             queue: queue(),
             member: "garage".to_owned(),
         },
+        Request::QueueRotateKey {
+            queue: queue(),
+            remove: vec!["old-pi".to_owned()],
+        },
         Request::PrinterWhy { printer: printer() },
         Request::PrinterRemove { printer: printer() },
         Request::Match {
