@@ -30,6 +30,9 @@ use crate::{disk, name};
 /// How many letters of a job's id or a file's hash go into a name that is taken; the next length is tried when that one is taken too.
 const SUFFIX_LENGTHS: [usize; 4] = [6, 12, 32, 64];
 
+/// Names tried beyond that: somebody may have called other jobs or files what these would be called.
+const COUNTED: u32 = 1000;
+
 /// Longest job id. Ids are 128 bit, so 32 letters in hex.
 const JOB_ID_BYTES_MAX: usize = 64;
 
@@ -370,13 +373,16 @@ fn reserve(
     })
 }
 
-/// The names to try, in order: the wanted one, then with more and more of what tells it apart.
+/// The names to try, in order: the wanted one, then with more and more of what tells it apart, then numbers.
 fn candidates(wanted: &str, distinct: &str) -> impl Iterator<Item = String> {
     let suffixed = SUFFIX_LENGTHS.into_iter().map(move |length| {
         let distinct = &distinct[..distinct.len().min(length)];
         name::with_suffix(wanted, &format!("-{distinct}"))
     });
-    std::iter::once(wanted.to_owned()).chain(suffixed)
+    let counted = (2..COUNTED).map(move |n| name::with_suffix(wanted, &format!("-{distinct}-{n}")));
+    std::iter::once(wanted.to_owned())
+        .chain(suffixed)
+        .chain(counted)
 }
 
 /// Opens what should be a plain file: no link is followed, and no pipe waits for a writer.

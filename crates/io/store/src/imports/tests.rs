@@ -435,3 +435,24 @@ fn a_device_or_a_pipe_in_the_way_is_not_read() {
     assert!(made.unwrap().success());
     assert!(matches!(place(), Err(ImportError::InTheWay { .. })));
 }
+
+#[test]
+fn a_job_has_a_folder_even_when_other_jobs_are_called_like_all_that_it_could_have() {
+    let (_folder, imports) = imports();
+    let id = "k".repeat(32);
+    let taken = [
+        "bracket".to_owned(),
+        format!("bracket-{}", &id[..6]),
+        format!("bracket-{}", &id[..12]),
+        format!("bracket-{id}"),
+    ];
+    for (n, name) in taken.iter().enumerate() {
+        import(&imports, &format!("other{n}"), name, "a.gcode", b"G28");
+    }
+    let path = import(&imports, &id, "bracket", "a.gcode", b"G1");
+    assert_eq!(
+        below(&imports, &path),
+        format!("bracket-{id}-2/a.gcode"),
+        "none of theirs"
+    );
+}
