@@ -306,7 +306,16 @@ impl Node {
             if let Some(entry) = self.queues.get_mut(&queue) {
                 entry.refused.insert((copy, attempt), until);
             }
-            self.drop_claim(&printer, &format!("the voters refused: {}", words(&nack)));
+            let why = format!("the voters refused: {}", words(&nack));
+            let work = self.printers.get(&printer).and_then(|p| p.work.clone());
+            match (&nack, work) {
+                // Who does not know the job refuses nobody for good; others may have accepted this start, and would give the
+                // attempt to nobody else: who asked for it closes it.
+                (Nack::Unknown, Some(work)) if work.stage == Stage::Starting => {
+                    self.release(&printer, &work, &why);
+                }
+                _ => self.drop_claim(&printer, &why),
+            }
         }
     }
 
