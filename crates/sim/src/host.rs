@@ -102,6 +102,9 @@ pub(crate) enum Asked {
     Other,
 }
 
+/// How many entries a log has, and their sum.
+pub(crate) type LogSum = (u64, [u64; 4]);
+
 /// The daemon.
 pub(crate) struct Process {
     pub(crate) node: Node,
@@ -125,6 +128,8 @@ pub(crate) struct Process {
     pub(crate) drives: BTreeSet<String>,
     /// Highest fence that each driver has seen.
     pub(crate) fences: BTreeMap<String, u64>,
+    /// The changes of each queue at which its reading was held against another host's.
+    pub(crate) compared: BTreeMap<[u8; 32], LogSum>,
 }
 
 pub(crate) struct Host {
@@ -180,7 +185,7 @@ pub(crate) struct Backup {
 pub(crate) struct Memory {
     pub(crate) values: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Entries of each log, and a sum over them that does not depend on their order.
-    pub(crate) logs: BTreeMap<[u8; 32], (u64, [u64; 4])>,
+    pub(crate) logs: BTreeMap<[u8; 32], LogSum>,
     /// Writes of a commit that did not say that it happened.
     pub(crate) in_flight: Option<Vec<Write>>,
     pub(crate) voters: BTreeMap<QueueId, Voters>,

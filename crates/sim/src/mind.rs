@@ -494,6 +494,7 @@ impl World {
             turns: (now, 1),
             drives: BTreeSet::new(),
             fences: BTreeMap::new(),
+            compared: BTreeMap::new(),
         });
         entry.missed.clear();
         entry.slept_ms = None;

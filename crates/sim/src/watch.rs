@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use printmesh_node::{
-    Answer, ConfigMessage, Effect, Input, Message, Nack, Problem, QueueView, Ticket, Value, Vote,
-    Write,
+    Answer, ConfigMessage, Effect, Input, Message, Nack, Node, Problem, QueueView, Ticket, Value,
+    Vote, Write,
 };
 use printmesh_queue::{ClaimState, CopyId, JobState, Voters};
 
@@ -386,37 +386,41 @@ impl World {
         }
     }
 
-    /// C: who has the same changes reads the same. One other is enough: it was held against the next one before.
+    /// C: who has the same changes reads the same. Asked once for each state of a log, and one other is enough: it was
+    /// held against the next one before.
     fn check_equal(&mut self, host: usize) {
         let mine = &self.hosts[host];
-        let Some(node) = mine.node() else {
+        let Some(process) = &mine.process else {
             return;
         };
         let mut differs = None;
-        for (name, view) in node.queues().into_iter().filter(|(_, view)| !view.local) {
-            let sum = mine.memory.logs.get(&view.id.0);
-            for other in self.hosts.iter().filter(|other| other.id != mine.id) {
-                let held = other.process.as_ref().is_none_or(|process| process.held);
-                if held || other.memory.logs.get(&view.id.0) != sum {
-                    continue;
-                }
-                let theirs = other.node().into_iter().flat_map(|node| node.queues());
-                let theirs = theirs
-                    .map(|(_, view)| view)
-                    .find(|other| other.id == view.id);
-                // What a host keeps of earlier epochs is its own.
-                let same = |theirs: QueueView<'_>| {
-                    let there = other.node().map(|node| node.shared_view(theirs.id));
-                    there.is_none_or(|there| there == node.shared_view(view.id))
-                };
-                if theirs.is_some_and(|theirs| !same(theirs)) {
-                    differs = Some(format!(
-                        "{} and {} read {name} differently",
-                        mine.name, other.name
-                    ));
-                }
-                break;
+        let mut compared = BTreeMap::new();
+        for (name, view) in process.node.queues() {
+            let Some(sum) = mine.memory.logs.get(&view.id.0).filter(|_| !view.local) else {
+                continue;
+            };
+            if process.compared.get(&view.id.0) == Some(sum) {
+                continue;
             }
+            compared.insert(view.id.0, *sum);
+            let theirs = self.hosts.iter().find_map(|other| {
+                let apart = other.id != mine.id && other.memory.logs.get(&view.id.0) == Some(sum);
+                let theirs = other.process.as_ref().filter(|its| apart && !its.held)?;
+                let mut reads = theirs.node.queues().into_iter();
+                let (_, reads) = reads.find(|(_, its)| its.id == view.id)?;
+                Some((&other.name, &theirs.node, reads))
+            });
+            // What a host keeps of earlier epochs is its own.
+            let same = |other: &Node, reads: &QueueView<'_>| {
+                reads.snapshot == view.snapshot
+                    || other.shared_view(view.id) == process.node.shared_view(view.id)
+            };
+            if let Some((other, _, _)) = theirs.filter(|(_, node, reads)| !same(node, reads)) {
+                differs = Some(format!("{} and {other} read {name} differently", mine.name));
+            }
+        }
+        if let Some(process) = &mut self.hosts[host].process {
+            process.compared.extend(compared);
         }
         if let Some(differs) = differs {
             self.broken("C", differs);
