@@ -1,6 +1,10 @@
 //! `printmesh-sim`: runs seeds, replays one, prints the figures.
 
-use std::{process::ExitCode, time::Instant};
+use std::{
+    process::ExitCode,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Instant,
+};
 
 use clap::Parser;
 use printmesh_sim::{
@@ -244,6 +248,7 @@ fn hunt_all(name: &str) -> bool {
 fn many(arguments: &Arguments, size: Size) -> bool {
     let began = Instant::now();
     let threads = arguments.threads.unwrap_or_else(cores);
+    let named = AtomicUsize::new(0);
     let figures = seeds(
         arguments.from,
         arguments.seeds,
@@ -251,6 +256,15 @@ fn many(arguments: &Arguments, size: Size) -> bool {
         threads,
         arguments.broken,
         |figures| {
+            // Why is said in the end; which seeds, at once: a long run may be looked into before it is over.
+            let seen = named.swap(figures.broken.len(), Ordering::Relaxed);
+            for outcome in figures.broken.iter().skip(seen) {
+                let law = outcome
+                    .violation
+                    .as_ref()
+                    .map_or("no law", |violation| violation.law);
+                eprintln!("seed {} breaks {law}", outcome.seed);
+            }
             if figures.seeds.is_multiple_of(500) && figures.seeds < arguments.seeds {
                 eprintln!(
                     "{} seeds, {} violations, {:.0} s",

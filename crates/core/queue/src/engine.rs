@@ -17,6 +17,7 @@ use automerge::{
 use crate::{
     Author, ChangeHash, HostId,
     change::{Action, Body, OpId, OpRef, Scalar, Target},
+    epoch::FOUNDING_BOOT,
     schema::{Container, GENESIS_KEYS},
 };
 
@@ -215,6 +216,13 @@ impl Engine {
                 Value::Scalar(value) => scalar(&value).map_or(Found::Foreign, Found::Scalar),
             })
             .collect()
+    }
+
+    /// Whether a value of a key was written since the epoch began, and not by the changes that it began with.
+    pub(crate) fn is_new(&self, map: Map, key: &str) -> bool {
+        let values = self.doc.get_all(Self::object(map), key).unwrap_or_default();
+        let mut ids = values.iter().filter_map(|(_, id)| object_id(id));
+        ids.any(|id| id.author.boot != FOUNDING_BOOT)
     }
 
     /// The winning value of a key, when it is a plain one.

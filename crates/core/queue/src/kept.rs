@@ -2,7 +2,7 @@
 //! others had written that the cut missed and that they will write again.
 //!
 //! It is this host's own, durable beside the document, and read together with it. It only ever adds: what the document says of
-//! a job counts before this, and of two records of one claim the further one.
+//! a job counts before this, and so does a claim that its holder has written again; else of two records of one claim the further one.
 
 use std::collections::BTreeMap;
 
@@ -127,11 +127,15 @@ pub(crate) fn is_older(run: &RunRecord, known: &RunRecord) -> bool {
 }
 
 /// A claim as the document has it and as this host knew it: the further record, and the runs of both.
-pub(crate) fn further(document: Claim, known: Option<&Claim>) -> Claim {
+///
+/// Once the holder has written it `again` in this epoch, the document has all that it said before, and what it says now may be
+/// less: a print that was `unknown` goes on.
+pub(crate) fn further(document: Claim, again: bool, known: Option<&Claim>) -> Claim {
     let Some(known) = known else {
         return document;
     };
-    let record = strongest([&known.record, &document.record].into_iter());
+    let known_record = Some(&known.record).filter(|_| !again);
+    let record = strongest(known_record.into_iter().chain([&document.record]));
     let record = record.expect("one of two").clone();
     let mut runs = known.runs.clone();
     for (k, run) in document.runs {

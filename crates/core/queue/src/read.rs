@@ -429,8 +429,12 @@ fn refresh_claim(snapshot: &mut Snapshot, engine: &Engine, base: &Base, id: Clai
         return;
     };
     let known = base.claim(id.copy, id.attempt, id.host);
+    let again = known.is_some() && {
+        let map = Map::Root(Container::of_copies(id.copy.job));
+        engine.is_new(map, &claim_key(id))
+    };
     let claims = snapshot.claims.entry(id.copy).or_default();
-    claims.insert((id.attempt, id.host), further(document, known));
+    claims.insert((id.attempt, id.host), further(document, again, known));
 }
 
 /// Runs that come before their claim are passed over: they are read with it.

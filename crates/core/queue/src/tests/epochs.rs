@@ -210,6 +210,35 @@ fn what_the_cut_missed_is_written_again_by_who_wrote_it() {
 }
 
 #[test]
+fn a_print_that_was_unknown_when_the_epoch_ended_is_seen_to_go_on_when_it_does() {
+    let mut hosts = at_work();
+    let me = hosts[1].id();
+    let say = |host: &mut Host, state| {
+        host.edit(|edit| edit.put_claim(copy(job_id(1), 0), 0, &claim(me, 1, state)));
+    };
+    let state = |host: &Host| {
+        let claims = &host.snapshot().claims[&copy(job_id(1), 0)];
+        claims[&(0, me)].record.state
+    };
+    // The cut misses it; the printer's host and the operator know it.
+    say(&mut hosts[1], ClaimState::Unknown);
+    let told = hosts[1].document.changes_after(&hosts[2].document.vector());
+    hosts[2].admit(told.iter().map(|change| (**change).clone()).collect());
+    let (way, founding) = hosts[0].rotate(&queue_key(), &next_key(1));
+    for host in &mut hosts[1..] {
+        host.follow(&way, founding.clone(), None);
+    }
+    assert_eq!(state(&hosts[2]), ClaimState::Unknown, "it is not forgotten");
+    // A person has looked: the next part is printed.
+    say(&mut hosts[1], ClaimState::Printing);
+    assert_eq!(state(&hosts[1]), ClaimState::Printing);
+    settle(&mut hosts);
+    for host in &hosts {
+        assert_eq!(state(host), ClaimState::Printing);
+    }
+}
+
+#[test]
 fn a_removed_admin_begins_no_epoch_and_its_key_is_good_for_nothing() {
     let mut hosts = at_work();
     let out = hosts[3].id();
