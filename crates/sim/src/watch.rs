@@ -644,8 +644,12 @@ impl World {
                 self.broken("L", format!("the settings were refused: {problem:?}"));
             }
             (Asked::Resolve, Ok(_)) => self.coverage.hit("protocol: resolved by a person"),
-            (Asked::Copies { job, copies }, Ok(_)) => {
-                let job = job.to_string();
+            (Asked::Copies { job, copies }, Ok(answer)) => {
+                // A job that has moved meanwhile is still known by its former id.
+                let job = match answer {
+                    Answer::Job(now) => now.to_string(),
+                    _ => job.to_string(),
+                };
                 self.fact(Fact::Copies { job, copies });
             }
             _ => {}

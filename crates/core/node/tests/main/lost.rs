@@ -43,6 +43,13 @@ fn beats(farm: &Farm, n: usize) -> usize {
         .count()
 }
 
+/// Whether the voter has accepted a start.
+fn accepted(farm: &Farm) -> bool {
+    let keys = farm.hosts[0].keys.iter();
+    let mut votes = keys.filter(|(key, _)| key.starts_with(b"vote/"));
+    votes.any(|(_, vote)| String::from_utf8_lossy(vote).contains("\"accepted\":["))
+}
+
 /// A print under way on one of two hosts, `a` being the only voter: the job and the host that prints.
 fn printing(farm: &mut Farm) -> (JobId, usize) {
     farm.machines = Machines::Wait;
@@ -107,6 +114,44 @@ fn what_is_given_up_never_is_left_to_a_person() {
         None,
         "nor is anybody woken up for it"
     );
+    farm.check();
+}
+
+#[test]
+fn a_copy_that_the_voters_gave_to_a_host_that_is_lost_for_good_is_hardly_asked_for() {
+    let mut farm = Farm::shared(&[0, 1, 1]);
+    farm.set("abandon", "never");
+    farm.machines = Machines::Wait;
+    let autoprint = |farm: &mut Farm, on| {
+        let printers = Vec::new();
+        farm.ok(2, Command::Autoprint { printers, on });
+    };
+    autoprint(&mut farm, false);
+    farm.give_job(0, job("farm", "bracket"));
+    // It dies when the voter's word is on the way: the document does not say that the copy is its.
+    while !accepted(&farm) {
+        let act = farm.acts()[0];
+        farm.act(act);
+    }
+    farm.kill(1);
+    farm.settle();
+    farm.hosts[2].effects.clear();
+    autoprint(&mut farm, true);
+    farm.pass(24 * HOUR);
+    let sent = farm.hosts[2].effects.iter();
+    let asked: std::collections::BTreeSet<Ballot> = sent
+        .filter_map(|effect| match effect {
+            Effect::Send { bytes, .. } => Message::decode(bytes),
+            _ => None,
+        })
+        .filter_map(|message| match message {
+            Message::Prepare(ask) => Some(ask.ballot),
+            _ => None,
+        })
+        .collect();
+    assert!(farm.starts.is_empty());
+    // Every ten leases of a minute and a half.
+    assert!((24 * 4..=24 * 6).contains(&asked.len()), "{}", asked.len());
     farm.check();
 }
 
@@ -658,13 +703,6 @@ fn a_decision_that_the_voters_took_back_meanwhile_never_heats() {
         );
         let id = farm.give_job(0, job("farm", "bracket"));
         // Until the voter has accepted the start, and its word is on the way.
-        let accepted = |farm: &Farm| {
-            let mut votes = farm.hosts[0]
-                .keys
-                .iter()
-                .filter(|(key, _)| key.starts_with(b"vote/"));
-            votes.any(|(_, vote)| String::from_utf8_lossy(vote).contains("\"accepted\":["))
-        };
         while !accepted(&farm) {
             let act = farm.acts()[0];
             farm.act(act);

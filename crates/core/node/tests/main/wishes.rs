@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use printmesh_node::{Answer, Command, JobEdit, NewJob, Place};
+use printmesh_node::{Answer, Command, Input, JobEdit, NewJob, Place};
 use printmesh_queue::JobId;
 use proptest::prelude::*;
 
-use crate::farm::{Crash, Farm, Machines, file, job};
+use crate::farm::{Act, Crash, Farm, Machines, file, job};
 
 fn cancel(job: JobId) -> Command {
     Command::JobCancel {
@@ -490,6 +490,60 @@ fn copies_that_a_cancel_had_taken_before_its_host_died_are_cancelled_or_printed(
         nothing_is_open(&farm);
     }
     assert_eq!(ends.len(), 2, "both happen: {ends:?}");
+}
+
+#[test]
+fn a_copy_that_one_voter_took_out_for_a_cancel_that_the_others_refused_can_be_printed() {
+    let mut farm = Farm::shared(&[1, 1, 1]);
+    farm.set_voters(&[0, 1, 2]);
+    farm.set("lease", "20");
+    (0..3).for_each(|n| farm.ready(n));
+    farm.machines = Machines::Wait;
+    autoprint(&mut farm, false);
+    let id = farm.submit(1, job("farm", "bracket"));
+    let promised = |farm: &Farm, n: usize, by: usize| {
+        let by = farm.hosts[by].id.to_string();
+        let mut votes = farm.hosts[n].keys.iter();
+        votes.any(|(key, vote)| {
+            let (key, vote) = (String::from_utf8_lossy(key), String::from_utf8_lossy(vote));
+            key.starts_with("vote/") && key.contains(&id.to_string()) && vote.contains(&by)
+        })
+    };
+    let go_on = |farm: &mut Farm, held: &[Act]| {
+        let next = farm.acts().into_iter().find(|act| !held.contains(act));
+        next.inspect(|act| farm.act(*act)).is_some()
+    };
+    // The others promise the cancel; the canceller stands still before it hears of it.
+    let asked = farm.give(2, cancel(id));
+    let held = [Act::Deliver(0, 2), Act::Deliver(1, 2), Act::Deliver(1, 0)];
+    while go_on(&mut farm, &held[..2]) {}
+    assert!(promised(&farm, 0, 2) && promised(&farm, 1, 2));
+    // Its lease runs out, and the first host asks for the copy with a higher ballot. Itself and the second promise it.
+    let printers = Vec::new();
+    farm.give(0, Command::Autoprint { printers, on: true });
+    while !promised(&farm, 0, 0) || !promised(&farm, 1, 0) {
+        if !go_on(&mut farm, &held[..2]) {
+            farm.mono_ms += 1_000;
+            farm.hosts[2].behind_ms += 1_000;
+            (0..2).for_each(|n| farm.input(n, Input::Wake));
+        }
+    }
+    // So they refuse the cancel, and the first host dies.
+    while !farm.hosts[2].replies.contains_key(&asked) {
+        assert!(go_on(&mut farm, &held[2..]));
+    }
+    assert!(farm.hosts[2].replies[&asked].is_err());
+    farm.kill(0);
+    farm.settle();
+    let printers = Vec::new();
+    farm.give(1, Command::Autoprint { printers, on: true });
+    farm.pass(600_000);
+    let hosts: Vec<usize> = farm.starts.iter().map(|start| start.host).collect();
+    assert_eq!(hosts, [1], "{}", farm.dump(id));
+    farm.finish(1, "p0");
+    farm.settle();
+    assert_eq!(farm.status(2, id), "done");
+    farm.check();
 }
 
 #[test]
