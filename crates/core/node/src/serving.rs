@@ -334,16 +334,27 @@ impl Node {
         self.say_config(to, install);
     }
 
-    /// A queue was recovered without this voter: it decides nothing in the configuration from before, for ever.
+    /// A queue was recovered without this voter: it decides nothing in its configuration any more, for ever. That is the
+    /// one from before; or one by which it recovered the queue itself, while another admin did the same out of its sight,
+    /// whose recovery counts.
     pub(crate) fn seal_recovered(&mut self, queue: QueueId) {
         let Some(entry) = self.queues.get_mut(&queue) else {
             return;
         };
-        let published = entry.doc.snapshot().voters.clone();
+        let snapshot = entry.doc.snapshot();
+        let published = snapshot.voters.clone();
         let Some(config) = &mut entry.config else {
             return;
         };
-        if published.era() > config.voters.era() && config.sealed.is_none() {
+        let number = config.voters.cfg;
+        let other = snapshot
+            .configs
+            .get(&number)
+            .is_some_and(|hosts| *hosts != config.voters.hosts);
+        // The one voter of a recovery would have had to give way itself to what follows it.
+        let passed_by = config.voters.is_recovered() && published.cfg > number;
+        if config.sealed.is_none() && (published.era() > config.voters.era() || other || passed_by)
+        {
             tracing::warn!(%queue, cfg = config.voters.cfg, "an admin recovered the queue without this voter");
             config.sealed = Some(Vec::new());
             self.save_config(queue);

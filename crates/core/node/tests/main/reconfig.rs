@@ -599,6 +599,64 @@ fn a_queue_whose_voter_is_gone_for_good_is_recovered_by_an_admin_who_confirms_it
 }
 
 #[test]
+fn two_admins_that_recover_a_queue_apart_end_with_one_voter_and_every_print_is_accounted_for() {
+    for (wanted, later) in [(1, false), (3, false), (3, true)] {
+        let mut farm = Farm::new(&[0, 1, 1, 1]);
+        let name = "farm".into();
+        farm.ok(0, Command::QueueCreate { name });
+        for n in 1..4 {
+            farm.join(n, Role::Admin);
+        }
+        farm.set_voters(&[0]);
+        farm.machines = Machines::Wait;
+        // Nobody's printer takes anything before the voter is gone.
+        farm.kill(0);
+        farm.cut_now(1, 2);
+        farm.cut_now(1, 3);
+        farm.settle();
+        let id = farm.submit(1, copies("bracket", wanted));
+        farm.heal_all();
+        farm.settle();
+        farm.cut_now(1, 2);
+        farm.cut_now(1, 3);
+        farm.settle();
+        recovery(&mut farm, 1, "farm").expect("one side");
+        recovery(&mut farm, 2, "farm").expect("the other side");
+        if later {
+            // One side goes on to other voters, by the way that keeps what is decided.
+            set(&mut farm, 2, "cd").ok();
+        }
+        farm.pass(10_000);
+        assert!(farm.prints(1, "p0"), "{}", farm.dump(id));
+        farm.heal_all();
+        farm.boot(0);
+        farm.pass(60_000);
+        // Both sides have one idea of who decides, and who is not meant decides nothing.
+        let agreed = voters(&farm, 0);
+        for n in 1..4 {
+            assert_eq!(voters(&farm, n), agreed, "{wanted} {later}");
+        }
+        let serving: String = (0..4)
+            .filter(|n| me(&farm, *n) == "serves")
+            .map(|n| farm.hosts[n].name.clone())
+            .collect();
+        assert_eq!(serving, agreed, "{wanted} {later}");
+        // Everything that was begun ends, and nothing is made that was not wanted but for what the other side had begun.
+        for _ in 0..4 {
+            (1..4).for_each(|n| farm.finish_all(n));
+            (1..4).for_each(|n| farm.ready(n));
+            farm.pass(100_000);
+        }
+        assert_eq!(farm.status(0, id), "done", "{}", farm.dump(id));
+        let most = wanted as usize + 1;
+        assert!(farm.starts.len() <= most, "{}", farm.starts.len());
+        set(&mut farm, 3, "bcd").expect("they can be changed");
+        farm.pass(10_000);
+        assert_eq!(voters(&farm, 0), "bcd");
+    }
+}
+
+#[test]
 fn a_print_of_a_host_that_is_there_goes_on_over_a_recovery() {
     let mut farm = with_admins();
     farm.machines = Machines::Wait;
