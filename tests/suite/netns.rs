@@ -6,6 +6,7 @@
 //! repeats one. A fault lasts until the others have noticed it, so nothing depends on how fast this machine is.
 
 mod net;
+mod quiet;
 mod recorded;
 
 use std::{

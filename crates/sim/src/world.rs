@@ -31,6 +31,9 @@ const EVENTS_MAX: u64 = 1_000_000;
 /// And more in a large farm: what each host says, all others hear.
 const EVENTS_PER_HOST: u64 = 100_000;
 
+/// And more with many printers: what becomes of each, every host hears.
+const EVENTS_PER_PRINTER_AND_HOST: u64 = 400;
+
 /// Something that happens at a time.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -222,7 +225,11 @@ impl World {
         };
         self.now = entry.at;
         self.happened += 1;
-        if self.happened > EVENTS_MAX.max(EVENTS_PER_HOST * self.hosts.len() as u64) {
+        let (hosts, printers) = (self.hosts.len() as u64, self.machines.len() as u64);
+        let most = EVENTS_MAX
+            .max(EVENTS_PER_HOST * hosts)
+            .max(EVENTS_PER_PRINTER_AND_HOST * hosts * printers);
+        if self.happened > most {
             self.broken("Q", "the farm never comes to rest");
         }
         self.dispatch(entry.event);

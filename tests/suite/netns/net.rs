@@ -10,7 +10,7 @@ use std::{
 
 use rustix::process::{geteuid, getpid};
 
-static MADE: AtomicU32 = AtomicU32::new(0);
+pub(super) static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// Removed with everything in it when dropped.
 pub(super) struct Net {
