@@ -21,9 +21,9 @@ pub const KEPT_MAX: usize = 20_000;
 pub struct KeptJob {
     /// Its id.
     pub id: JobId,
-    /// It was over when its epoch ended.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub over: bool,
+    /// Number of the epoch that began without it because it was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_since: Option<u64>,
     /// What was to be made; absent when the document has the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<Job>,
@@ -58,7 +58,7 @@ impl KeptJob {
         });
         let kept = Self {
             id,
-            over: false,
+            over_since: None,
             job: snapshot.jobs.get(&id).cloned(),
             claims: claims.collect(),
             lost: lost.collect(),
@@ -111,9 +111,14 @@ impl Base {
         kept.claims.iter().find(is_it).map(|(_, claim)| claim)
     }
 
+    /// The epoch that began without a job because it was over.
+    pub(crate) fn over_since(&self, id: JobId) -> Option<u64> {
+        self.kept.get(&id)?.over_since
+    }
+
     /// Whether a job was over when an earlier epoch ended.
     pub(crate) fn is_over(&self, id: JobId) -> bool {
-        self.kept.get(&id).is_some_and(|kept| kept.over)
+        self.over_since(id).is_some()
     }
 
     pub(crate) fn job(&self, id: JobId) -> Option<&Job> {

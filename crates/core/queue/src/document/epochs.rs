@@ -447,7 +447,13 @@ impl QueueDocument {
                 continue;
             };
             let there = next.snapshot.jobs.contains_key(&id);
-            job.over = !there && (self.base.is_over(id) || !way.fork && self.has_in(id, cut));
+            // What was over only on a way that is left is not: its word is still to come.
+            let over_since = match self.base.over_since(id) {
+                Some(since) if !way.fork || since < way.first().number => Some(since),
+                _ if !way.fork && self.has_in(id, cut) => Some(way.last().number),
+                _ => None,
+            };
+            job.over_since = over_since.filter(|_| !there);
             if there {
                 job.job = None;
                 job.claims.retain(|(index, claim)| {
@@ -467,7 +473,7 @@ impl QueueDocument {
                     now.and_then(|words| words.get(host)) != Some(word)
                 });
             } else if let Some(known) = &mut job.job
-                && (job.over || way.fork)
+                && (job.over_since.is_some() || way.fork)
                 && !is_over(before, known)
             {
                 // It ended in a way of which this host has not heard: nothing of it starts here any more.
@@ -481,11 +487,19 @@ impl QueueDocument {
             }
         }
         if kept.len() > KEPT_MAX {
-            let age = |job: &KeptJob| (!job.over, job.job.as_ref().map(|job| job.created));
+            let age = |job: &KeptJob| {
+                (
+                    job.over_since.is_none(),
+                    job.job.as_ref().map(|job| job.created),
+                )
+            };
             kept.sort_by_key(age);
             let too_many = kept.len() - KEPT_MAX;
             // Only what is over may be forgotten.
-            let over = kept.iter().take_while(|job| job.over).count();
+            let over = kept
+                .iter()
+                .take_while(|job| job.over_since.is_some())
+                .count();
             kept.drain(..too_many.min(over));
         }
         kept

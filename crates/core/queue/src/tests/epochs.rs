@@ -324,6 +324,75 @@ fn of_two_epochs_made_at_once_the_same_one_counts_everywhere() {
 }
 
 #[test]
+fn a_job_that_was_over_only_on_the_way_that_lost_is_over_on_the_other_one_too() {
+    let late = job_id(7);
+    // The hash of a record is as it falls; the way of the host that has not heard of the job is to win.
+    let n = (2..64).find(|n| {
+        let mut hosts = at_work();
+        let submitter = hosts[1].id();
+        hosts[1].edit(|edit| edit.add_job(&job(late, submitter)));
+        let tell = |hosts: &mut [Host], from: usize, to: usize| {
+            let told = hosts[from]
+                .document
+                .changes_after(&hosts[to].document.vector());
+            hosts[to].admit(told.iter().map(|change| (**change).clone()).collect());
+        };
+        tell(&mut hosts, 1, 2);
+        let moved = JobState::Moved {
+            by: hosts[2].id(),
+            to: job_id(8),
+            at: Timestamp(4),
+        };
+        hosts[2].edit(|edit| edit.set_job_state(late, &moved));
+        tell(&mut hosts, 2, 0);
+        tell(&mut hosts, 2, 1);
+        let (one, of_one) = hosts[0].rotate(&queue_key(), &next_key(1));
+        let (two, of_two) = hosts[3].rotate(&queue_key(), &next_key(*n));
+        let mut own = Vec::new();
+        for host in &mut hosts[1..3] {
+            let followed = host.document.follow(&one, of_one.clone()).unwrap();
+            let cut = &two.first().cut;
+            own.push(
+                followed
+                    .own
+                    .into_iter()
+                    .filter(|own| own.is_beyond(cut))
+                    .collect(),
+            );
+            host.follow(&one, of_one.clone(), None);
+            assert_eq!(host.snapshot().jobs[&late].state, moved);
+        }
+        let records = hosts[3].records();
+        for host in 0..3 {
+            let Ok(Some(way)) = hosts[host].judge(records.clone()) else {
+                return false;
+            };
+            hosts[host].follow(&way, of_two.clone(), None);
+        }
+        // Who moved it comes first: what it says waits for the job.
+        let mut left = own.pop().unwrap();
+        let mut submitted = own.pop().unwrap();
+        for _ in 0..2 {
+            for (host, own) in [(2, &mut left), (1, &mut submitted)] {
+                let Host {
+                    document, device, ..
+                } = &mut hosts[host];
+                let carried =
+                    document.carry_over(std::mem::take(own), Timestamp(9_000), device, None);
+                assert_eq!(carried.refused, Vec::<String>::new());
+                *own = carried.left;
+            }
+            settle(&mut hosts);
+        }
+        for host in &hosts {
+            assert_eq!(host.snapshot().jobs[&late].state, moved);
+        }
+        true
+    });
+    assert!(n.is_some(), "one of many records has the lower hash");
+}
+
+#[test]
 fn forged_epochs_are_refused_each_for_its_reason() {
     let mut hosts = at_work();
     let before = hosts[1].document.epoch();
