@@ -5,7 +5,7 @@
 //! A script makes a bed clear only when its owner said that this very script may, and when this host saw it from its first
 //! command to its last. While it runs, and after a crash in it, the bed is unknown.
 
-use printmesh_queue::{Bed, Between, ClaimState, RunResult, Timestamp};
+use printmesh_queue::{Bed, Between, ClaimState, Routine, RunResult, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -184,6 +184,26 @@ impl Node {
             return Some(Between::Heat);
         }
         self.quiet_until(name).map(Between::Quiet)
+    }
+
+    /// What comes between any two prints of a printer, to tell everybody who asks when things will be done.
+    pub(crate) fn routine(&self, name: &str) -> Routine {
+        let Some(printer) = self.printers.get(name) else {
+            return Routine::default();
+        };
+        let cycle = &printer.entry.cycle;
+        let zone = self.zone_min.map(i64::from);
+        let utc =
+            |minute: u16, zone: i64| (i64::from(minute) - zone).rem_euclid(DAY_MIN as i64) as u16;
+        let part = |quiet: &Quiet, zone| [utc(quiet.from, zone), utc(quiet.to, zone)];
+        let quiet = cycle.quiet.iter();
+        let quiet = quiet.filter_map(|quiet| zone.map(|zone| part(quiet, zone)));
+        Routine {
+            cool_c: cycle.cool_c,
+            by_itself: cycle.script.is_some() && cycle.trusted && !cycle.judged,
+            quiet: quiet.collect(),
+            cycles_left: printer.entry.cycles_left,
+        }
     }
 
     /// Lets the script clear the bed of a printer, once it may. Returns whether it began.

@@ -1,6 +1,6 @@
 //! Commands about the printers of this host.
 
-use printmesh_queue::{Bed, Between, Equipment, PrinterRecord, QueueId};
+use printmesh_queue::{Bed, Between, Equipment, PrinterRecord, QueueId, Routine};
 
 use crate::{
     confirm::Decision,
@@ -326,7 +326,7 @@ impl Printer {
         }
     }
 
-    pub(crate) fn announcement(&self, between: Option<Between>) -> PrinterRecord {
+    pub(crate) fn announcement(&self, between: Option<Between>, routine: Routine) -> PrinterRecord {
         PrinterRecord {
             position: self.entry.position,
             machine: self.entry.machine.clone(),
@@ -339,6 +339,7 @@ impl Printer {
             equipment: self.entry.equipment.clone(),
             set_aside: self.entry.set_aside,
             between,
+            routine,
             removed: false,
         }
     }
