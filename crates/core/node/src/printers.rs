@@ -88,6 +88,7 @@ impl Node {
             cycles_left: None,
             cycle: Cycle::default(),
             good_print: None,
+            judged: None,
             clearing: None,
             equipment: Equipment::default(),
             set_aside: false,
@@ -132,6 +133,7 @@ impl Node {
             cycles_left: None,
             cycle: Cycle::default(),
             good_print: None,
+            judged: None,
             clearing: None,
             equipment: Equipment::default(),
             set_aside: false,
@@ -171,9 +173,8 @@ impl Node {
         }
         if let Some(good) = good {
             // All or nothing.
-            let certain = |name: &&String| self.between(name) != Some(Between::Verdict);
-            if let Some(name) = chosen.iter().find(certain).cloned() {
-                self.verdict(&name, good)?;
+            for name in &chosen {
+                self.may_judge(name, good)?;
             }
             for name in &chosen {
                 self.verdict(name, good)?;
