@@ -64,7 +64,8 @@ enum Action {
         /// What was made last is good: where a verdict is waited for
         #[arg(long, conflicts_with = "bad")]
         good: bool,
-        /// What was made last is not good: it is tried again as often as the queue allows
+        /// What was made last is not good, also when it was called good before and nothing has begun since: it is tried again
+        /// as often as the queue allows
         #[arg(long)]
         bad: bool,
     },

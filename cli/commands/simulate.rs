@@ -19,8 +19,9 @@ use crate::{
 ///   printmesh simulate --until done --turnaround 15m --json
 ///
 /// It is what the rules of the queues would do as things are now: prints succeed and take as long as their slicers say, or
-/// as long as they took on that printer before, and somebody clears each bed. A printer that waits for more than that stays
-/// out of it. Where nobody knows how long a file takes, no time is made up.
+/// as long as they took on that printer before, and somebody clears each bed. Quiet hours, copies left for AutoPrint and places
+/// to heat count as they are set; a bed with --cool-to is taken to cool for 20 minutes, a printer to heat for 5. A printer that
+/// waits for more than that stays out of it. Where nobody knows how long a file takes, no time is made up.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Simulate {

@@ -105,7 +105,20 @@ fn a_copy_that_a_person_calls_bad_is_printed_again() {
     }
     a.wait(&[&job]);
     ended(3);
-    b.problem("copy.certain", &["printer", "ready", "sim", "--bad"]);
+    b.problem("copy.certain", &["printer", "ready", "sim", "--good"]);
+    // On a second look the last one is not good: its copy is printed once more.
+    b.ok(&["printer", "pause", "sim"]);
+    b.ok(&["printer", "ready", "sim", "--bad"]);
+    assert_ne!(b.job(&job)["state"], "done");
+    b.problem("verdict.booked", &["printer", "ready", "sim", "--good"]);
+    b.ok(&["printer", "resume", "sim"]);
+    b.until("the verdict", |b| {
+        let shown = b.json(&["printer", "show", "sim"]);
+        (shown["state"] == "verdict").then_some(())
+    });
+    b.ok(&["printer", "ready", "sim", "--good"]);
+    a.wait(&[&job]);
+    ended(4);
 }
 
 #[test]

@@ -18,6 +18,12 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
         .unwrap_or_else(|| panic!("{field}: {value:#}"))
 }
 
+/// Milliseconds since 1970.
+fn millis(time: &str) -> i64 {
+    let time: jiff::Timestamp = time.parse().expect("a time");
+    time.as_millisecond()
+}
+
 /// Waits until this host sees two prints under way, and returns what it says of the rest.
 fn simulated(host: &Host, more: &[&str]) -> Value {
     host.until("two prints", |host| {
@@ -125,4 +131,67 @@ fn a_file_without_an_estimate_has_no_time_until_it_was_printed_once() {
     );
     assert!(learned["perMille"].as_u64().unwrap() < 1000, "{told:#}");
     assert!(told["doneAt"].is_string());
+}
+
+#[test]
+fn every_host_foresees_places_to_heat_cooling_beds_and_quiet_hours() {
+    const MINUTES_MS: i64 = 60_000;
+    let farm = Farm::new();
+    let (a, b) = farm.two_hosts(SLOW);
+    a.ok(&["queue", "set", "farm", "--heat-slots", "1"]);
+    a.submit(&["-q", "farm", &sliced("clip.gcode"), "-c", "3"]);
+    let from = |told: &Value, n: usize| millis(text(&told["prints"][n], "from"));
+    // One heats, and at this speed it goes on to; the other one has its copy and waits for the place.
+    for host in [&a, &b] {
+        let told = host.until("one of two", |host| {
+            let told = host.json(&["simulate"]);
+            let prints = told["prints"].as_array()?.iter();
+            let begun: Vec<bool> = prints.map(|print| print["begun"] == true).collect();
+            (begun == [true, false, false]).then_some(told)
+        });
+        let second = from(&told, 1) - from(&told, 0);
+        assert_eq!(second, 5 * MINUTES_MS, "{told:#}");
+    }
+    a.ok(&["queue", "set", "farm", "--heat-slots", "none"]);
+    for host in [&a, &b] {
+        host.ok(&["printer", "edit", "sim", "--cool-to", "30"]);
+    }
+    let mut cooled = Value::Null;
+    for host in [&a, &b] {
+        cooled = host.until("two prints, and a bed that cools", |host| {
+            let told = host.json(&["simulate"]);
+            let prints = told["prints"].as_array()?;
+            let begun = prints.iter().filter(|print| print["begun"] == true);
+            if begun.count() != 2 {
+                return None;
+            }
+            let first = prints[..2]
+                .iter()
+                .map(|print| millis(text(print, "to")))
+                .min();
+            let wait = from(&told, 2) - first?;
+            (wait == 20 * MINUTES_MS).then_some(told)
+        });
+    }
+    // A day that is quiet from end to end: what runs goes on, the third copy waits for somebody to change that.
+    for host in [&a, &b] {
+        let day = [
+            "--quiet-hours",
+            "00:00-12:00",
+            "--quiet-hours",
+            "12:00-00:00",
+        ];
+        host.ok(&[&["printer", "edit", "sim"][..], &day].concat());
+    }
+    for host in [&a, &b] {
+        let told = host.until("no third print", |host| {
+            let told = host.json(&["simulate"]);
+            (told["prints"].as_array()?.len() == 2).then_some(told)
+        });
+        assert_eq!(told["prints"].as_array().unwrap().len(), 2);
+        assert_eq!(told["doneAt"], Value::Null);
+        let finish = &told["jobs"][0]["finish"];
+        assert_eq!(finish["unknown"], "as things are, nothing starts all of it");
+    }
+    assert!(cooled["doneAt"].is_string());
 }

@@ -222,6 +222,7 @@ fn forged_changes_are_refused_and_named_and_the_queue_goes_on() {
         equipment: printmesh_queue::Equipment::default(),
         set_aside: false,
         between: None,
+        routine: printmesh_queue::Routine::default(),
         removed: false,
     };
     let ghost = member.change(queue, &log, 1002, |edit| edit.put_printer("ghost", &record));

@@ -1,11 +1,12 @@
-//! AutoPrint's cycle between two prints: finished, cooled down, cleared, judged, next; and the hours in which nothing starts.
+//! AutoPrint's cycle between two prints: finished, cooled down, cleared, next; and the hours in which nothing starts.
 //!
-//! What a printer's owner has set up is kept here, on the printer's own host. Which copy comes next is not decided here.
+//! What a printer's owner has set up is kept here, on the printer's own host. Which copy comes next is not decided here, nor
+//! whether a print is good (`verdict.rs`).
 //!
 //! A script makes a bed clear only when its owner said that this very script may, and when this host saw it from its first
 //! command to its last. While it runs, and after a crash in it, the bed is unknown.
 
-use printmesh_queue::{Bed, Between, ClaimState, RunResult, Timestamp};
+use printmesh_queue::{Bed, Between, Routine};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     limits::{CLEAR_BYTES_MAX, EARLY_MS_MAX, QUIET_MAX},
     node::{Node, Printer},
     problem::{Code, Problem},
-    records::{Stage, Work},
+    records::Stage,
 };
 
 const DAY_MIN: u64 = 24 * 60;
@@ -186,6 +187,26 @@ impl Node {
         self.quiet_until(name).map(Between::Quiet)
     }
 
+    /// What comes between any two prints of a printer, to tell everybody who asks when things will be done.
+    pub(crate) fn routine(&self, name: &str) -> Routine {
+        let Some(printer) = self.printers.get(name) else {
+            return Routine::default();
+        };
+        let cycle = &printer.entry.cycle;
+        let zone = self.zone_min.map(i64::from);
+        let utc =
+            |minute: u16, zone: i64| (i64::from(minute) - zone).rem_euclid(DAY_MIN as i64) as u16;
+        let part = |quiet: &Quiet, zone| [utc(quiet.from, zone), utc(quiet.to, zone)];
+        let quiet = cycle.quiet.iter();
+        let quiet = quiet.filter_map(|quiet| zone.map(|zone| part(quiet, zone)));
+        Routine {
+            cool_c: cycle.cool_c,
+            by_itself: cycle.script.is_some() && cycle.trusted && !cycle.judged,
+            quiet: quiet.collect(),
+            cycles_left: printer.entry.cycles_left,
+        }
+    }
+
     /// Lets the script clear the bed of a printer, once it may. Returns whether it began.
     pub(crate) fn drive_clearing(&mut self, name: &str) -> bool {
         let Some(printer) = self.printers.get(name) else {
@@ -299,85 +320,5 @@ impl Node {
         {
             printer.bed_c = bed_c;
         }
-    }
-
-    /// Whether a print that came to its end waits for a person's verdict. What the voters have not decided does not: they
-    /// decide about what is printed.
-    pub(crate) fn awaits_verdict(&self, name: &str, work: &Work) -> bool {
-        let printer = self.printers.get(name);
-        printer.is_some_and(|printer| printer.entry.cycle.judged)
-            && !work.speculative
-            && !work.surplus
-    }
-
-    /// A print waits for a verdict: nothing more is done for it, unless nobody wants its job any more.
-    pub(crate) fn drive_judging(&mut self, name: &str, work: &Work) -> bool {
-        let Some(by) = self.stopped_by(work.queue, work.copy.job) else {
-            return false;
-        };
-        let note = format!("nobody said whether it is good before {by} stopped the job");
-        self.judge(name, work, RunResult::Ok, Some(note));
-        true
-    }
-
-    /// A person says whether the print that a printer made last is good.
-    ///
-    /// # Errors
-    /// `copy.certain` when no print of it waits for that.
-    pub(crate) fn verdict(&mut self, name: &str, good: bool) -> Result<(), Problem> {
-        let work = self.printers.get(name).and_then(|p| p.work.clone());
-        let judging = |work: &Work| matches!(work.stage, Stage::Judging { .. });
-        let Some(work) = work.filter(judging) else {
-            let title = format!("no print of {name} waits for a verdict");
-            return Err(Problem::new(Code::CopyCertain, title)
-                .because("its last print was booked when it ended")
-                .fix(
-                    format!("printmesh printer edit {name} --verdict ask"),
-                    "let prints wait for a verdict from now on",
-                ));
-        };
-        match good {
-            true => self.judge(name, &work, RunResult::Ok, None),
-            false => {
-                let note = "a person looked: it is not good".to_owned();
-                self.judge(name, &work, RunResult::Failed, Some(note));
-            }
-        }
-        Ok(())
-    }
-
-    /// Nobody has to say any more whether a print is good.
-    pub(crate) fn end_judging(&mut self, name: &str, work: &Work) {
-        self.judge(name, work, RunResult::Ok, None);
-    }
-
-    fn judge(&mut self, name: &str, work: &Work, result: RunResult, note: Option<String>) {
-        let Stage::Judging { k, ended } = work.stage else {
-            return;
-        };
-        let mut run = self
-            .runs_of(work)
-            .remove(&k)
-            .expect("the intent was written before the print");
-        run.result = result;
-        run.ended = Some(ended);
-        run.note = note;
-        self.book_run(name, work, k, &run, true);
-    }
-
-    /// A print has come to its end and waits for a verdict.
-    pub(crate) fn await_verdict(&mut self, name: &str, work: &Work, k: u32, ended: Timestamp) {
-        self.set_stage(name, Stage::Judging { k, ended });
-        let note = "a person says whether it is good".to_owned();
-        self.put_claim(work, ClaimState::Printing, Some(note));
-        let printer = Some(self.printer_id(name));
-        self.tell(Event {
-            queue: Some(self.queues[&work.queue].name()),
-            copy: Some(work.copy),
-            printer,
-            state: Some("verdict".into()),
-            text: Some("a person has to say whether the print is good".into()),
-            ..Event::new("printer.verdict")
-        });
     }
 }

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use printmesh_queue::{Ballot, CopyId, HostId, JobId, PrinterId, QueueId, Role};
+use printmesh_schedule::heat_places;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -26,9 +27,6 @@ use crate::{
     records::{self, Stage, Work, key},
     register::{Nack, Phase, Round, Value, Verdict},
 };
-
-/// Watts of one place.
-const PLACE_W: u32 = 100;
 
 /// Where the ids of places begin: a job's id is drawn, and is never one of these.
 const PLACES: &[u8; 8] = b"heatheat";
@@ -120,13 +118,8 @@ impl Node {
         let mut found = Vec::new();
         for queue in self.queues_in_order() {
             let settings = &self.queues[&queue].doc.snapshot().settings;
-            let (slots, budget_w) = (settings.heat_slots, settings.heat_watts);
-            if budget_w > 0 {
-                let places = (budget_w / PLACE_W).min(HEAT_PLACES_MAX);
-                let wants = watts.map(|watts| watts.div_ceil(PLACE_W).max(1));
+            if let Some((places, wants)) = heat_places(settings, watts) {
                 found.push((queue, places, wants));
-            } else if slots > 0 {
-                found.push((queue, slots.min(HEAT_PLACES_MAX), Some(1)));
             }
         }
         found

@@ -83,6 +83,7 @@ mod tending;
 mod ticket;
 mod times;
 mod turns;
+mod verdict;
 mod view;
 mod voter;
 mod voters;

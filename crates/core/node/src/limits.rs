@@ -179,7 +179,7 @@ pub const PARK_MS: u64 = 3_000;
 pub const MATCH_MS: u64 = 30_000;
 
 /// Places to heat on one circuit.
-pub const HEAT_PLACES_MAX: u32 = 256;
+pub const HEAT_PLACES_MAX: u32 = printmesh_schedule::HEAT_PLACES_MAX;
 
 /// A printer that waits for a place to heat asks again after this long at first.
 pub const HEAT_AGAIN_MS: u64 = 2_000;

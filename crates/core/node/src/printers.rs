@@ -1,6 +1,6 @@
 //! Commands about the printers of this host.
 
-use printmesh_queue::{Bed, Between, Equipment, PrinterRecord, QueueId};
+use printmesh_queue::{Bed, Between, Equipment, PrinterRecord, QueueId, Routine};
 
 use crate::{
     confirm::Decision,
@@ -88,6 +88,7 @@ impl Node {
             cycles_left: None,
             cycle: Cycle::default(),
             good_print: None,
+            judged: None,
             clearing: None,
             equipment: Equipment::default(),
             set_aside: false,
@@ -132,6 +133,7 @@ impl Node {
             cycles_left: None,
             cycle: Cycle::default(),
             good_print: None,
+            judged: None,
             clearing: None,
             equipment: Equipment::default(),
             set_aside: false,
@@ -171,9 +173,8 @@ impl Node {
         }
         if let Some(good) = good {
             // All or nothing.
-            let certain = |name: &&String| self.between(name) != Some(Between::Verdict);
-            if let Some(name) = chosen.iter().find(certain).cloned() {
-                self.verdict(&name, good)?;
+            for name in &chosen {
+                self.may_judge(name, good)?;
             }
             for name in &chosen {
                 self.verdict(name, good)?;
@@ -326,7 +327,7 @@ impl Printer {
         }
     }
 
-    pub(crate) fn announcement(&self, between: Option<Between>) -> PrinterRecord {
+    pub(crate) fn announcement(&self, between: Option<Between>, routine: Routine) -> PrinterRecord {
         PrinterRecord {
             position: self.entry.position,
             machine: self.entry.machine.clone(),
@@ -339,6 +340,7 @@ impl Printer {
             equipment: self.entry.equipment.clone(),
             set_aside: self.entry.set_aside,
             between,
+            routine,
             removed: false,
         }
     }

@@ -58,6 +58,8 @@ codes! {
     ClaimForeign = "claim.foreign", 5;
     /// Nobody has to say how the copy ended.
     CopyCertain = "copy.certain", 5;
+    /// What was said of a print cannot be taken back any more.
+    VerdictBooked = "verdict.booked", 5;
     /// A job without sets, or with too many.
     JobSets = "job.sets", 2;
     /// No such queue.

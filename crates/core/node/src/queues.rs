@@ -270,7 +270,7 @@ impl Node {
             let prints = member.certificate.role >= Role::Printer;
             let mut printers = Vec::new();
             for (name, printer) in self.printers.iter().filter(|_| prints) {
-                let record = printer.announcement(self.between(name));
+                let record = printer.announcement(self.between(name), self.routine(name));
                 if snapshot.printers.get(&self.printer_id(name)) != Some(&record) {
                     printers.push((name.clone(), record));
                 }

@@ -82,6 +82,9 @@ pub(crate) struct PrinterEntry {
     /// A print that came out well lies on the bed: the number above which a script that clears it is started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) good_print: Option<u64>,
+    /// What a person said of its last print, while it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) judged: Option<Judged>,
     /// The script that clears the bed, written before its first command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) clearing: Option<String>,
@@ -98,6 +101,17 @@ pub(crate) struct PrinterEntry {
     /// Files that a person at this host lets it print although the guard refuses them. Never told to anybody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) allowed: Vec<FileHash>,
+}
+
+/// What a person said of a print.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Judged {
+    /// What it was a print of.
+    pub(crate) work: Work,
+    /// Number of the run.
+    pub(crate) k: u32,
+    /// It is good.
+    pub(crate) good: bool,
 }
 
 /// What a printer works on: the journal, written before each physical step.

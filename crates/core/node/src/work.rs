@@ -332,6 +332,7 @@ impl Node {
             printer.told_to_stop = None;
             printer.bed_c = None;
             printer.entry.good_print = None;
+            printer.entry.judged = None;
             printer.decision.used();
         }
         self.save_printer(name);

@@ -65,7 +65,7 @@ pub use kept::{KEPT_MAX, KeptJob};
 pub use member::{Certificate, Member, Role, Voters, verify};
 pub use needs::{Needs, ToolNeed};
 pub use order::ranks_to_move;
-pub use printer::{Bed, Between, PrinterRecord};
+pub use printer::{Bed, Between, PrinterRecord, Routine};
 pub use proof::Equivocation;
 pub use rank::{RANK_BYTES_MAX, Rank};
 pub use read::Touched;

@@ -34,6 +34,31 @@ pub enum Between {
     Quiet(u16),
 }
 
+/// What its owner said about the time between two prints, for whoever asks when things will be done. Nothing is decided by it: its
+/// host decides, and says what it waits for ([`Between`]).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Routine {
+    /// °C that its bed cools down to before it is cleared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cool_c: Option<u32>,
+    /// After a good print its bed is cleared, and counted as clear, without a person.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_itself: bool,
+    /// Parts of each day in which nothing starts: the minute at which one begins and the one at which it is over, in UTC.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub quiet: Vec<[u16; 2]>,
+    /// So many copies more it prints by itself; `None` = as many as there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cycles_left: Option<u32>,
+}
+
+impl Routine {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A printer's entry in a queue: one scalar, written only by its host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrinterRecord {
@@ -66,6 +91,9 @@ pub struct PrinterRecord {
     /// What it waits for between two prints, beside a person's word about its bed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub between: Option<Between>,
+    /// What comes between any two prints of it.
+    #[serde(default, skip_serializing_if = "Routine::is_empty")]
+    pub routine: Routine,
     /// Removed by its host.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,

@@ -1,7 +1,8 @@
 //! What planning costs for 10,000 jobs and 1,000 printers: `cargo bench -p printmesh-schedule`.
 //!
 //! One printer becomes free: its record changes, the index takes that in, its next copy is found. The whole plan with all
-//! printers free. Beside both stands the naive way, every job by every printer with nothing kept, which must give the same.
+//! printers free. 20,000 prints ahead of time. Beside each stands the naive way, every job by every printer with nothing kept,
+//! which must give the same; of the prints ahead it does only the first ones, each of which takes it as long as any other.
 //! Figures are for comparing with each other, in one run.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -21,7 +22,7 @@ use std::{
 };
 
 use farm::{Farm, printer, slot, tool};
-use printmesh_queue::{ClaimState, CopyState, Needs, PrinterId, Priority, Touched};
+use printmesh_queue::{ClaimState, CopyId, CopyState, Needs, PrinterId, Priority, Touched};
 use printmesh_schedule::{Assume, Index, Line, OpenCopy, Outlook, Planner, misfit_of, simulate};
 
 const JOBS: usize = 10_000;
@@ -29,16 +30,20 @@ const PRINTERS: u32 = 1_000;
 const ROUNDS: u32 = 1_000;
 const TRIES: u32 = 5;
 const NAIVE_ROUNDS: u32 = 5;
+/// Prints that are looked ahead, and how many of them the naive way finds: it would take minutes for all.
+const PRINTS: usize = 20_000;
+const NAIVE_PRINTS: usize = 700;
+const TURNAROUND_MS: u64 = 600_000;
+const MATERIALS: [&str; 5] = ["PLA", "PETG", "ASA", "TPU", "PA-CF"];
 
 fn large() -> Farm {
     let mut farm = Farm::new(PRINTERS);
-    let materials = ["PLA", "PETG", "ASA", "TPU", "PA-CF"];
     for n in 1..=PRINTERS {
         farm = farm.has(&format!("p{n}"), |e| {
             e.model = Some(format!("model {}", n % 20));
             e.nozzle_um = Some(400 + 200 * (n % 2));
             e.volume_mm = Some([250, 210, 220]);
-            e.slots = vec![slot(0, materials[n as usize % 5], 500 + u64::from(n))];
+            e.slots = vec![slot(0, MATERIALS[n as usize % 5], 500 + u64::from(n))];
         });
     }
     for n in 0..JOBS {
@@ -46,7 +51,7 @@ fn large() -> Farm {
             model: Some(format!("model {}", n % 23)),
             nozzle_um: Some(400),
             volume_mm: Some([(n % 300) as u32, 100, 100]),
-            tools: vec![tool(0, materials[n % 5], (n % 700) as u64)],
+            tools: vec![tool(0, MATERIALS[n % 5], (n % 700) as u64)],
             ..Needs::default()
         };
         let copies = 1 + (n % 3) as u32;
@@ -72,9 +77,12 @@ fn naive(farm: &Farm, free: &mut Vec<PrinterId>) -> Vec<(PrinterId, OpenCopy)> {
             let open = OpenCopy { copy, attempt };
             let fits = |id: &PrinterId| {
                 let has = &farm.snapshot.printers[id].equipment;
-                let left = has.slots[0].left_mg;
+                let (left, mg) = (
+                    has.slots[0].left_mg,
+                    job.sets[0].spec.files[0].needs.tools[0].mg,
+                );
                 misfit_of(&farm.snapshot, job, id).is_none()
-                    && job.sets[0].spec.files[0].needs.tools[0].mg <= left
+                    && left.is_none_or(|left| mg <= Some(left))
             };
             if let Some(at) = free.iter().position(fits) {
                 starts.push((free.remove(at), open));
@@ -186,10 +194,53 @@ fn main() {
     ahead(farm);
 }
 
+/// The first prints that are to come, the naive way: whenever printers are free, every job by every printer. Returns when each
+/// begins, and how long it took to find those that begin later than now.
+fn naive_ahead(mut farm: Farm, prints: usize) -> (Vec<(u64, PrinterId, CopyId)>, Duration) {
+    let begin = farm.presence.now.0;
+    let (mut now, mut free) = (begin, in_order(&farm));
+    let mut ends: BTreeSet<(u64, PrinterId)> = BTreeSet::new();
+    let (mut found, mut took) = (Vec::new(), Duration::ZERO);
+    while found.len() < prints {
+        let clock = Instant::now();
+        let starts = naive(&farm, &mut free);
+        if now > begin {
+            took += clock.elapsed();
+        }
+        // Whoever has found nothing finds nothing later: no job comes.
+        free.clear();
+        for (printer, open) in starts {
+            let job = &farm.snapshot.jobs[&open.copy.job];
+            let estimate_s = job.sets[0].spec.files[0].estimate_s.unwrap_or(0);
+            let name = job.name.clone();
+            farm = farm.claim(&name, open.copy.index + 1, "p0", ClaimState::Finished);
+            ends.insert((now + 1000 * estimate_s + TURNAROUND_MS, printer.clone()));
+            found.push((now, printer, open.copy));
+        }
+        let Some((next, _)) = ends.first() else {
+            break;
+        };
+        now = *next;
+        let later = ends.split_off(&(now + 1, printer("")));
+        let places = &farm.snapshot.printers;
+        free.extend(ends.into_iter().map(|(_, id)| id));
+        free.sort_by_key(|id| (places[id].position, id.clone()));
+        ends = later;
+    }
+    (found, took)
+}
+
 /// Everything that is to come, in virtual time.
 fn ahead(mut farm: Farm) {
+    // Every copy fits some printer: otherwise most of them are never printed.
     for (n, job) in farm.snapshot.jobs.values_mut().enumerate() {
-        job.sets[0].spec.files[0].estimate_s = Some(600 + 60 * (n as u64 % 97));
+        let model = 2 * (n % 10);
+        let file = &mut job.sets[0].spec.files[0];
+        file.estimate_s = Some(600 + 60 * (n as u64 % 97));
+        file.needs.model = Some(format!("model {model}"));
+        file.needs.volume_mm = Some([200, 100, 100]);
+        file.needs.tools = vec![tool(0, MATERIALS[model % 5], 100)];
+        job.copies = 3;
     }
     // Enough of everything: otherwise most of it is never printed.
     for record in farm.snapshot.printers.values_mut() {
@@ -200,10 +251,11 @@ fn ahead(mut farm: Farm) {
             .for_each(|slot| slot.left_mg = None);
     }
     let assume = Assume {
-        turnaround_ms: 600_000,
+        turnaround_ms: TURNAROUND_MS,
         until: None,
-        prints_max: 20_000,
+        prints_max: PRINTS,
     };
+    let (expected, naive_took) = naive_ahead(farm.clone(), NAIVE_PRINTS);
     let mut urgent = farm.clone().set(&[("sort-limit", "none")]);
     for (n, job) in urgent.snapshot.jobs.values_mut().enumerate() {
         if n % 7 == 0 {
@@ -227,10 +279,36 @@ fn ahead(mut farm: Farm) {
         };
         let begin = Instant::now();
         let forecast = black_box(simulate(&outlook, &assume));
+        let took = begin.elapsed();
         println!(
-            "simulated until done{name}: {} prints   {:>8.3?}",
-            forecast.prints.len(),
-            begin.elapsed()
+            "{} prints ahead{name:<26} {took:>8.3?}",
+            forecast.prints.len()
         );
+        if name.is_empty() {
+            let prints = forecast.prints.iter().take(expected.len());
+            let same: Vec<_> = prints
+                .map(|print| (print.from.0, print.printer.clone(), print.copy))
+                .collect();
+            assert!(
+                sorted(same) == sorted(expected.clone()),
+                "both say the same"
+            );
+            let now = expected.first().map(|(from, ..)| *from);
+            let later = expected
+                .iter()
+                .filter(|(from, ..)| Some(*from) > now)
+                .count();
+            #[expect(clippy::cast_precision_loss, reason = "some thousands")]
+            let all = naive_took.as_secs_f64() / later as f64 * forecast.prints.len() as f64;
+            println!(
+                "  the naive way, by {later:>4} of them            {all:>7.1}s  {:.0} times as long",
+                all / took.as_secs_f64()
+            );
+        }
     }
+}
+
+fn sorted<T: Ord>(mut all: Vec<T>) -> Vec<T> {
+    all.sort();
+    all
 }

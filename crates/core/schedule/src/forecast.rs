@@ -7,6 +7,14 @@ use printmesh_queue::{CopyId, JobId, PrinterId, Snapshot, Timestamp};
 
 use crate::{Basis, Presence};
 
+/// How long a bed cools down to what its owner wants, where its file heats it above that. Nobody measures it: an aluminium bed of
+/// 200 to 300 mm loses half of its heat over the room's in about ten minutes, so that it comes from 60 °C to 30 °C in about twenty.
+pub const COOLING_MS: u64 = 20 * 60_000;
+
+/// How long a printer keeps its place to heat. Nobody measures that either: a heated bed and nozzle are at 60 °C and 210 °C after
+/// two to five minutes; the longer one, so that nothing is promised too early.
+pub const HEATING_MS: u64 = 5 * 60_000;
+
 /// One queue, as one host sees it.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -28,7 +36,7 @@ pub struct Outlook {
 /// What is assumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Assume {
-    /// How long it takes until somebody has cleared a bed, in milliseconds.
+    /// How long it takes until somebody has cleared a bed, in milliseconds; not before it is cool, where its owner wants that.
     pub turnaround_ms: u64,
     /// Nothing is looked at that begins later.
     pub until: Option<Timestamp>,
@@ -49,7 +57,7 @@ pub struct Print {
     pub from: Timestamp,
     /// When it ends, and what that rests on; who does not know names the file.
     pub to: Result<(Timestamp, Basis), String>,
-    /// It is under way already.
+    /// It is under way already, or was claimed and begins at once.
     pub begun: bool,
 }
 

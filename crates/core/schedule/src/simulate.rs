@@ -1,10 +1,14 @@
 //! What will have happened when: the plan applied again and again to a copy, in virtual time, until everything is done.
 //!
 //! It assumes no more than it must: that prints succeed and take as long as [`Times`] says, that nobody changes anything, and
-//! that somebody clears each bed after a print. A printer that waits for anything else stays out of it, and so does one that
+//! that somebody clears each bed after a print. What a printer's owner has set up for the time between two prints holds here
+//! as well: quiet hours, cooling ([`COOLING_MS`](crate::COOLING_MS)), the number of copies that it prints by itself; and so
+//! do places to heat ([`HEATING_MS`]). A copy of several prints is one print here. A printer that waits for anything else stays out of it, and so does one that
 //! prints a file of which nobody knows how long it takes: whatever would come after that has no time either.
 
 mod ahead;
+mod between;
+mod circuits;
 
 use std::{
     cmp::Reverse,
@@ -12,11 +16,16 @@ use std::{
 };
 
 use printmesh_queue::{
-    Bed, Claim, CopyId, CopyState, JobId, JobState, PrinterId, RunResult, Set, SetId, Timestamp,
+    Claim, CopyId, CopyState, JobId, JobState, PrinterId, PrinterRecord, Routine, RunResult, Set,
+    SetId, Timestamp,
 };
 
-use self::ahead::{Ahead, Found};
-use crate::{Assume, Basis, Finish, Forecast, Outlook, Planner, Print, Times, Took};
+use self::{
+    ahead::{Ahead, Found},
+    between::{clear_after_ms, clear_at, quiet_until},
+    circuits::Circuits,
+};
+use crate::{Assume, Basis, Finish, Forecast, HEATING_MS, Outlook, Planner, Print, Times, Took};
 
 /// Returns what will have happened when.
 pub fn simulate(outlook: &Outlook, assume: &Assume) -> Forecast {
@@ -37,16 +46,46 @@ struct Farm<'a> {
     now: Timestamp,
     /// What happens to printers, and when.
     ends: BinaryHeap<Reverse<(Timestamp, PrinterId, End)>>,
+    /// What its owner said of a printer, where that is anything.
+    routines: BTreeMap<PrinterId, &'a Routine>,
+    /// So many copies more a printer prints by itself, where its owner said so.
+    cycles: BTreeMap<PrinterId, u32>,
+    circuits: Circuits,
+    /// Copies that printers have and may not begin yet, in the order in which they got them.
+    held: Vec<Held>,
     forecast: Forecast,
+}
+
+/// A copy that a printer has and has not begun.
+struct Held {
+    line: usize,
+    copy: CopyId,
+    printer: PrinterId,
+    took: Result<Took, String>,
+    /// See [`End::Printed`].
+    clear_ms: u64,
+    /// It was claimed before anything was looked at.
+    claimed: bool,
+    /// It is not looked at again before.
+    quiet: Option<Timestamp>,
 }
 
 /// What happens to a printer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
-    /// Its copy is done, which took so many milliseconds.
-    Printed(u64),
-    /// Somebody has cleared its bed.
+    /// Its copy is done.
+    Printed {
+        /// It took so many milliseconds.
+        ms: u64,
+        /// So many milliseconds later its bed is clear.
+        clear_ms: u64,
+    },
+    /// Its bed is clear, or its quiet hours are over.
     Cleared,
+    /// It is hot, and gives its places to heat back.
+    Heated,
+    /// It may begin with the copy that it has.
+    Tries,
 }
 
 impl<'a> Farm<'a> {
@@ -64,26 +103,43 @@ impl<'a> Farm<'a> {
             since: now.unwrap_or_default(),
             now: now.unwrap_or_default(),
             ends: BinaryHeap::new(),
+            routines: BTreeMap::new(),
+            cycles: BTreeMap::new(),
+            circuits: Circuits::new(&outlook.lines),
+            held: Vec::new(),
             forecast: Forecast::default(),
         };
+        for line in &outlook.lines {
+            for (id, record) in line.snapshot.present_printers() {
+                farm.routines.insert(id.clone(), &record.routine);
+                let left = record.routine.cycles_left;
+                farm.cycles.extend(left.map(|left| (id.clone(), left)));
+            }
+        }
+        farm.routines
+            .retain(|_, routine| **routine != Routine::default());
         let mut working = BTreeSet::new();
         for line in 0..farm.lines.len() {
             farm.take_over(line, &mut working);
         }
-        let occupied: Vec<PrinterId> = farm
-            .lines
-            .iter()
-            .flat_map(|line| {
-                let occupied = |id: &&PrinterId| line.snapshot.printers[*id].bed == Bed::Occupied;
-                line.able.iter().filter(occupied).cloned()
-            })
-            .filter(|id| !working.contains(id))
-            .collect();
-        let cleared = Timestamp(farm.now.0.saturating_add(assume.turnaround_ms));
-        for printer in occupied.into_iter().collect::<BTreeSet<_>>() {
-            farm.ends.push(Reverse((cleared, printer, End::Cleared)));
+        let now = farm.now;
+        let clear = |record: &PrinterRecord| {
+            let clear = clear_at(record, &assume, now);
+            // Whatever else it waits for passes by itself.
+            clear.or(record.between.map(|_| now))
+        };
+        let mut waiting = BTreeMap::new();
+        for line in &farm.lines {
+            let able = line.able.iter().filter(|id| !working.contains(*id));
+            waiting.extend(able.filter_map(|id| {
+                let at = clear(&line.snapshot.printers[id])?;
+                Some((id.clone(), at))
+            }));
         }
-        farm.free_printers();
+        for (printer, at) in waiting {
+            farm.ends.push(Reverse((at, printer, End::Cleared)));
+        }
+        farm.pass();
         farm
     }
 
@@ -114,8 +170,29 @@ impl<'a> Farm<'a> {
                     line.index.set_ready(&printer, false);
                     line.index.deduct(&printer, &taken);
                 }
-                let from = began.unwrap_or(self.now).min(self.now);
-                self.add(at, *copy, printer, from, took, true);
+                self.count(&printer);
+                let running = claim
+                    .runs
+                    .values()
+                    .rfind(|run| run.result == RunResult::Started);
+                let held = Held {
+                    clear_ms: self.clear_ms(at, *copy, &printer),
+                    line: at,
+                    copy: *copy,
+                    printer,
+                    took,
+                    claimed: true,
+                    quiet: None,
+                };
+                match began {
+                    None => self.held.push(held),
+                    Some(began) => {
+                        if let Some(run) = running {
+                            self.heat(&held.printer, run.started);
+                        }
+                        self.begin(held, began.min(self.now));
+                    }
+                }
             }
         }
     }
@@ -176,29 +253,105 @@ impl<'a> Farm<'a> {
         })
     }
 
-    fn add(
-        &mut self,
-        line: usize,
-        copy: CopyId,
-        printer: PrinterId,
-        from: Timestamp,
-        took: Result<Took, String>,
-        begun: bool,
-    ) {
-        let to = took.map(|took| {
+    /// How long after a good print of a copy the bed of a printer is clear.
+    fn clear_ms(&self, at: usize, copy: CopyId, printer: &PrinterId) -> u64 {
+        let Some(routine) = self.routines.get(printer) else {
+            return self.assume.turnaround_ms;
+        };
+        let line = &self.lines[at];
+        let job = line.snapshot.jobs.get(&copy.job);
+        let sets = job.into_iter().flat_map(|job| &job.sets);
+        let files = sets.map(|set| line.file(copy, set, printer));
+        let bed_c = files.map(|file| file.and_then(|file| file.needs.bed_c));
+        // Where one file does not say, nobody knows.
+        let bed_c: Option<Vec<u32>> = bed_c.collect();
+        let hottest = bed_c.and_then(|all| all.into_iter().max());
+        clear_after_ms(routine, &self.assume, hottest)
+    }
+
+    /// A printer that began to heat then has its places until it is hot.
+    fn heat(&mut self, printer: &PrinterId, since: Timestamp) {
+        let hot = Timestamp(since.0.saturating_add(HEATING_MS));
+        if self.circuits.limits(printer) && hot > self.now {
+            self.circuits.take(printer);
+            self.ends.push(Reverse((hot, printer.clone(), End::Heated)));
+        }
+    }
+
+    /// One copy more that a printer prints by itself.
+    fn count(&mut self, printer: &PrinterId) {
+        if let Some(left) = self.cycles.get_mut(printer) {
+            *left = left.saturating_sub(1);
+        }
+    }
+
+    /// Until when a printer starts nothing.
+    fn quiet_until(&self, printer: &PrinterId) -> Option<Timestamp> {
+        quiet_until(self.routines.get(printer)?, self.now)
+    }
+
+    fn begin(&mut self, held: Held, from: Timestamp) {
+        let Held {
+            printer, clear_ms, ..
+        } = held;
+        let to = held.took.map(|took| {
             let to = Timestamp(self.now.0.saturating_add(took.ms));
-            let end = End::Printed(took.ms);
+            let ms = took.ms;
+            let end = End::Printed { ms, clear_ms };
             self.ends.push(Reverse((to, printer.clone(), end)));
             (to, took.basis)
         });
         self.forecast.prints.push(Print {
-            line,
-            copy,
+            line: held.line,
+            copy: held.copy,
             printer,
             from,
             to,
-            begun,
+            begun: held.claimed && from <= self.since,
         });
+    }
+
+    /// Whoever has a copy begins with it, where it may.
+    fn begin_held(&mut self) {
+        for mut held in std::mem::take(&mut self.held) {
+            if held.quiet.is_none_or(|until| until <= self.now) {
+                held.quiet = self.quiet_until(&held.printer);
+                if let Some(until) = held.quiet {
+                    self.later(until, &held.printer, End::Tries);
+                } else if self.circuits.are_free(&held.printer) {
+                    self.heat(&held.printer, self.now);
+                    self.begin(held, self.now);
+                    continue;
+                }
+            }
+            self.held.push(held);
+        }
+    }
+
+    /// Something happens to a printer, if ever.
+    fn later(&mut self, at: Timestamp, printer: &PrinterId, end: End) {
+        if at.0 < u64::MAX {
+            self.ends.push(Reverse((at, printer.clone(), end)));
+        }
+    }
+
+    /// Takes printers out of which nothing starts now, as they begin. Returns whether there were any.
+    fn leave_out(&mut self, found: &[Found]) -> bool {
+        if self.routines.is_empty() {
+            return false;
+        }
+        let quiet = found.iter().filter_map(|found| {
+            let until = self.quiet_until(&found.printer)?;
+            Some((found.printer.clone(), until))
+        });
+        let quiet: Vec<_> = quiet.collect();
+        for (printer, until) in &quiet {
+            for line in &mut self.lines {
+                line.index.set_ready(printer, false);
+            }
+            self.later(*until, printer, End::Cleared);
+        }
+        !quiet.is_empty()
     }
 
     /// Starts what starts now, then goes on to when something changes. Returns whether anything does.
@@ -209,16 +362,22 @@ impl<'a> Farm<'a> {
                 if found.is_empty() {
                     break;
                 }
+                if self.leave_out(&found) {
+                    continue;
+                }
                 for start in found {
-                    if self.forecast.prints.len() >= self.assume.prints_max {
+                    let known = self.forecast.prints.len() + self.held.len();
+                    if known >= self.assume.prints_max {
+                        self.begin_held();
                         self.forecast.cut = true;
                         return false;
                     }
-                    self.begin(line, start);
+                    self.give(line, start);
                 }
                 self.arrange(line);
             }
         }
+        self.begin_held();
         let free = self.ends.peek().map(|Reverse((at, ..))| *at);
         let early = self
             .lines
@@ -232,7 +391,7 @@ impl<'a> Farm<'a> {
             return false;
         }
         self.now = self.now.max(next);
-        self.free_printers();
+        self.pass();
         let working: BTreeSet<PrinterId> = match self.lines.iter().any(|line| {
             let mut early = line.early.keys();
             early.next().is_some_and(|at| *at <= self.now)
@@ -254,11 +413,14 @@ impl<'a> Farm<'a> {
             .prints
             .iter()
             .filter(|print| print.to.is_err());
+        let held = self.held.iter().map(|held| held.printer.clone());
         ends.chain(for_ever.map(|print| print.printer.clone()))
+            .chain(held)
             .collect()
     }
 
-    fn begin(&mut self, at: usize, start: Found) {
+    /// A printer has its next copy.
+    fn give(&mut self, at: usize, start: Found) {
         let Found {
             row, open, printer, ..
         } = start;
@@ -284,7 +446,16 @@ impl<'a> Farm<'a> {
             line.index.set_ready(&printer, false);
             line.index.deduct(&printer, &taken);
         }
-        self.add(at, open.copy, printer, self.now, took, false);
+        self.count(&printer);
+        self.held.push(Held {
+            line: at,
+            copy: open.copy,
+            clear_ms: self.clear_ms(at, open.copy, &printer),
+            printer,
+            took,
+            claimed: false,
+            quiet: None,
+        });
     }
 
     /// The order of the jobs that are left.
@@ -302,27 +473,33 @@ impl<'a> Farm<'a> {
         }
     }
 
-    /// Whoever is done by now is free once the bed is clear.
-    fn free_printers(&mut self) {
+    /// What has happened by now. Whoever is done is free once the bed is clear.
+    fn pass(&mut self) {
         while let Some(Reverse((at, ..))) = self.ends.peek()
             && *at <= self.now
             && let Some(Reverse((at, printer, end))) = self.ends.pop()
         {
             match end {
-                End::Printed(ms) => {
+                End::Printed { ms, clear_ms } => {
                     for line in &mut self.lines {
                         let rule = line.snapshot.settings.distribute;
                         line.index.printed(rule, &printer, at, ms);
                     }
-                    let clear = Timestamp(at.0.saturating_add(self.assume.turnaround_ms));
+                    let clear = Timestamp(at.0.saturating_add(clear_ms));
                     self.ends.push(Reverse((clear, printer, End::Cleared)));
                 }
                 End::Cleared => {
+                    let goes_on = self.cycles.get(&printer).is_none_or(|left| *left > 0);
                     for line in &mut self.lines {
+                        if !goes_on {
+                            line.able.remove(&printer);
+                        }
                         let able = line.able.contains(&printer);
                         line.index.set_ready(&printer, able);
                     }
                 }
+                End::Heated => self.circuits.give_back(&printer),
+                End::Tries => {}
             }
         }
     }

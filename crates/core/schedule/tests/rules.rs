@@ -47,6 +47,7 @@ fn ready() -> PrinterRecord {
         equipment: printmesh_queue::Equipment::default(),
         set_aside: false,
         between: None,
+        routine: Default::default(),
         removed: false,
     }
 }

@@ -1,7 +1,7 @@
 //! Between two prints: cooled down, cleared, judged, next; and the hours in which nothing starts.
 
 use printmesh_node::{Code, Command, Input, NewJob, NewSet, PrinterEdit, PrinterReport, Quiet};
-use printmesh_queue::{Bed, FileSpec, Needs, Slot, ToolNeed};
+use printmesh_queue::{Bed, Between, FileSpec, Needs, Slot, ToolNeed};
 
 use crate::farm::{Farm, Machines, job};
 
@@ -289,6 +289,186 @@ fn r_a3_a_copy_counts_once_a_person_said_that_it_is_good_and_a_bad_one_is_tried_
     assert_eq!((farm.status(0, id), left(&farm)), ("done", Some(40_000)));
     assert_eq!(farm.refused(1, ready(Some(true))).code, Code::CopyCertain);
     farm.check();
+}
+
+/// As `b` tells everybody.
+pub(crate) fn waits_for_a_verdict(farm: &Farm) -> bool {
+    let printers = &farm.snapshot(1, "farm").printers;
+    let mut waiting = printers
+        .iter()
+        .filter(|(_, record)| record.between == Some(Between::Verdict));
+    waiting.any(|(id, _)| id.host == farm.hosts[1].id)
+}
+
+/// A printer whose prints are judged, that has made all copies of a job; the last of them is good.
+fn judged(copies: u32) -> (Farm, printmesh_queue::JobId) {
+    let mut farm = farm(PrinterEdit {
+        judged: Some(true),
+        ..PrinterEdit::default()
+    });
+    let id = farm.submit(0, bracket(copies));
+    for _ in 0..copies {
+        print(&mut farm);
+        farm.ok(1, ready(Some(true)));
+    }
+    (farm, id)
+}
+
+#[test]
+fn a_print_that_was_called_good_by_mistake_is_called_bad_and_its_copy_is_tried_again() {
+    let (mut farm, id) = judged(1);
+    assert_eq!(farm.status(0, id), "done");
+    // Saying it twice is a mistake of another kind.
+    let again = farm.refused(1, ready(Some(true)));
+    assert_eq!(again.code, Code::CopyCertain);
+    // Also after its host was restarted.
+    farm.kill(1);
+    farm.boot(1);
+    farm.settle();
+    farm.ok(1, ready(Some(false)));
+    let heard = farm.hosts[1].events.iter();
+    let heard = heard.filter(|event| event.state.as_deref() == Some("taken-back"));
+    assert_eq!(heard.count(), 1);
+    farm.pass(60_000);
+    assert_eq!(farm.starts.len(), 2, "tried again: {}", farm.dump(id));
+    print(&mut farm);
+    farm.ok(1, ready(Some(true)));
+    assert_eq!(farm.status(0, id), "done");
+    farm.pass(600_000);
+    assert_eq!(farm.starts.len(), 2);
+    farm.check();
+}
+
+#[test]
+fn a_bad_print_stays_bad_because_somebody_may_make_its_copy_already() {
+    let (mut farm, id) = judged(1);
+    let reason = "nothing more today".into();
+    let printer = "p0".into();
+    farm.ok(1, Command::PrinterPause { printer, reason });
+    farm.ok(1, ready(Some(false)));
+    let problem = farm.refused(1, ready(Some(true)));
+    assert_eq!(problem.code, Code::VerdictBooked);
+    assert!(problem.fixes[0].0.contains("--copies"), "{problem:?}");
+    assert_eq!(farm.refused(1, ready(Some(false))).code, Code::CopyCertain);
+    assert_eq!(farm.status(0, id), "queued");
+    farm.check();
+}
+
+#[test]
+fn what_a_later_print_or_a_job_that_left_depends_on_is_not_taken_back() {
+    // The next copy has begun, and ended.
+    let (mut farm, id) = judged(1);
+    farm.submit(0, bracket(1));
+    farm.begin(1, "p0");
+    let busy = farm.refused(1, ready(Some(false)));
+    assert_eq!(busy.code, Code::PrinterBusy);
+    farm.fail(1, "p0", "spaghetti");
+    farm.settle();
+    assert_eq!(farm.refused(1, ready(Some(false))).code, Code::CopyCertain);
+    assert_eq!(farm.status(0, id), "done");
+    // Its job was cancelled with what was left of it.
+    let mut farm = self::farm(PrinterEdit {
+        judged: Some(true),
+        ..PrinterEdit::default()
+    });
+    let id = farm.submit(0, bracket(2));
+    print(&mut farm);
+    let (printer, reason) = ("p0".into(), "one is enough".into());
+    farm.ok(1, Command::PrinterPause { printer, reason });
+    farm.ok(1, ready(Some(true)));
+    let job = id.to_string();
+    farm.ok(0, Command::JobCancel { job });
+    farm.settle();
+    assert_eq!(
+        farm.refused(1, ready(Some(false))).code,
+        Code::VerdictBooked
+    );
+    farm.check();
+}
+
+#[test]
+fn the_first_print_of_a_copy_is_taken_back_before_the_second_one_begins() {
+    let mut farm = farm(PrinterEdit {
+        judged: Some(true),
+        ..PrinterEdit::default()
+    });
+    let kit = NewJob {
+        sets: vec![NewSet::of(crate::farm::file("lid"), 2)],
+        ..job("farm", "kit")
+    };
+    let id = farm.submit(0, kit);
+    print(&mut farm);
+    let (printer, reason) = (|| "p0".to_owned(), "wait".into());
+    let pause = Command::PrinterPause {
+        printer: printer(),
+        reason,
+    };
+    farm.ok(1, pause);
+    farm.ok(1, ready(Some(true)));
+    farm.ok(1, ready(Some(false)));
+    farm.ok(1, Command::PrinterResume { printer: printer() });
+    for _ in 0..2 {
+        farm.pass(60_000);
+        print(&mut farm);
+        farm.ok(1, ready(Some(true)));
+    }
+    assert_eq!((farm.starts.len(), farm.status(0, id)), (3, "done"));
+    farm.check();
+}
+
+#[test]
+fn whoever_prints_without_the_voters_is_asked_for_a_verdict_too() {
+    for (good, voters_are_back_first) in
+        [(true, true), (true, false), (false, true), (false, false)]
+    {
+        let shown = format!("good: {good}, voters first: {voters_are_back_first}");
+        let mut farm = Farm::available(&[0, 1], &[0]);
+        farm.machines = Machines::Wait;
+        edit(
+            &mut farm,
+            PrinterEdit {
+                judged: Some(true),
+                ..PrinterEdit::default()
+            },
+        );
+        farm.kill(0);
+        farm.settle();
+        let id = farm.submit(1, bracket(1));
+        farm.pass(40_000);
+        print(&mut farm);
+        assert!(
+            farm.starts.len() == 1 && waits_for_a_verdict(&farm),
+            "{shown}"
+        );
+        if voters_are_back_first {
+            farm.boot(0);
+            farm.pass(60_000);
+            assert!(waits_for_a_verdict(&farm), "{shown}");
+        }
+        farm.ok(1, ready(Some(good)));
+        if !voters_are_back_first {
+            farm.boot(0);
+            farm.pass(60_000);
+        }
+        farm.pass(60_000);
+        if !good {
+            assert_eq!(
+                farm.starts.len(),
+                2,
+                "tried again: {shown} {}",
+                farm.dump(id)
+            );
+            print(&mut farm);
+            farm.ok(1, ready(Some(true)));
+        }
+        farm.pass(600_000);
+        let starts = if good { 1 } else { 2 };
+        assert_eq!(farm.starts.len(), starts, "{shown}");
+        for n in 0..2 {
+            assert_eq!(farm.status(n, id), "done", "{shown}");
+        }
+        farm.check();
+    }
 }
 
 #[test]

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use printmesh_node::{Command, NewJob, PrinterReport};
+use printmesh_node::{Command, NewJob, PrinterEdit, PrinterReport};
 use printmesh_queue::{ClaimState, CopyState, JobId};
 
 use crate::{
+    between::waits_for_a_verdict,
     farm::{Crash, Farm, Machines, job},
     speculation::{claims, drawn, let_print, split, submit_everywhere},
 };
@@ -208,6 +209,72 @@ fn a_print_that_is_one_too_many_is_paused_or_stopped_when_the_queue_says_so() {
     farm.finish_all(0);
     farm.pass(MINUTE);
     all_is_accounted_for(&farm, id, "paused");
+}
+
+fn judged_by_a_person(farm: &mut Farm, n: usize) {
+    let printer = "p0".into();
+    let edit = PrinterEdit {
+        judged: Some(true),
+        ..PrinterEdit::default()
+    };
+    farm.ok(n, Command::PrinterEdit { printer, edit });
+}
+
+fn says(good: bool) -> Command {
+    Command::PrinterReady {
+        printers: vec!["p0".into()],
+        good: Some(good),
+    }
+}
+
+#[test]
+fn a_print_that_turns_out_to_be_one_too_many_waits_for_no_verdict_any_more() {
+    let (mut farm, id) = both_print(1, 0, &[]);
+    judged_by_a_person(&mut farm, 1);
+    farm.finish(1, "p0");
+    farm.settle();
+    assert!(waits_for_a_verdict(&farm));
+    farm.heal(0, 1);
+    farm.pass(MINUTE);
+    farm.finish_all(0);
+    farm.pass(MINUTE);
+    all_is_accounted_for(&farm, id, "surplus");
+    assert!(claims(&farm, 0, id).contains(&(0, 1, ClaimState::Surplus, false)));
+    assert_eq!(farm.refused(1, says(false)).code.as_str(), "copy.certain");
+    farm.check();
+}
+
+#[test]
+fn a_print_that_counts_for_another_copy_is_judged_there() {
+    for good in [true, false] {
+        let (mut farm, id) = both_print(2, same_copy(), &[]);
+        judged_by_a_person(&mut farm, 1);
+        farm.finish(1, "p0");
+        farm.settle();
+        farm.heal(0, 1);
+        farm.pass(MINUTE);
+        let credited = claims(&farm, 0, id);
+        let states = |wanted| credited.iter().filter(|c| c.2 == wanted).count();
+        assert_eq!(states(ClaimState::Credited), 1, "{credited:?}");
+        farm.finish_all(0);
+        farm.ok(1, says(good));
+        farm.pass(MINUTE);
+        if !good {
+            assert_eq!(farm.starts.len(), 3, "tried again: {}", farm.dump(id));
+            farm.ready(0);
+            for n in 0..2 {
+                farm.finish_all(n);
+            }
+            farm.settle();
+            if waits_for_a_verdict(&farm) {
+                farm.ok(1, says(true));
+            }
+        }
+        farm.pass(MINUTE);
+        assert_eq!(farm.status(0, id), "done", "{}", farm.dump(id));
+        assert_eq!(farm.starts.len(), if good { 2 } else { 3 });
+        farm.check();
+    }
 }
 
 /// Two copies, of which both sides begin the same one; found by trying: where a copy is at home is drawn.

@@ -296,3 +296,73 @@ fn who_may_only_submit_starts_no_printer_of_another_host() {
     assert_eq!(farm.starts.len(), 1);
     no_request_is_left(&farm);
 }
+
+#[test]
+fn a_press_of_somebody_who_is_no_operator_any_more_starts_nothing() {
+    // What the asker may by the word of the printer's host; by its own it was an operator when it pressed.
+    for (role, starts) in [
+        (Role::Operator, true),
+        (Role::Printer, false),
+        (Role::Submitter, false),
+    ] {
+        let mut farm = Farm::new(&[1, 1]);
+        farm.machines = Machines::Wait;
+        let queue = "farm".to_owned();
+        let name = queue.clone();
+        farm.ok(0, Command::QueueCreate { name });
+        farm.join(1, Role::Operator);
+        farm.settle();
+        autoprint(&mut farm, false);
+        // Of its own job: as a wish for what the printer takes next by itself it counts.
+        farm.submit(1, copies("mine", 2));
+        let (printer, reason) = ("p0".to_owned(), "worn".into());
+        farm.ok(1, Command::PrinterPause { printer, reason });
+        farm.settle();
+        let seen = plan(&farm, 1);
+        assert_eq!(words(&farm, 1, &seen), ["a/p0 1"]);
+        farm.give(1, press(&seen));
+        farm.cut_now(0, 1);
+        farm.settle();
+        if role != Role::Operator {
+            let member = "b".to_owned();
+            farm.ok(
+                0,
+                Command::MemberRole {
+                    queue,
+                    member,
+                    role,
+                },
+            );
+        }
+        farm.heal(0, 1);
+        farm.settle();
+        assert_eq!(farm.starts.len(), usize::from(starts), "{role:?}");
+        farm.pass(60_000);
+        assert_eq!(farm.starts.len(), usize::from(starts), "{role:?}");
+        no_request_is_left(&farm);
+        farm.check();
+    }
+}
+
+#[test]
+fn whoever_stands_beside_a_printer_of_his_own_starts_it_without_being_an_operator() {
+    let mut farm = Farm::new(&[1, 1]);
+    farm.machines = Machines::Wait;
+    let name = "farm".into();
+    farm.ok(0, Command::QueueCreate { name });
+    farm.join(1, Role::Printer);
+    farm.settle();
+    autoprint(&mut farm, false);
+    farm.submit(1, copies("mine", 2));
+    let (printer, reason) = ("p0".into(), "worn".into());
+    farm.ok(0, Command::PrinterPause { printer, reason });
+    farm.settle();
+    let own = plan(&farm, 1);
+    assert_eq!(words(&farm, 1, &own), ["b/p0 1"]);
+    farm.ok(1, press(&own));
+    farm.settle();
+    let begun: Vec<usize> = farm.starts.iter().map(|start| start.host).collect();
+    assert_eq!(begun, [1]);
+    no_request_is_left(&farm);
+    farm.check();
+}

@@ -235,6 +235,7 @@ fn printer() -> PrinterRecord {
         },
         set_aside: false,
         between: None,
+        routine: Routine::default(),
         removed: false,
     }
 }

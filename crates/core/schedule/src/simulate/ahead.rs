@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use printmesh_queue::{Bed, CopyId, FileSpec, PrinterId, PrinterRecord, Set, Snapshot, Timestamp};
 
+use super::between::is_clearing;
 use crate::{Index, Line, OpenCopy, Planner, Presence, choice::machine_waits, file_for};
 
 /// A queue whose index runs ahead.
@@ -44,6 +45,7 @@ impl<'a> Ahead<'a> {
             // An unknown bed is not cleared but looked at.
             let bed = match record.bed {
                 Bed::Occupied => Bed::Clear,
+                Bed::Unknown if is_clearing(record) => Bed::Clear,
                 other => other,
             };
             let record = PrinterRecord {

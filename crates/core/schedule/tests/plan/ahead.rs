@@ -10,18 +10,18 @@ use crate::{
     oracle::{Dice, any_farm},
 };
 
-/// The farm's now; a minute is 60 seconds of it.
-const NOW: u64 = 100_000_000;
-const MINUTE: u64 = 60_000;
+/// The farm's now, on a whole minute.
+pub(crate) const NOW: u64 = 100_020_000;
+pub(crate) const MINUTE: u64 = 60_000;
 
-const ASSUME: Assume = Assume {
+pub(crate) const ASSUME: Assume = Assume {
     turnaround_ms: 0,
     until: None,
     prints_max: 10_000,
 };
 
 /// So many free printers, long after 1970.
-fn free(printers: u32) -> Farm {
+pub(crate) fn free(printers: u32) -> Farm {
     let mut farm = Farm::new(printers);
     farm.presence.now = Timestamp(NOW);
     farm
@@ -34,11 +34,11 @@ fn minutes(farm: Farm, job: &str, minutes: u64) -> Farm {
     })
 }
 
-fn job(farm: Farm, name: &str, copies: u32, takes: u64) -> Farm {
+pub(crate) fn job(farm: Farm, name: &str, copies: u32, takes: u64) -> Farm {
     minutes(farm.job(name, copies), name, takes)
 }
 
-fn outlook(farms: &[&Farm]) -> Outlook {
+pub(crate) fn outlook(farms: &[&Farm]) -> Outlook {
     let lines = farms.iter().map(|farm| Line {
         snapshot: farm.snapshot.clone(),
         presence: farm.presence.clone(),
@@ -49,12 +49,12 @@ fn outlook(farms: &[&Farm]) -> Outlook {
     }
 }
 
-fn ahead(farm: &Farm) -> Forecast {
+pub(crate) fn ahead(farm: &Farm) -> Forecast {
     simulate(&outlook(&[farm]), &ASSUME)
 }
 
 /// `p1 A1 0-60`: copy 1 of A on p1, from now for an hour; `?` for an end that nobody knows.
-fn timeline(farms: &[&Farm], forecast: &Forecast) -> Vec<String> {
+pub(crate) fn timeline(farms: &[&Farm], forecast: &Forecast) -> Vec<String> {
     let minute = |at: Timestamp| at.0.saturating_sub(NOW) / MINUTE;
     let prints = forecast.prints.iter().map(|print| {
         let name = &farms[print.line].snapshot.jobs[&print.copy.job].name;
@@ -80,7 +80,7 @@ fn check(farm: &Farm, rules: &[(&str, &str)], expected: &[&str]) {
 }
 
 #[track_caller]
-fn done(forecast: &Forecast, job: &str, minutes: u64) {
+pub(crate) fn done(forecast: &Forecast, job: &str, minutes: u64) {
     let at = Timestamp(NOW + minutes * MINUTE);
     assert_eq!(forecast.jobs[&job_id(job)], Finish::At(at), "{job}");
 }

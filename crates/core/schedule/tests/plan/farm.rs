@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use printmesh_queue::{
     Ballot, Bed, Certificate, Claim, ClaimRecord, ClaimState, CopyId, Equipment, FileHash,
     FileSpec, HostId, Job, JobId, JobState, Member, Needs, PrinterId, PrinterRecord, QueueId, Rank,
-    Role, RunRecord, RunResult, Set, SetId, SetSpec, Setting, Settings, Slot, Snapshot, Terms,
-    Timestamp, ToolNeed, Voters,
+    Role, Routine, RunRecord, RunResult, Set, SetId, SetSpec, Setting, Settings, Slot, Snapshot,
+    Terms, Timestamp, ToolNeed, Voters,
 };
 use printmesh_schedule::{Plan, Presence, Reason, plan, why};
 
@@ -102,6 +102,7 @@ impl Farm {
                 last_print_ended: None,
                 equipment: Equipment::default(),
                 between: None,
+                routine: Routine::default(),
                 removed: false,
             };
             (printer(&format!("p{n}")), record)

@@ -6,5 +6,6 @@ mod laws;
 mod matching;
 mod oracle;
 mod order;
+mod pauses;
 mod seed;
 mod todo;
