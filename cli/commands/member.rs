@@ -10,6 +10,7 @@ use crate::context::Context;
 ///
 /// Examples:
 ///   printmesh member list farm
+///   printmesh member show farm garage
 ///   printmesh member role farm garage operator
 ///   printmesh member remove farm garage
 ///   printmesh member approve LAN garage
@@ -28,6 +29,13 @@ enum Action {
     List {
         /// Queue
         queue: String,
+    },
+    /// Show one of them: its key, who invited it, and what speaks against it, checked anew
+    Show {
+        /// Queue
+        queue: String,
+        /// Its name, or the beginning of its key
+        member: String,
     },
     /// Give a member another role; every host goes by it at once
     Role {
@@ -73,6 +81,7 @@ enum Action {
 pub(super) async fn run(cx: &Context, args: Member) -> Result<u8, Problem> {
     match args.action {
         Action::List { queue } => show(cx, Request::MemberList { queue }).await,
+        Action::Show { queue, member } => show(cx, Request::MemberShow { queue, member }).await,
         Action::Role {
             queue,
             member,

@@ -1,6 +1,6 @@
 //! Members of a queue and the tickets that were given out, as text.
 
-use printmesh_api::reply::{Invite, List, Member};
+use printmesh_api::reply::{Invite, List, Member, MemberDetails};
 
 use super::{
     freshness,
@@ -40,6 +40,63 @@ pub(crate) fn members(list: &List<Member>, clock: &Clock) -> Vec<Block> {
             blocks.push(Block::Note(format!("{}: {}{fix}", member.host, mark.text)));
         }
     }
+    blocks
+}
+
+/// One who is or was in a queue.
+pub(crate) fn member(shown: &MemberDetails, clock: &Clock) -> Vec<Block> {
+    let member = &shown.member;
+    let standing = match (member.state.as_str(), member.me, shown.connected) {
+        ("member", true, _) => Cell::both("member, this host", "member"),
+        ("member", false, true) => Cell::both("member, connected", "member"),
+        ("member", false, false) => Cell::both("member, away", "member"),
+        (other, ..) => Cell::new(other).tone(Tone::Warn),
+    };
+    let mut facts = vec![
+        ("host", Cell::new(&member.host)),
+        ("queue", Cell::new(&shown.queue)),
+        ("role", Cell::new(&member.role)),
+        ("state", standing),
+        (
+            "since",
+            Cell::both(clock.short(&member.since), &member.since),
+        ),
+        ("key", Cell::new(&member.key)),
+    ];
+    let time = |time: &String| Cell::both(clock.short(time), time);
+    let optional = [
+        ("last seen", shown.last_seen.as_ref().map(time)),
+        ("ticket", shown.ticket.as_ref().map(Cell::new)),
+        ("invited by", shown.invited_by.as_ref().map(Cell::new)),
+    ];
+    let known = optional.into_iter();
+    facts.extend(known.filter_map(|(name, value)| Some((name, value?))));
+    for mark in &member.marks {
+        facts.push((
+            "against it",
+            Cell::both(&mark.text, &mark.code).tone(Tone::Warn),
+        ));
+    }
+    if let Some(proof) = &shown.proof {
+        let [good, word] = match proof.verified {
+            true => [
+                "verified: both changes are signed by this key for this queue",
+                "verified",
+            ],
+            false => ["not verified: it proves nothing", "not-verified"],
+        };
+        facts.push(("proof", Cell::both(good, word)));
+        facts.extend(
+            proof
+                .changes
+                .iter()
+                .map(|change| ("change", Cell::new(change))),
+        );
+    }
+    let fixes = member.marks.iter().filter_map(|mark| mark.fix.as_ref());
+    let notes = fixes.map(|fix| Block::Note(format!("What you can do: `{fix}`")));
+    let mut blocks = vec![Block::Facts(facts)];
+    blocks.extend(notes);
     blocks
 }
 

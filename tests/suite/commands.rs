@@ -191,6 +191,7 @@ fn play(form: Form) -> BTreeSet<String> {
 fn on_a_later(script: &mut Script, a: &Host) {
     script.run(a, "queue share", &["rack", "--list"], "TicketList");
     script.run(a, "member list", &["rack"], "MemberList");
+    script.run(a, "member show", &["rack", "b"], "Member");
     script.run(a, "member role", &["rack", "b", "printer"], "Done");
     script.run(a, "member release", &["rack", "b", "--yes"], "Done");
     script.run(a, "member remove", &["rack", "b", "--yes"], "Done");

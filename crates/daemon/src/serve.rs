@@ -188,6 +188,14 @@ impl Door {
                 })
                 .await
             }
+            Request::MemberShow { queue, member } => {
+                self.read(move |node| {
+                    let id = node.queue_named(&queue)?;
+                    let host = node.anybody_named(id, &member)?;
+                    Ok(people::member(node, id, host))
+                })
+                .await
+            }
             Request::MemberRole {
                 queue,
                 member,

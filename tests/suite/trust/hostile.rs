@@ -453,5 +453,19 @@ fn a_member_that_tells_two_stories_is_shown_with_the_proof() {
     let changes = [0, 1].map(|n| SignedChange::from_bytes(&bytes(n)).unwrap());
     let proof = Equivocation::of(queue, &changes[0], &changes[1]).unwrap();
     assert_eq!(proof.author(), me);
+    // So does the command that shows one member.
+    let shown = a.json(&["member", "show", "farm", "b"]);
+    assert_eq!(shown["role"], "operator");
+    assert_eq!(shown["key"], me.to_string());
+    assert_eq!(shown["invitedBy"], "a");
+    assert_eq!(shown["proof"]["verified"], true, "{shown:#}");
+    assert_eq!(shown["proof"]["signed"], mark["proof"]);
+    let text = a.ok(&["member", "show", "farm", "b"]);
+    assert!(
+        text.contains("equivocation") && text.contains("verified"),
+        "{text}"
+    );
+    let nobody = a.problem("member.unknown", &["member", "show", "farm", "nobody"]);
+    assert_eq!(nobody["exit"], 3);
     member.leave();
 }

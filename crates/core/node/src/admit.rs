@@ -7,7 +7,7 @@ use crate::{
     effect::{Answer, TicketParts},
     event::Event,
     join::{Asking, Window},
-    limits::{ASKING_MAX, NAME_BYTES_MAX},
+    limits::{ASKING_MAX, MEMBERS_MAX, NAME_BYTES_MAX},
     message::QueueKey,
     names::hosts_named,
     node::{Node, Queue},
@@ -301,6 +301,13 @@ impl Node {
         invite: Option<HostId>,
     ) -> Result<(), Problem> {
         let key = self.queue_key(queue)?;
+        let members = &self.queues[&queue].doc.snapshot().members;
+        if members.len() >= MEMBERS_MAX && !members.contains_key(&peer) {
+            return Err(
+                Problem::new(Code::QueueFull, "the queue has as many members as it may")
+                    .because(format!("{MEMBERS_MAX} are or were in it")),
+            );
+        }
         let certificate = self.certificate_for(queue, &key, peer, role, invite)?;
         let role = certificate.role;
         self.edit(queue, |edit| {

@@ -17,6 +17,7 @@ use crate::{
     limits::{CHANGES_BYTES, EARLY_BYTES_MAX, FOUNDING_MS, NEXT_KEYS_MAX},
     message::{Message, QueueKey},
     node::Node,
+    pace::{Owed, Pace},
     records::{self, key},
 };
 
@@ -256,7 +257,10 @@ impl Node {
         if !self.shares(queue, to) || self.queues[&queue].doc.epoch().hash != epoch {
             return;
         }
-        // First, so that they are there when it is complete: among them may be what makes the receiver a member.
+        // The changes since go first, so that they are there when it is complete: among them may be what makes the receiver a member.
+        if !self.may_ask(queue, to, || Owed::Founding(epoch)) {
+            return;
+        }
         let since = self.queues[&queue].doc.changes_after(&Default::default());
         self.send_changes(to, queue, &since, &[]);
         let founding = self.queues[&queue].doc.founding();
@@ -267,6 +271,8 @@ impl Node {
             from,
             changes,
         };
+        let bytes = founding.iter().map(Vec::len).sum();
+        self.answered(queue, to, bytes);
         for change in founding {
             if size + change.len() > CHANGES_BYTES && !batch.is_empty() {
                 let count = batch.len() as u32;
@@ -442,6 +448,7 @@ impl Node {
         entry.doc = followed.document;
         entry.doc.take_touched();
         entry.asked.clear();
+        entry.paces.values_mut().for_each(Pace::forget);
         entry.index = None;
         entry.refused.clear();
         let number = entry.doc.epoch().number;

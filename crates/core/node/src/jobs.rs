@@ -10,7 +10,8 @@ use crate::{
     command::{JobEdit, NewJob, NewSet, Place, TermsEdit},
     effect::Answer,
     limits::{
-        COPIES_MAX, COUNT_MAX, JOB_NAME_BYTES_MAX, RUNS_MAX, SETS_MAX, WORD_BYTES_MAX, WORDS_MAX,
+        COPIES_MAX, COUNT_MAX, JOB_NAME_BYTES_MAX, OPEN_JOBS_MAX, RUNS_MAX, SETS_MAX,
+        WORD_BYTES_MAX, WORDS_MAX,
     },
     node::Node,
     problem::{Code, Problem},
@@ -118,6 +119,7 @@ impl Node {
             check_count("prints per copy", set.per_run, COUNT_MAX)?;
             check_alternatives(&set.files)?;
         }
+        self.check_open_jobs(queue)?;
         let rounds = if new.together { new.copies } else { 1 };
         check_runs(new.sets.iter().map(|set| set.per_run), rounds)?;
         self.check_printers(queue, &new.printers)?;
@@ -164,6 +166,18 @@ impl Node {
             Ok(())
         })?;
         Ok(Answer::Job(id))
+    }
+
+    /// A member has so many open jobs in a queue at most.
+    fn check_open_jobs(&self, queue: QueueId) -> Result<(), Problem> {
+        let snapshot = self.queues[&queue].doc.snapshot();
+        let own = snapshot.jobs.values();
+        let own = own.filter(|job| job.submitter == self.me && job.state == JobState::Open);
+        if own.count() < OPEN_JOBS_MAX {
+            return Ok(());
+        }
+        let why = format!("{OPEN_JOBS_MAX} are open; one job can have many copies");
+        Err(Problem::new(Code::Quota, "this host has too many jobs in the queue").because(why))
     }
 
     /// Where round-robin begins to count a job that comes now.

@@ -11,7 +11,7 @@ use printmesh_queue::{HostId, QueueId, Role};
 use crate::{
     command::Ticket,
     effect::{Answer, Effect},
-    limits::{JOIN_MS, LAN_SEARCH_MS},
+    limits::{ASK_AGAIN_MS, JOIN_MS, LAN_SEARCH_MS},
     node::{Discovered, Node},
     problem::{Code, Problem},
     ticket::{JoinMessage, Want, proof_bytes},
@@ -19,9 +19,6 @@ use crate::{
 
 /// Name of the default LAN queue (seed 1).
 pub const LAN_QUEUE: &str = "LAN";
-
-/// Time until a host that asked and lost its connection asks again.
-const ASK_AGAIN_MS: u64 = 3_000;
 
 /// A host that asks to join, as the member sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]

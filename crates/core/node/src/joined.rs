@@ -54,6 +54,7 @@ impl Node {
             Code::TicketOldKey,
             Code::TicketForeign,
             Code::MemberRemoved,
+            Code::QueueFull,
             Code::LanNothing,
         ];
         let code = known

@@ -52,6 +52,7 @@ mod names;
 mod node;
 mod one_click;
 mod outlook;
+mod pace;
 mod printers;
 mod problem;
 mod proofs;

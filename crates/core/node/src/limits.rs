@@ -90,6 +90,59 @@ pub const LEAVING_MS: u64 = 10_000;
 /// A join conversation that nobody answers is given up after this long.
 pub const JOIN_MS: u64 = 20_000;
 
+/// Changes of its own that a member may bring at once: more jobs than a person submits with one command, and less than a second
+/// of work for the others.
+pub const PACE_BURST: u64 = 500;
+
+/// And in each second after that: a host with a hundred printers that start and end a print every minute writes about ten.
+pub const PACE_PER_S: u64 = 50;
+
+/// What adds up while a member is away, and what one may bring that was a member when this host started: all that it can
+/// have written until an epoch ends, so that catching up is not held up.
+pub const PACE_AWAY: u64 = 20_000;
+
+/// A change counts once more for each so many bytes: taking it in takes longer the larger it is.
+pub const PACE_BYTES: usize = 4096;
+
+/// What is over the pace is taken in again after this long at the earliest: ten changes at once for the price of two.
+pub const PACE_MS: u64 = 200;
+
+/// A member that is too fast is named so often at most.
+pub const PACE_TOLD_MS: u64 = 60_000;
+
+/// Bytes of its own changes that a member may bring in a day: fifty thousand usual ones, a thousand prints on each of ten printers.
+pub const DAY_BYTES: u64 = 20 * 1024 * 1024;
+
+/// The same for a second: they come back in a day.
+pub const DAY_BYTES_PER_S: u64 = DAY_BYTES / (24 * 3600);
+
+/// Bytes of one member's changes that wait here for its pace: a minute's. What is over it is asked for again.
+pub const WAITING_BYTES_MAX: usize = 1024 * 1024;
+
+/// And of all members of a queue together: sixteen that flood at once.
+pub const WAITING_BYTES_ALL: usize = 16 * 1024 * 1024;
+
+/// A refused change counts as so many: it costs as much as a good one, and an honest host brings none.
+pub const REFUSED_COST: u64 = 10;
+
+/// Refusals of what a member brought that are told at once, each in the log and to listeners: enough to see what it is about.
+pub const TELL_BURST: u64 = 100;
+
+/// And in each second after that.
+pub const TELL_PER_S: u64 = 1;
+
+/// Bytes of changes that a member is sent because it asks: an epoch with all that belongs to it, and a third more.
+pub const ANSWER_BYTES: u64 = 96 * 1024 * 1024;
+
+/// And in each second after that: far more than all members together may write.
+pub const ANSWER_BYTES_PER_S: u64 = 1024 * 1024;
+
+/// Members of a queue: each has a link to each up to about fifty, and every certificate is in every epoch.
+pub const MEMBERS_MAX: usize = 4096;
+
+/// Open jobs of one submitter in a queue: half of what it may make in an epoch, so that there is room for what it cancels.
+pub const OPEN_JOBS_MAX: usize = printmesh_queue::limits::MEMBER_JOBS_MAX / 2;
+
 /// Changes of an epoch after which the next one begins: up to here a change from outside costs about 1.5 ms and a start reads
 /// the log in about a second; both grow with it.
 pub const EPOCH_CHANGES: usize = 10_000;
@@ -210,3 +263,13 @@ pub const WORDS_MAX: usize = 32;
 
 /// Slots of a printer: four units of four, doubled.
 pub const SLOTS_MAX: usize = 32;
+
+/// Time until a host that asked and lost its connection asks again.
+pub const ASK_AGAIN_MS: u64 = 3_000;
+
+/// More failures than this in a row are not kept: any rule looks at the last few.
+pub const ROW_MAX: usize = 16;
+
+/// Changes of one host on which the engine broke that are told from new ones: each costs a rebuild of the document, so that
+/// nobody waits for more.
+pub const QUARANTINE_CHANGES_MAX: usize = 64;

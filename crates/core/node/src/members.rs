@@ -17,7 +17,13 @@ use crate::{
 
 impl Node {
     /// Finds a member by name or fingerprint, one that was removed too.
-    pub(crate) fn anybody_named(&self, queue: QueueId, reference: &str) -> Result<HostId, Problem> {
+    ///
+    /// # Errors
+    /// When there is none, or several.
+    ///
+    /// # Panics
+    /// When the id is not one of this node's.
+    pub fn anybody_named(&self, queue: QueueId, reference: &str) -> Result<HostId, Problem> {
         let entry = &self.queues[&queue];
         let members = entry.doc.snapshot().members.iter();
         let members = members.map(|(host, member)| (*host, member.name.as_str()));

@@ -141,6 +141,10 @@ pub(crate) struct Queue {
     pub(crate) count_invites: bool,
     /// What members were last told that this host has.
     pub(crate) asked: BTreeMap<HostId, Asked>,
+    /// How members keep to their pace, since this host started.
+    pub(crate) paces: BTreeMap<HostId, crate::pace::Pace>,
+    /// Who was a member when this host started, or let it in.
+    pub(crate) was_here: BTreeSet<HostId>,
     /// With whom this host compares next what they have.
     pub(crate) compare: Option<Compare>,
     /// What changed since listeners were told last.
@@ -216,6 +220,8 @@ pub(crate) struct Peer {
     pub(crate) record: PeerRecord,
     pub(crate) connected: bool,
     pub(crate) note: Option<String>,
+    /// Messages of it that were none.
+    pub(crate) unreadable: u64,
     pub(crate) incompatible: bool,
     /// Since when it is connected, or is not.
     pub(crate) since_ms: Option<u64>,
@@ -277,7 +283,7 @@ impl Node {
             Input::PeerDisconnected { host, reason } => self.peer_disconnected(host, reason),
             Input::Message { from, bytes } => match Message::decode(&bytes) {
                 Some(message) => self.message(from, message),
-                None => tracing::warn!(peer = %from, "skipped a message that cannot be read"),
+                None => self.unreadable(from),
             },
             Input::JoinOpened {
                 conversation,
@@ -343,6 +349,16 @@ impl Node {
         }
         self.settle();
         std::mem::take(&mut self.out)
+    }
+
+    /// Names who sends what is no message, less and less often: nobody fills the log.
+    fn unreadable(&mut self, from: HostId) {
+        let peer = self.peers.entry(from).or_default();
+        peer.unreadable += 1;
+        let count = peer.unreadable;
+        if count.is_power_of_two() {
+            tracing::warn!(peer = %from, count, "skipped a message that cannot be read");
+        }
     }
 
     /// Lets everything follow until nothing changes any more.
@@ -412,6 +428,7 @@ impl Node {
             .chain(self.heat_wakeup())
             .chain(self.compare_wakeup())
             .chain(self.epoch_wakeups())
+            .chain(self.pace_wakeups())
             .filter(|at| *at != u64::MAX)
             .min()
     }
@@ -631,6 +648,7 @@ impl Node {
         self.expire_joins();
         self.watch_contact();
         self.give_up_silent();
+        self.take_waiting();
         self.compare();
     }
 
@@ -645,9 +663,13 @@ impl Node {
 
 impl Queue {
     pub(crate) fn new(record: QueueRecord, doc: QueueDocument) -> Self {
+        let members = doc.snapshot().members.keys();
+        let was_here = members.chain(&record.introduced_by).copied().collect();
         Self {
             record,
             doc,
+            paces: BTreeMap::new(),
+            was_here,
             leases: BTreeMap::new(),
             refused: BTreeMap::new(),
             votes: BTreeMap::new(),

@@ -132,6 +132,10 @@ codes! {
     FileMissing = "file.missing", 9;
     /// A file could not be written.
     FileWrite = "file.write", 1;
+    /// This host has as much in the queue as a member may.
+    Quota = "member.quota", 5;
+    /// The queue has as many members as a queue may.
+    QueueFull = "queue.full", 5;
     /// The change would break the document.
     Document = "document.refused", 1;
 }
@@ -168,6 +172,13 @@ impl From<printmesh_queue::EditError> for Problem {
             return Self::new(Code::JobOver, "this job cannot be changed any more").because(
                 "it was over when the queue began its present epoch, and is in this host's history",
             );
+        }
+        if let printmesh_queue::EditError::Refused(printmesh_queue::Refusal::Quota) = error {
+            return Self::new(
+                Code::Quota,
+                "this host has written as much as a member may in one epoch of the queue",
+            )
+            .because("the next epoch begins when the host of an admin is on");
         }
         Self::new(
             Code::Document,

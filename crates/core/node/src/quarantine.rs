@@ -7,13 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     effect::Answer,
     event::Event,
+    limits::QUARANTINE_CHANGES_MAX,
     node::Node,
     problem::Problem,
     records::{self, key},
 };
-
-/// Changes of one host on which the engine broke that are told from new ones.
-const CHANGES_MAX: usize = 64;
 
 /// Why a host is in quarantine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +49,7 @@ impl Node {
         if host == self.me || changes.contains(&refused.change) {
             return;
         }
-        if changes.len() == CHANGES_MAX {
+        if changes.len() == QUARANTINE_CHANGES_MAX {
             changes.remove(0);
         }
         changes.push(refused.change);

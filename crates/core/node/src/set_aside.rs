@@ -5,13 +5,10 @@
 use printmesh_queue::RunResult;
 use printmesh_schedule::{failing_files, fails_everything, file_of};
 
-use crate::{event::Event, node::Node, records::Work};
+use crate::{event::Event, limits::ROW_MAX, node::Node, records::Work};
 
 /// How the reason begins of a print that the guard did not let start.
 pub const GUARDED: &str = "gcode-guard: ";
-
-/// More failures than this in a row are not kept: any rule looks at the last few.
-const ROW_MAX: usize = 16;
 
 impl Node {
     /// Counts how a print ended against its printer, and sets the printer aside when it fails at everything. Comes

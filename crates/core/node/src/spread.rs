@@ -13,6 +13,7 @@ use crate::{
     limits::{CHANGES_BYTES, COMPARE_MS, COMPARE_WITH, WANTED_MAX},
     message::{Message, Tag},
     node::{Changes, Node},
+    pace::Owed,
 };
 
 /// The beginning of a host's key: enough to tell members apart, and when it is not, they compare later.
@@ -97,12 +98,17 @@ impl Node {
         self.note_seen(from, queue, epoch);
         self.offer_key(queue, from);
         let doc = &self.queues[&queue].doc;
+        let owes = !theirs.covers(&doc.vector());
+        if owes && !self.may_ask(queue, from, || Owed::Changes(epoch, theirs.clone())) {
+            return;
+        }
+        let doc = &self.queues[&queue].doc;
         let missing = doc.changes_after(&theirs);
         let behind = !doc.vector().covers(&theirs);
         if !missing.is_empty() {
             // Whoever this host is connected to has them from it.
             let also: Vec<Tag> = self.near(queue).iter().map(tag).collect();
-            self.send_changes(from, queue, &missing, &also);
+            self.answer_with(from, queue, &missing, &also);
         }
         if !behind {
             return;
@@ -150,10 +156,23 @@ impl Node {
             tracing::debug!(peer = %from, "ignored a question about a queue that is not shared");
             return;
         }
+        // Nothing is owed: who still lacks them then says what it has.
+        let theirs = VersionVector::default;
+        let epoch = self.queues[&queue].doc.epoch();
+        if !self.may_ask(queue, from, || Owed::Changes(epoch, theirs())) {
+            return;
+        }
         let doc = &self.queues[&queue].doc;
         let wanted = changes.iter().take(WANTED_MAX);
         let found: Vec<_> = wanted.filter_map(|hash| doc.change(*hash)).collect();
-        self.send_changes(from, queue, &found, &[]);
+        self.answer_with(from, queue, &found, &[]);
+    }
+
+    /// Sends what was asked for.
+    fn answer_with(&mut self, to: HostId, queue: QueueId, changes: &Changes, also: &[Tag]) {
+        let bytes = changes.iter().map(|change| change.size()).sum();
+        self.answered(queue, to, bytes);
+        self.send_changes(to, queue, changes, also);
     }
 
     /// A link has opened: each tells the other what it has.

@@ -40,6 +40,7 @@ impl Node {
             peer.record.addresses.truncate(ADDRESSES_MAX);
         }
         self.save_peer(host);
+        self.pace_link(host, true);
         // First, so that nobody decides before it knows what it had decided.
         self.say_memory(host);
         self.ask_again_for_missing();
@@ -89,6 +90,7 @@ impl Node {
         peer.since_ms = Some(self.now.mono_ms);
         peer.record.last_seen = Some(self.now.wall);
         self.heat_gone(host);
+        self.pace_link(host, false);
         self.save_peer(host);
         self.progress.retain(|printer, _| printer.host != host);
         self.watch_gone(host);
@@ -270,21 +272,40 @@ impl Node {
             }
             return;
         }
-        let mut changes = Vec::new();
-        for bytes in encoded {
-            match SignedChange::from_bytes(bytes) {
-                Ok(change) => changes.push(change),
-                Err(error) => self.tell_refused(queue, from, None, &error.to_string()),
-            }
-        }
+        let changes = self.keep_pace(queue, from, encoded, also);
         let sent: BTreeSet<_> = changes.iter().map(SignedChange::hash).collect();
         let entry = self.queues.get_mut(&queue).expect("shared queues exist");
         let admitted = entry.doc.admit(changes);
         self.took_in(queue, from, admitted, &sent, also);
     }
 
-    /// Follows up on what became of changes that came from somebody else, or that were withheld until now.
+    /// Follows up on what became of changes, and on what waited for them.
     pub(crate) fn took_in(
+        &mut self,
+        queue: QueueId,
+        from: HostId,
+        admitted: Admitted,
+        sent: &BTreeSet<ChangeHash>,
+        also: &[Tag],
+    ) {
+        let mut parked = admitted.parked;
+        self.follow_up(queue, from, admitted, sent, also);
+        while parked > 0 {
+            // Something came before it.
+            let found = self.built_upon(queue);
+            if found.is_empty() {
+                self.ask_for_past(from, queue);
+                return;
+            }
+            let entry = self.queues.get_mut(&queue).expect("shared queues exist");
+            let admitted = entry.doc.admit(found);
+            parked = admitted.parked;
+            self.follow_up(queue, from, admitted, &BTreeSet::new(), &[]);
+        }
+    }
+
+    /// Follows up on what became of changes that came from somebody else, or that were withheld until now.
+    fn follow_up(
         &mut self,
         queue: QueueId,
         from: HostId,
@@ -304,7 +325,9 @@ impl Node {
         }
         for refused in &admitted.refused {
             let author = refused.author.unwrap_or(from);
-            self.tell_refused(queue, from, Some(author), refused.why.code());
+            if self.pay_for_refusal(queue, from, refused.why) {
+                self.tell_refused(queue, from, Some(author), refused.why.code());
+            }
             if let (Some(author), Refusal::Engine) = (refused.author, refused.why) {
                 self.quarantine(queue, author, refused);
             }
@@ -346,10 +369,6 @@ impl Node {
                     self.say_have(member, queue);
                 }
             }
-        }
-        if admitted.parked > 0 {
-            // Something came before it.
-            self.ask_for_past(from, queue);
         }
     }
 

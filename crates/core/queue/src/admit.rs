@@ -63,6 +63,9 @@ pub enum Refusal {
     /// The document engine broke on it; the document was rebuilt without it.
     #[error("the document cannot take it")]
     Engine,
+    /// Its author has written as much in this epoch as one member may.
+    #[error("its author has written as much as a member may in one epoch")]
+    Quota,
     /// Withheld: its author is in quarantine on this host.
     #[error("its author is in quarantine here")]
     Quarantined,
@@ -87,6 +90,7 @@ impl Refusal {
             Self::TooLarge => "too-large",
             Self::Follows => "follows",
             Self::Engine => "engine",
+            Self::Quota => "quota",
             Self::Quarantined => "quarantined",
         }
     }
@@ -129,6 +133,13 @@ pub(crate) fn judge(
     }
     if body.start_op != deps.max_op + 1 {
         return Err(Refusal::StartOp);
+    }
+    if trust != Trust::OwnLog {
+        let new_jobs = body.ops.iter().filter(|op| op.action == Action::MakeMap);
+        let written = past.written(body.author.host, &deps.clock);
+        if written.is_full(new_jobs.count()) {
+            return Err(Refusal::Quota);
+        }
     }
     let mut judge = Judge {
         past,

@@ -8,24 +8,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Author, HostId, QueueId, Timestamp, engine, verify};
-
-/// Most bytes of one change.
-pub const CHANGE_BYTES_MAX: usize = 512 * 1024;
-/// Most operations of one change.
-pub const OPS_MAX: usize = 4096;
-/// Most bytes of a key.
-pub const KEY_BYTES_MAX: usize = 256;
-/// Most bytes of one value.
-pub const SCALAR_BYTES_MAX: usize = 16 * 1024;
-/// Most changes that one change may name as its direct past.
-pub const DEPS_MAX: usize = 64;
+use crate::{
+    Author, HostId, QueueId, Timestamp, engine,
+    limits::{CHANGE_BYTES_MAX, COUNTER_MAX, DEPS_MAX, KEY_BYTES_MAX, OPS_MAX, SCALAR_BYTES_MAX},
+    verify,
+};
 
 const FORMAT: u8 = 1;
 const DOMAIN: &[u8] = b"printmesh change 1";
 const SIGNATURE_BYTES: usize = 64;
-/// Automerge counts operations in 32 bits and panics beyond them.
-const COUNTER_MAX: u64 = (u32::MAX / 2) as u64;
 
 /// The hash of a change, which names it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -353,7 +344,8 @@ impl SignedChange {
         self.epoch
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// Returns how many bytes it takes up.
+    pub fn size(&self) -> usize {
         self.bytes.len()
     }
 

@@ -8,19 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Author, CopyId, CopyState, HostId, JobId, JobState, Snapshot, Timestamp,
-    change::{Action, Body, Op, OpRef, SCALAR_BYTES_MAX, Scalar, Target},
+    change::{Action, Body, Op, OpRef, Scalar, Target},
     engine::{self, Engine, Found, Map},
     epoch::{Authority, FOUNDING_BOOT},
+    limits::{FOUNDING_CONFIGS, FOUNDING_OPS, FOUNDING_VALUE_BYTES, SCALAR_BYTES_MAX},
     read,
     rules::strongest,
     schema::{ClaimId, Container, Entry, GENESIS_OPS, Meta, Place, certificate_key, meta_key},
 };
-
-/// Most operations of one founding change, and most bytes of its values: half of what a change may have.
-const OPS: usize = 2000;
-const BYTES: usize = 200 * 1024;
-/// Configurations of voters that stay, the last ones: the next one follows from them.
-const CONFIGS: usize = 2;
 
 /// What the new epoch is.
 #[derive(Clone, Copy, Debug)]
@@ -163,7 +158,12 @@ impl<'a> Live<'a> {
             .iter()
             .filter(|((copy, _), _)| jobs.contains(&copy.job) || held.contains(copy));
         let named = named.flat_map(|(_, words)| words.values().map(|word| word.cfg));
-        let last = snapshot.configs.keys().rev().take(CONFIGS).copied();
+        let last = snapshot
+            .configs
+            .keys()
+            .rev()
+            .take(FOUNDING_CONFIGS)
+            .copied();
         let configs = last.chain(named).collect();
         Self {
             snapshot,
@@ -324,7 +324,7 @@ impl Chain {
     }
 
     fn make_room(&mut self, open: &mut Body, bytes: &mut usize) {
-        if open.ops.len() >= OPS || *bytes >= BYTES {
+        if open.ops.len() >= FOUNDING_OPS || *bytes >= FOUNDING_VALUE_BYTES {
             let next = Body::new(0, open.author, 0, 0, self.to.time);
             let full = std::mem::replace(open, next);
             let (host, seq) = (full.author.host, full.seq);

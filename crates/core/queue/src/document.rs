@@ -17,6 +17,7 @@ use crate::{
     engine::{self, Built, Engine},
     epoch::{Authority, LINEAGE_ENTRY, Lineage, is_founding},
     kept::{Base, Kept, KeptJob},
+    limits::REFUSED_MAX,
     parked::Parked,
     past::Past,
     read,
@@ -33,9 +34,6 @@ mod rebuild;
 pub use epochs::{Followed, Way};
 #[cfg(test)]
 pub(crate) use inspect::Spot;
-
-/// Refused changes that are remembered, so that they are named once and not judged again with each exchange.
-const REFUSED_MAX: usize = 4096;
 
 /// Why a log cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -189,6 +189,11 @@ impl Engine {
             .is_ok()
     }
 
+    /// How many bytes Automerge's own file of it takes.
+    pub(crate) fn saved(&self) -> usize {
+        self.doc.save().len()
+    }
+
     /// The changes that no other change follows, ascending.
     pub(crate) fn heads(&self) -> Vec<ChangeHash> {
         self.doc

@@ -9,17 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Author, Certificate, ChangeHash, HostId, QueueId, Signer, Timestamp, VersionVector,
-    member::signature, verify,
+    limits::{FOUNDING_MAX, LINEAGE_MAX, RECORD_BYTES_MAX},
+    member::signature,
+    verify,
 };
-
-/// Most bytes of one record: a vector of ten thousand boots, and it still fits into a frame.
-pub const RECORD_BYTES_MAX: usize = 512 * 1024;
-/// Most records that a host keeps and takes: whoever was away for longer joins anew.
-pub const LINEAGE_MAX: usize = 64;
-/// Most founding changes of an epoch: four million operations, far more than a queue has that is alive.
-pub const FOUNDING_MAX: u32 = 2048;
-/// Most bytes of the founding changes of an epoch.
-pub const FOUNDING_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The boot under which founding changes stand: no start of a daemon ever has it.
 pub(crate) const FOUNDING_BOOT: u64 = u64::MAX;

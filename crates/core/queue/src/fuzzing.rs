@@ -1,13 +1,12 @@
-//! What the fuzz targets call. No part of the interface.
+//! What the fuzz targets and the benchmark call. No part of the interface.
 
 use std::sync::LazyLock;
 
 use ed25519_dalek::{Signer as _, SigningKey};
 
 use crate::{
-    Author, Certificate, EditError, HostId, QueueDocument, QueueId, Role, SignedChange, Signer,
-    Timestamp, VersionVector, Voters,
-    change::{Body, DEPS_MAX},
+    Author, Certificate, DEPS_MAX, EditError, HostId, QueueDocument, QueueId, Role, SignedChange,
+    Signer, Timestamp, VersionVector, Voters, change::Body, engine,
 };
 
 struct Device(SigningKey);
@@ -89,6 +88,38 @@ pub fn change(data: &[u8]) {
         if let Ok(change) = SignedChange::sign(&body, SCENE.queue, &SCENE.member) {
             admit(change);
         }
+    }
+}
+
+/// The same changes in bare Automerge: nobody judges them, and no signature is looked at.
+pub struct Bare(Vec<engine::Built>);
+
+impl Bare {
+    /// Prepares changes, whose past is among them or was applied before.
+    ///
+    /// # Panics
+    /// When one of them is none.
+    pub fn of(changes: &[SignedChange]) -> Self {
+        let built = changes.iter().map(|change| engine::build(&change.body()));
+        Self(built.map(|built| built.expect("a change")).collect())
+    }
+
+    /// Applies them to an empty document, in one go.
+    pub fn apply(self) -> bool {
+        Self::apply_parts(vec![self])
+    }
+
+    /// Applies several lots, one after another.
+    pub fn apply_parts(parts: Vec<Self>) -> bool {
+        let mut engine = engine::Engine::new();
+        parts.into_iter().all(|part| engine.apply(part.0))
+    }
+
+    /// Returns the bytes of Automerge's own file of them.
+    pub fn saved(self) -> usize {
+        let mut engine = engine::Engine::new();
+        engine.apply(self.0);
+        engine.saved()
     }
 }
 

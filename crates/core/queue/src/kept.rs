@@ -13,9 +13,6 @@ use crate::{
     epoch::Authority, rules::strongest,
 };
 
-/// Most jobs of earlier epochs that a host keeps for each queue; the oldest are forgotten.
-pub const KEPT_MAX: usize = 20_000;
-
 /// One job of an earlier epoch, as this host knew it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptJob {

@@ -3,14 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::{ChangeHash, HostId, SignedChange, change::Body};
-
-/// Most changes that wait.
-const CHANGES_MAX: usize = 1024;
-/// Most bytes that wait.
-const BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Most changes of one host that wait: nobody fills the room of all.
-const CHANGES_PER_HOST_MAX: usize = 256;
+use crate::{
+    ChangeHash, HostId, SignedChange,
+    change::Body,
+    limits::{PARKED_BYTES_MAX, PARKED_CHANGES_MAX, PARKED_OF_HOST_MAX},
+};
 
 pub(crate) struct Waiting {
     pub(crate) change: SignedChange,
@@ -55,7 +52,7 @@ impl Parked {
         self.next_ticket += 1;
         self.order.insert(ticket, hash);
         *self.per_host.entry(change.author()).or_default() += 1;
-        self.bytes += change.len();
+        self.bytes += change.size();
         self.waiting_for.entry(missing).or_default().push(hash);
         let waiting = Waiting {
             change,
@@ -78,8 +75,8 @@ impl Parked {
                 .unwrap_or(0)
         };
         for hash in self.order.values().copied().collect::<Vec<_>>() {
-            let is_full = self.changes.len() > CHANGES_MAX || self.bytes > BYTES_MAX;
-            if is_full || of_host(self, hash) > CHANGES_PER_HOST_MAX {
+            let is_full = self.changes.len() > PARKED_CHANGES_MAX || self.bytes > PARKED_BYTES_MAX;
+            if is_full || of_host(self, hash) > PARKED_OF_HOST_MAX {
                 self.take(hash);
             }
         }
@@ -97,7 +94,7 @@ impl Parked {
     fn take(&mut self, hash: ChangeHash) -> Option<Waiting> {
         let waiting = self.changes.remove(&hash)?;
         self.order.remove(&waiting.ticket);
-        self.bytes -= waiting.change.len();
+        self.bytes -= waiting.change.size();
         if let Some(of_host) = self.per_host.get_mut(&waiting.change.author()) {
             *of_host -= 1;
             if *of_host == 0 {

@@ -14,13 +14,10 @@ use crate::{
     change::OpId,
     engine::{Map, genesis_hash},
     epoch::is_founding,
+    limits::{MEMBER_BYTES_MAX, MEMBER_CHANGES_MAX, MEMBER_JOBS_MAX, WALK_MAX},
     rules::{Fact, standing},
     schema::GENESIS_OPS,
 };
-
-/// How long the walk to a change's past may be before its clock is kept: between memory (a number per author each) and
-/// time. A walk is never longer than this for each direct predecessor.
-const WALK_MAX: usize = 24;
 
 /// A change by its place: number of its author here, and its seq.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +48,7 @@ struct Known {
 }
 
 /// A value that was written, and what replaced it.
-struct Written {
+struct Value {
     id: OpId,
     at: Position,
     replaced: Vec<Position>,
@@ -86,6 +83,23 @@ pub(crate) struct Effect {
     pub(crate) makes: Option<JobId>,
 }
 
+/// What a host has written in the epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Written {
+    changes: usize,
+    bytes: usize,
+    jobs: usize,
+}
+
+impl Written {
+    /// Whether a change that makes so many jobs is more than one member may write.
+    pub(crate) fn is_full(self, new_jobs: usize) -> bool {
+        self.changes >= MEMBER_CHANGES_MAX
+            || self.bytes >= MEMBER_BYTES_MAX
+            || new_jobs > 0 && self.jobs + new_jobs > MEMBER_JOBS_MAX
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Past {
     authors: Vec<Author>,
@@ -94,8 +108,11 @@ pub(crate) struct Past {
     known: Vec<Known>,
     by_hash: BTreeMap<ChangeHash, u32>,
     chains: Vec<Vec<u32>>,
+    /// The chains of each host, and what was written up to each change of a chain.
+    of_host: BTreeMap<HostId, Vec<u32>>,
+    written: Vec<Vec<Written>>,
     heads: BTreeSet<u32>,
-    values: BTreeMap<Map, BTreeMap<String, Vec<Written>>>,
+    values: BTreeMap<Map, BTreeMap<String, Vec<Value>>>,
     jobs: BTreeMap<OpId, MadeJob>,
     certificates: BTreeMap<HostId, Vec<(Box<Certificate>, Position)>>,
 }
@@ -243,6 +260,21 @@ impl Past {
             .into()
     }
 
+    /// What a host had written in this epoch, as far as that had been seen.
+    pub(crate) fn written(&self, host: HostId, clock: &Clock) -> Written {
+        let mut all = Written::default();
+        for number in self.of_host.get(&host).into_iter().flatten() {
+            let seen = clock.0.get(*number as usize).copied().unwrap_or(0);
+            let chain = &self.written[*number as usize];
+            let upto = (seen as usize).checked_sub(1).and_then(|at| chain.get(at));
+            let upto = upto.copied().unwrap_or_default();
+            all.changes += upto.changes;
+            all.bytes += upto.bytes;
+            all.jobs += upto.jobs;
+        }
+        all
+    }
+
     /// The values of a key that were visible, ascending.
     pub(crate) fn visible<'a>(
         &'a self,
@@ -301,7 +333,21 @@ impl Past {
         let number = *self.numbers.entry(author).or_insert_with(|| {
             self.authors.push(author);
             self.chains.push(Vec::new());
-            (self.authors.len() - 1) as u32
+            self.written.push(Vec::new());
+            let number = (self.authors.len() - 1) as u32;
+            self.of_host.entry(author.host).or_default().push(number);
+            number
+        });
+        let written = &mut self.written[number as usize];
+        let before = written.last().copied().unwrap_or_default();
+        written.push(Written {
+            changes: before.changes + 1,
+            bytes: before.bytes + change.size(),
+            jobs: before.jobs
+                + effects
+                    .iter()
+                    .filter(|effect| effect.makes.is_some())
+                    .count(),
         });
         let at = Position {
             author: number,
@@ -355,7 +401,7 @@ impl Past {
             self.jobs.insert(effect.id, MadeJob { job, at });
         }
         if let Some(fact) = effect.fact {
-            written.push(Written {
+            written.push(Value {
                 id: effect.id,
                 at,
                 replaced: Vec::new(),
@@ -388,5 +434,30 @@ impl Past {
                 assert_eq!(ids, engine.value_ids(*map, key), "{map:?} {key}");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_writes_so_many_changes_in_an_epoch_and_no_more() {
+        let almost = Written {
+            changes: MEMBER_CHANGES_MAX - 1,
+            bytes: MEMBER_BYTES_MAX - 1,
+            jobs: MEMBER_JOBS_MAX - 1,
+        };
+        assert!(!almost.is_full(0));
+        assert!(!almost.is_full(1));
+        assert!(almost.is_full(2));
+        let changes = MEMBER_CHANGES_MAX;
+        assert!(Written { changes, ..almost }.is_full(0));
+        let bytes = MEMBER_BYTES_MAX;
+        assert!(Written { bytes, ..almost }.is_full(0));
+        // Who may make no more jobs may go on with those that it has.
+        let jobs = MEMBER_JOBS_MAX;
+        let full = Written { jobs, ..almost };
+        assert_eq!((full.is_full(0), full.is_full(1)), (false, true));
     }
 }

@@ -3,10 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Author, HostId, QueueId, SignedChange};
-
-/// Most bytes of a proof: two of the largest changes, and their lengths.
-const BYTES_MAX: usize = 2 * crate::CHANGE_BYTES_MAX + 16;
+use crate::{Author, HostId, QueueId, SignedChange, limits::PROOF_BYTES_MAX};
 
 /// Proof that a host signed two histories. It holds for everybody, whatever else they know of the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +40,7 @@ impl Equivocation {
 
     /// Reads a proof and checks it, as anybody may who knows the queue's id; `None` when it proves nothing.
     pub fn read(queue: QueueId, bytes: &[u8]) -> Option<Self> {
-        if bytes.len() > BYTES_MAX {
+        if bytes.len() > PROOF_BYTES_MAX {
             return None;
         }
         let written: Written = postcard::from_bytes(bytes).ok()?;

@@ -5,15 +5,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::RANK_BYTES_MAX;
+
 /// A place in an order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Rank(String);
 
 const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-
-/// Longest rank that is accepted from others; about 400 moves into one gap make 80 letters.
-pub const RANK_BYTES_MAX: usize = 256;
 
 /// Digits that are counted at the ends: room for 10^12 appends.
 const WHOLE_DIGITS: usize = 8;

@@ -421,7 +421,7 @@ fn terms(fields: &BTreeMap<JobField, Scalar>) -> Terms {
 fn count(value: &Scalar) -> Option<u32> {
     u32::try_from(value.as_number()?)
         .ok()
-        .filter(|count| (1..=rules::COPIES_MAX).contains(count))
+        .filter(|count| (1..=crate::COPIES_MAX).contains(count))
 }
 
 fn refresh_claim(snapshot: &mut Snapshot, engine: &Engine, base: &Base, id: ClaimId) {

@@ -12,23 +12,12 @@ use crate::{
     change::{Action, Scalar},
     configuration::is_sealed,
     epoch::Authority,
+    limits::{
+        ALTERNATIVES_MAX, COPIES_MAX, JOB_PRINTER_BYTES_MAX, JOB_PRINTERS_MAX, NAME_BYTES_MAX,
+        SETS_MAX, TAGS_MAX,
+    },
     schema::{Entry, FORMAT, JOB_KEYS, JobField, Meta, SetField},
 };
-
-/// Most copies of a job, and most prints of a set per copy.
-pub const COPIES_MAX: u32 = 999_999;
-/// Most bytes of the name of a queue, a job, a member or a printer.
-pub const NAME_BYTES_MAX: usize = 200;
-/// Most sets of a job.
-pub const SETS_MAX: usize = 256;
-/// Most printers that a job names.
-const JOB_PRINTERS_MAX: usize = 256;
-/// Most tags that a job asks for.
-const TAGS_MAX: usize = 32;
-/// Most bytes of each: `host/name`.
-const JOB_PRINTER_BYTES_MAX: usize = 2 * NAME_BYTES_MAX + 1;
-/// Most alternatives of a set.
-pub const ALTERNATIVES_MAX: usize = 64;
 
 /// What an entry said before, as far as a rule asks.
 #[derive(Clone, Debug, PartialEq, Eq)]

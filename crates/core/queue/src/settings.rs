@@ -4,7 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{NAME_BYTES_MAX, SortLimit};
+use crate::{
+    NAME_BYTES_MAX, SortLimit,
+    limits::{HEAT_SLOTS_MAX, HEAT_WATTS_MAX, RETRIES_MAX, SECONDS_MAX},
+};
 
 /// What a queue does when the voters cannot be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,15 +222,6 @@ pub enum Setting {
     HeatSlots,
     HeatWatts,
 }
-
-/// Most printers that a setting lets heat at once, and most watts of one circuit.
-const HEAT_SLOTS_MAX: u32 = 256;
-const HEAT_WATTS_MAX: u32 = 25_600;
-
-/// Longest time that a setting may name, in seconds: a month.
-const SECONDS_MAX: u64 = 31 * 24 * 3600;
-/// Most retries: more is a loop.
-const RETRIES_MAX: u32 = 100;
 
 const LEVELS: [(&str, Level); 2] = [
     ("available", Level::Available),

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::HostId;
+use crate::{HostId, limits::VECTOR_AUTHORS_MAX};
 
 /// One run of one host's daemon: the only writer of its chain of changes.
 ///
@@ -19,9 +19,6 @@ pub struct Author {
     /// One for each start of the daemon: counted up in the upper half, random in the lower one.
     pub boot: u64,
 }
-
-/// Most authors that a vector from another host may name.
-pub const VECTOR_AUTHORS_MAX: usize = 65_536;
 
 /// The number of changes known from each author; they are counted from 1 without gaps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,12 +7,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::{ChangeHash, SignedChange, change::Body};
-
-/// Most changes that are withheld: a removed member has no link, so that only what others had of it comes at all.
-const CHANGES_MAX: usize = 1024;
-/// Most bytes that are withheld.
-const BYTES_MAX: usize = 4 * 1024 * 1024;
+use crate::{
+    ChangeHash, SignedChange,
+    change::Body,
+    limits::{WITHHELD_BYTES_MAX, WITHHELD_CHANGES_MAX},
+};
 
 #[derive(Default)]
 pub(crate) struct Withheld {
@@ -28,10 +27,10 @@ impl Withheld {
 
     pub(crate) fn put(&mut self, change: SignedChange, body: Body) {
         let hash = change.hash();
-        self.bytes += change.len();
+        self.bytes += change.size();
         self.order.push_back(hash);
         self.changes.insert(hash, (change, body));
-        while self.changes.len() > CHANGES_MAX || self.bytes > BYTES_MAX {
+        while self.changes.len() > WITHHELD_CHANGES_MAX || self.bytes > WITHHELD_BYTES_MAX {
             let Some(oldest) = self.order.pop_front() else {
                 break;
             };
@@ -41,7 +40,7 @@ impl Withheld {
 
     pub(crate) fn take(&mut self, hash: ChangeHash) -> Option<(SignedChange, Body)> {
         let taken = self.changes.remove(&hash)?;
-        self.bytes -= taken.0.len();
+        self.bytes -= taken.0.size();
         self.order.retain(|other| *other != hash);
         Some(taken)
     }

@@ -24,6 +24,8 @@ pub enum Reply {
     TicketList(List<Invite>),
     /// Everybody who is or was in a queue.
     MemberList(List<Member>),
+    /// One of them.
+    Member(MemberDetails),
     /// Result of joining or asking to join.
     Join(Join),
     /// Jobs.
@@ -235,7 +237,7 @@ pub struct Peer {
 #[serde(rename_all = "camelCase")]
 pub struct Mark {
     /// `quarantined`: a change of it broke the document here, and its changes are not taken. `equivocation`: it signed two
-    /// different changes under one number.
+    /// different changes under one number. `too-fast`: it writes faster than a member may, and its changes wait.
     pub code: String,
     /// In plain words.
     pub text: String,
@@ -319,6 +321,43 @@ pub struct Member {
     /// What speaks against it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<Mark>,
+}
+
+/// One who is or was in a queue, with all that this host knows of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MemberDetails {
+    /// Queue.
+    pub queue: String,
+    /// What the list says of it. Proofs are in `proof`.
+    #[serde(flatten)]
+    pub member: Member,
+    /// Whether there is a link to it now; this host has none to itself.
+    pub connected: bool,
+    /// When it was seen last, by this host.
+    pub last_seen: Option<String>,
+    /// The ticket that let it in; absent when the queue key or a person did.
+    pub ticket: Option<String>,
+    /// Who gave that ticket out.
+    pub invited_by: Option<String>,
+    /// Changes of it that wait, because it writes faster than a member may.
+    pub waiting: Option<u64>,
+    /// The proof that it signed two histories.
+    pub proof: Option<Proof>,
+}
+
+/// Two changes that one member signed under one number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Proof {
+    /// Whether it was found good just now: both signed by this member, for this queue, under one number, and different.
+    pub verified: bool,
+    /// The number.
+    pub number: u64,
+    /// Names of the two changes, hex.
+    pub changes: Vec<String>,
+    /// Both signed changes, hex: with the queue's id anybody can check them.
+    pub signed: Vec<String>,
 }
 
 /// Result of joining.

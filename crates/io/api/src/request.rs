@@ -140,6 +140,13 @@ pub enum Request {
         /// Queue name.
         queue: String,
     },
+    /// One who is or was in a queue, with what speaks against it, checked anew.
+    MemberShow {
+        /// Queue name.
+        queue: String,
+        /// Name or key prefix of the member.
+        member: String,
+    },
     /// Gives a member another role.
     MemberRole {
         /// Queue name.

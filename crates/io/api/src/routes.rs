@@ -89,6 +89,11 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
     row("member-list", Method::GET, "/queues/{queue}/members"),
     row(
+        "member-show",
+        Method::GET,
+        "/queues/{queue}/members/{member}",
+    ),
+    row(
         "member-role",
         Method::PUT,
         "/queues/{queue}/members/{member}/role",

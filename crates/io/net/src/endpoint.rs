@@ -5,23 +5,23 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     sync::{Arc, Mutex, MutexGuard},
+    time::Instant,
 };
 
 use iroh::{
     Endpoint, EndpointAddr, RelayMode, SecretKey, TransportAddr,
     endpoint::{
-        BindError, Connection, Incoming, PortmapperConfig, QuicTransportConfig, VarInt, presets,
+        BindError, Connection, Incoming, IncomingAddr, PortmapperConfig, QuicTransportConfig,
+        VarInt, presets,
     },
 };
-use tokio::{
-    sync::Semaphore,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::{
     codes::CloseCode,
     config::{Bind, StartError},
+    door::{Door, Verdict},
     files::FILES_ALPN,
     join, limits,
     peer_key::PeerKey,
@@ -173,21 +173,29 @@ pub(crate) fn remote_address(connection: &Connection) -> Option<SocketAddr> {
 
 /// Accepts connections until the endpoint is closed.
 pub(crate) async fn accept(shared: Arc<Shared>, endpoint: Endpoint) {
-    let handshakes = Arc::new(Semaphore::new(limits::HANDSHAKES_MAX));
+    let door = Door::new();
     while let Some(incoming) = endpoint.accept().await {
-        let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
-            // A flood from forged addresses costs a stateless answer only.
-            if incoming.remote_addr_validated() {
+        let address = match incoming.remote_addr() {
+            IncomingAddr::Ip(address) => Some(address.ip()),
+            _ => None,
+        };
+        let place = match door.knock(address, incoming.remote_addr_validated(), Instant::now()) {
+            Verdict::Enter(place) => place,
+            Verdict::Refuse => {
                 incoming.refuse();
-            } else if let Err(error) = incoming.retry() {
-                debug!(%error, "could not ask for a proof of address");
+                continue;
             }
-            continue;
+            Verdict::Prove => {
+                if let Err(error) = incoming.retry() {
+                    debug!(%error, "could not ask for a proof of address");
+                }
+                continue;
+            }
         };
         let task = Arc::clone(&shared);
         shared.spawn(async move {
             let connection = handshake(incoming).await;
-            drop(permit);
+            drop(place);
             if let Some(connection) = connection {
                 dispatch(task, connection).await;
             }

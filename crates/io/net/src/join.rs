@@ -16,6 +16,7 @@ use tracing::debug;
 
 use crate::{
     codes::{CloseCode, describe_end},
+    door::share,
     endpoint::{self, JOIN_ALPN},
     event::{Event, JoinFailure},
     frames::{self, ReadFrameError},
@@ -80,7 +81,9 @@ impl Joins {
     }
 
     /// Takes a place for an incoming conversation, if joining is open and there is room.
-    fn may_enter(&self, peer: PeerKey) -> bool {
+    fn may_enter(&self, peer: PeerKey, connection: &Connection) -> bool {
+        let address = |connection| endpoint::remote_address(connection).map(|at| share(at.ip()));
+        let from = address(connection);
         let table = self.table();
         let mut guests = table
             .conversations
@@ -88,6 +91,11 @@ impl Joins {
             .filter(|conversation| conversation.is_incoming);
         table.accepts
             && guests.clone().count() < limits::JOINS_MAX
+            && guests
+                .clone()
+                .filter(|guest| address(&guest.connection) == from)
+                .count()
+                < limits::JOINS_PER_ADDRESS_MAX
             && guests.all(|guest| guest.peer != peer)
     }
 
@@ -98,7 +106,7 @@ impl Joins {
         connection: &Connection,
         is_incoming: bool,
     ) -> Option<(u64, mpsc::Receiver<Vec<u8>>)> {
-        if is_incoming && !self.may_enter(peer) {
+        if is_incoming && !self.may_enter(peer, connection) {
             return None;
         }
         let (outgoing, waiting) = mpsc::channel(limits::JOIN_QUEUE_MAX);
@@ -172,7 +180,7 @@ async fn open(
 
 /// Takes up a conversation that someone else opened.
 pub(crate) async fn answer(shared: Arc<Shared>, peer: PeerKey, connection: Connection) {
-    if !shared.joins.may_enter(peer) {
+    if !shared.joins.may_enter(peer, &connection) {
         debug!(%peer, "refused a join conversation");
         CloseCode::NotOpen.close(&connection);
         return;

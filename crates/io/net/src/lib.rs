@@ -21,6 +21,7 @@
 mod codes;
 mod config;
 mod discovery;
+mod door;
 mod endpoint;
 mod event;
 mod files;
@@ -33,6 +34,7 @@ mod join;
 mod limits;
 mod link;
 mod net;
+mod pace;
 mod peer_key;
 mod peers;
 mod shared;

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::pace::Rate;
+
 /// Largest frame of the sync protocol, bytes. A member that announces more is cut off before a byte of it is read.
 pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 
@@ -46,8 +48,47 @@ pub(crate) const LINK_PROVEN: Duration = Duration::from_secs(10);
 /// Pause after a peer turned out to speak no version of ours. An upgraded peer dials us at once.
 pub(crate) const REDIAL_INCOMPATIBLE: Duration = Duration::from_secs(60);
 
-/// Connections in their handshake at one time; beyond it, callers must prove their address first.
+/// Connections in their handshake at one time: some hundred KiB, and a farm of fifty that is switched on comes in in two rounds.
 pub(crate) const HANDSHAKES_MAX: usize = 32;
+
+/// Of these, of one address: a host that stalls its handshakes leaves most places to the others.
+pub(crate) const HANDSHAKES_PER_ADDRESS_MAX: usize = 8;
+
+/// Handshakes of callers that have not proven their address, which saves them a round trip: hosts that start together. Beyond
+/// it, an answer that keeps nothing in memory asks for the proof.
+pub(crate) const UNPROVEN: Rate = Rate {
+    burst: 64.0,
+    per_s: 16.0,
+};
+
+/// Handshakes of one proven address: several hosts on one machine that start together, and then redials. At a
+/// millisecond each they take at most a twentieth of the time of a processor.
+pub(crate) const KNOCKS: Rate = Rate {
+    burst: 256.0,
+    per_s: 50.0,
+};
+
+/// Addresses that are remembered for that, a few dozen bytes each.
+pub(crate) const CALLERS_MAX: usize = 4096;
+
+/// Sync connections of one member that greet at one time: both ends dial, and one may come again before its last has ended.
+pub(crate) const GREETINGS_PER_MEMBER_MAX: usize = 4;
+
+/// Frames that a member may send at once, and in each second after that: a host with a hundred printers sends some hundred.
+/// What is over it is not read, so that it waits at the sender.
+pub(crate) const FRAMES: Rate = Rate {
+    burst: 20_000.0,
+    per_s: 1_000.0,
+};
+
+/// Bytes of them: an epoch with all that belongs to it at once, and then less than a local network carries.
+pub(crate) const FRAME_BYTES: Rate = Rate {
+    burst: 128.0 * 1024.0 * 1024.0,
+    per_s: 4.0 * 1024.0 * 1024.0,
+};
+
+/// A member that sends faster is named in the log so often at most.
+pub(crate) const TOO_FAST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Streams that a peer may have open on one connection.
 pub(crate) const STREAMS_MAX: u32 = 32;
@@ -55,8 +96,11 @@ pub(crate) const STREAMS_MAX: u32 = 32;
 /// Bytes that a peer may have in flight on one connection, over all streams.
 pub(crate) const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 
-/// Incoming join conversations at one time, one for each key.
+/// Incoming join conversations at one time, one for each key: more than a person can compare codes with.
 pub(crate) const JOINS_MAX: usize = 32;
+
+/// Of these, from one address: who makes keys as it likes leaves most places to the others.
+pub(crate) const JOINS_PER_ADDRESS_MAX: usize = 8;
 
 /// How long a join conversation may stay open: a person decides, and may be at another printer.
 pub(crate) const JOIN_TIME_MAX: Duration = Duration::from_secs(30 * 60);

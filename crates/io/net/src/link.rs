@@ -1,14 +1,21 @@
 //! One connected member: frames out of a queue onto the stream, frames off the stream into events.
 //! Which connection is the link is decided in `peers.rs`.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use iroh::endpoint::{Connection, RecvStream, SendStream};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use crate::{
     codes::{CloseCode, describe_end},
@@ -17,6 +24,7 @@ use crate::{
     frames::{self, ReadFrameError},
     handshake::{self, Greeted},
     limits,
+    pace::Bucket,
     peer_key::PeerKey,
     shared::Shared,
 };
@@ -74,6 +82,27 @@ impl Waiting {
     }
 }
 
+/// How much one member may send.
+pub(crate) struct Intake(Mutex<(Bucket, Bucket)>);
+
+impl Default for Intake {
+    fn default() -> Self {
+        let bucket = |rate| Bucket::new(rate, Instant::now());
+        Self(Mutex::new((
+            bucket(limits::FRAMES),
+            bucket(limits::FRAME_BYTES),
+        )))
+    }
+}
+
+impl Intake {
+    /// A frame was read; returns how long to wait before the next one.
+    fn owe(&self, bytes: usize, now: Instant) -> Duration {
+        let mut left = self.0.lock().expect("no holder of this lock panics");
+        left.0.owe(1, now).max(left.1.owe(bytes, now))
+    }
+}
+
 /// What a link needs besides its connection.
 pub(crate) struct Link {
     pub(crate) id: u64,
@@ -82,6 +111,8 @@ pub(crate) struct Link {
     pub(crate) ended: CancellationToken,
     /// Ends with the membership of the peer.
     pub(crate) present: CancellationToken,
+    /// How much the peer may send: the same for all its links, so that a new one is no fresh start.
+    pub(crate) intake: Arc<Intake>,
     /// The end of the link that this one replaces: its last event comes before our first.
     pub(crate) previous: Option<CancellationToken>,
 }
@@ -135,7 +166,7 @@ pub(crate) async fn run(
             CloseCode::NotMember.close(&connection);
             "no longer a member".to_owned()
         }
-        reason = read(shared, peer, &connection, &mut recv) => reason,
+        reason = read(shared, peer, &connection, &mut recv, &link.intake) => reason,
         reason = write(&connection, &mut send, &mut waiting) => reason,
     };
     shared.emit(Event::Disconnected { peer, reason }).await;
@@ -146,10 +177,25 @@ async fn read(
     peer: PeerKey,
     connection: &Connection,
     recv: &mut RecvStream,
+    intake: &Intake,
 ) -> String {
+    let mut named: Option<Instant> = None;
     loop {
         match frames::read_frame(recv, limits::FRAME_BYTES_MAX).await {
-            Ok(bytes) => shared.emit(Event::Frame { peer, bytes }).await,
+            Ok(bytes) => {
+                let now = Instant::now();
+                let wait = intake.owe(bytes.len(), now);
+                shared.emit(Event::Frame { peer, bytes }).await;
+                if wait.is_zero() {
+                    continue;
+                }
+                if named.is_none_or(|at| at.elapsed() >= limits::TOO_FAST_PAUSE) {
+                    named = Some(Instant::now());
+                    warn!(%peer, code = "too-fast", "a member sends faster than a member may, reading it more slowly");
+                }
+                // What it sends meanwhile waits at its end.
+                sleep(wait).await;
+            }
             Err(error) => {
                 let reason = describe_end(connection, &error.to_string());
                 match error {

@@ -13,7 +13,7 @@ use std::{
 
 use iroh::endpoint::Connection;
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
     time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ use crate::{
     endpoint::{self, SYNC_ALPN},
     handshake::{self, GreetError, Greeted},
     limits,
-    link::{self, Link, Outgoing},
+    link::{self, Intake, Link, Outgoing},
     peer_key::PeerKey,
     shared::{Shared, random_u64},
 };
@@ -53,6 +53,9 @@ struct Member {
     wake: Arc<Notify>,
     linked: watch::Sender<bool>,
     link: Option<Held>,
+    /// Its connections whose greetings are under way.
+    greetings: Arc<Semaphore>,
+    intake: Arc<Intake>,
 }
 
 /// The link that counts.
@@ -79,6 +82,13 @@ impl Peers {
             .members
             .get(&peer)
             .map(|member| member.present.clone())
+    }
+
+    /// Takes a place for a connection that `peer` has opened, if there is one left.
+    fn greeting(&self, peer: PeerKey) -> Option<OwnedSemaphorePermit> {
+        let table = self.table();
+        let places = Arc::clone(&table.members.get(&peer)?.greetings);
+        places.try_acquire_owned().ok()
     }
 
     /// Returns every address at which `peer` may be, the one in use first.
@@ -186,6 +196,7 @@ impl Peers {
             waiting,
             ended,
             present: member.present.clone(),
+            intake: Arc::clone(&member.intake),
             previous: member
                 .link
                 .as_ref()
@@ -230,6 +241,8 @@ pub(crate) fn set(shared: &Arc<Shared>, mut wanted: BTreeMap<PeerKey, Vec<Socket
             wake: Arc::default(),
             linked,
             link: None,
+            greetings: Arc::new(Semaphore::new(limits::GREETINGS_PER_MEMBER_MAX)),
+            intake: Arc::default(),
         };
         let caller = Caller {
             peer,
@@ -331,6 +344,11 @@ async fn call(
 
 /// Takes up a sync connection that a member dialed.
 pub(crate) async fn answer(shared: &Arc<Shared>, peer: PeerKey, connection: Connection) {
+    let Some(_place) = shared.peers.greeting(peer) else {
+        debug!(%peer, "refused one more connection of a member");
+        CloseCode::Limit.close(&connection);
+        return;
+    };
     match handshake::greet(shared, peer, &connection).await {
         Ok(greeted) => {
             if let Err(reason) = settle(shared, peer, connection, greeted, false).await {

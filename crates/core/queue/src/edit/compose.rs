@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    Timestamp,
-    change::{Body, DEPS_MAX, Op, OpId, OpRef, Target},
+    DEPS_MAX, Timestamp,
+    change::{Body, Op, OpId, OpRef, Target},
     past::Past,
     schema::WRITER,
 };

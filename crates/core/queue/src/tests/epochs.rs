@@ -363,11 +363,11 @@ fn a_job_that_was_over_only_on_the_way_that_lost_is_over_on_the_other_one_too() 
             assert_eq!(host.snapshot().jobs[&late].state, moved);
         }
         let records = hosts[3].records();
-        for host in 0..3 {
-            let Ok(Some(way)) = hosts[host].judge(records.clone()) else {
+        for host in &mut hosts[..3] {
+            let Ok(Some(way)) = host.judge(records.clone()) else {
                 return false;
             };
-            hosts[host].follow(&way, of_two.clone(), None);
+            host.follow(&way, of_two.clone(), None);
         }
         // Who moved it comes first: what it says waits for the job.
         let mut left = own.pop().unwrap();

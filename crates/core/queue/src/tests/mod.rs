@@ -8,6 +8,7 @@ mod forgeries;
 mod generator;
 mod predecessors;
 mod quarantine;
+mod quotas;
 mod roles;
 mod spoiled;
 

@@ -345,6 +345,10 @@ pub(crate) fn requests() -> Vec<Request> {
             ticket: "9f2c41aa".to_owned(),
         },
         Request::MemberList { queue: queue() },
+        Request::MemberShow {
+            queue: queue(),
+            member: "garage".to_owned(),
+        },
         Request::MemberRole {
             queue: queue(),
             member: "garage".to_owned(),

@@ -1,0 +1,434 @@
+//! Members that write, ask or bring more than a member may: they are named and served later, and nobody else notices.
+
+use std::collections::BTreeSet;
+
+use printmesh_node::{Answer, Command, Effect, Input, Message};
+use printmesh_queue::{
+    Author, EditError, EpochHash, EpochId, HostId, QueueDocument, SignedChange, VersionVector,
+};
+
+use crate::farm::{Farm, job};
+
+/// So many changes that host `n` writes in a start of its daemon that nobody has heard of.
+fn written(farm: &Farm, n: usize, count: usize) -> Vec<SignedChange> {
+    let queue = farm.queue(0, "farm");
+    let author = Author {
+        host: farm.hosts[n].id,
+        boot: 999,
+    };
+    let log = farm.hosts[0].logs[&queue.0].clone();
+    let mut doc = QueueDocument::load(queue, author, log).expect("its own log");
+    let device = farm.device(n);
+    let write = |count| {
+        let edited = doc.edit(farm.now().wall, &device, |edit| {
+            edit.set_my_name(&format!("{count:0>190}"));
+            Ok::<(), EditError>(())
+        });
+        let change = edited.expect("it may").1.expect("it changes something");
+        SignedChange::clone(&change)
+    };
+    (0..count).map(write).collect()
+}
+
+/// Host `from` sends that to host `to`, in one message and without carrying out what follows.
+fn say(farm: &mut Farm, from: usize, to: usize, message: &Message) {
+    let from = farm.hosts[from].id;
+    let bytes = message.encode();
+    farm.input(to, Input::Message { from, bytes });
+}
+
+fn bring(farm: &mut Farm, from: usize, to: usize, changes: &[SignedChange]) {
+    let message = Message::Changes {
+        epoch: EpochHash::default(),
+        queue: farm.queue(0, "farm"),
+        changes: changes.iter().map(SignedChange::to_bytes).collect(),
+        also: Vec::new(),
+    };
+    say(farm, from, to, &message);
+}
+
+/// How many of those changes a host has taken in.
+fn of(farm: &Farm, n: usize, changes: &[SignedChange]) -> usize {
+    let log = &farm.hosts[n].logs[&farm.queue(n, "farm").0];
+    let log: BTreeSet<&Vec<u8>> = log.iter().collect();
+    let taken = changes
+        .iter()
+        .filter(|change| log.contains(&change.to_bytes()));
+    taken.count()
+}
+
+fn told(farm: &Farm, n: usize, kind: &str) -> usize {
+    let events = farm.hosts[n].events.iter();
+    events.filter(|event| event.kind == kind).count()
+}
+
+/// Two hosts, and one that became a member after they started: none of its past is to be expected.
+fn farm() -> (Farm, HostId) {
+    let farm = Farm::shared(&[0, 0, 0]);
+    let b = farm.hosts[1].id;
+    (farm, b)
+}
+
+#[test]
+fn who_writes_too_fast_is_named_and_all_it_wrote_comes_in_later() {
+    let (mut farm, b) = farm();
+    let queue = farm.queue(0, "farm");
+    let changes = written(&farm, 1, 900);
+    bring(&mut farm, 1, 0, &changes);
+    let at_once = of(&farm, 0, &changes);
+    assert!((400..=500).contains(&at_once), "{at_once}");
+    assert!(farm.node(0).too_fast(queue, b).is_some());
+    assert_eq!(told(&farm, 0, "member.too-fast"), 1);
+    // The others are served as ever.
+    let made = farm.submit(2, job("farm", "of somebody else"));
+    assert!(farm.snapshot(0, "farm").jobs.contains_key(&made));
+
+    farm.pass(2_000);
+    let later = of(&farm, 0, &changes);
+    assert!((at_once + 50..=at_once + 150).contains(&later), "{later}");
+    farm.pass(10_000);
+    assert_eq!(of(&farm, 0, &changes), 900, "nothing is lost");
+    assert_eq!(farm.node(0).too_fast(queue, b), None);
+    assert_eq!(of(&farm, 2, &changes), 900);
+}
+
+#[test]
+fn who_goes_on_flooding_is_served_at_its_pace_all_the_same() {
+    let (mut farm, _) = farm();
+    let changes = written(&farm, 1, 900);
+    bring(&mut farm, 1, 0, &changes);
+    let at_once = of(&farm, 0, &changes);
+    for _ in 0..50 {
+        bring(&mut farm, 1, 0, &changes[899..]);
+        farm.pass(100);
+    }
+    let later = of(&farm, 0, &changes) - at_once;
+    assert!((200..=260).contains(&later), "{later} in five seconds");
+}
+
+#[test]
+fn what_finds_no_room_to_wait_is_asked_for_again() {
+    let (mut farm, b) = farm();
+    let queue = farm.queue(0, "farm");
+    let changes = written(&farm, 1, 3_500);
+    for part in changes.chunks(500) {
+        bring(&mut farm, 1, 0, part);
+    }
+    let waiting = farm.node(0).too_fast(queue, b).expect("they wait");
+    assert!(waiting < 2_900, "{waiting} of 3500 wait");
+    farm.hosts[0].effects.clear();
+    let asked = |farm: &Farm| {
+        let sent = farm.hosts[0].effects.iter();
+        sent.filter(|effect| {
+            matches!(effect, Effect::Send { to, bytes } if *to == b
+                && matches!(Message::decode(bytes), Some(Message::Have { .. })))
+        })
+        .count()
+    };
+    assert_eq!(asked(&farm), 0);
+    farm.pass(120_000);
+    assert!(asked(&farm) > 0);
+    for _ in 0..4 {
+        let known = of(&farm, 0, &changes);
+        for part in changes[known..].chunks(500) {
+            bring(&mut farm, 1, 0, part);
+        }
+        farm.pass(60_000);
+    }
+    assert_eq!(of(&farm, 0, &changes), 3_500);
+}
+
+#[test]
+fn what_others_bring_or_have_built_upon_does_not_wait() {
+    let (mut farm, _) = farm();
+    let changes = written(&farm, 1, 900);
+    // Host 2 took them in, however fast they came: what it brings of them is taken at its word.
+    bring(&mut farm, 2, 0, &changes[..600]);
+    assert_eq!(of(&farm, 0, &changes), 600);
+    bring(&mut farm, 1, 0, &changes[600..]);
+    assert_eq!(of(&farm, 0, &changes), 900);
+
+    let (mut farm, _) = self::farm();
+    let queue = farm.queue(0, "farm");
+    let changes = written(&farm, 1, 900);
+    bring(&mut farm, 1, 0, &changes);
+    assert!(of(&farm, 0, &changes) <= 500);
+    let mut log = farm.hosts[2].logs[&queue.0].clone();
+    log.extend(changes[..800].iter().map(SignedChange::to_bytes));
+    let c = farm.hosts[2].id;
+    let author = Author { host: c, boot: 999 };
+    let mut doc = QueueDocument::load(queue, author, log).expect("a good log");
+    let edited = doc.edit(farm.now().wall, &farm.device(2), |edit| {
+        edit.set_my_name("builds upon it");
+        Ok::<(), EditError>(())
+    });
+    let change = edited.expect("it may").1.expect("it changes something");
+    bring(&mut farm, 2, 0, &[SignedChange::clone(&change)]);
+    assert_eq!(farm.snapshot(0, "farm").members[&c].name, "builds upon it");
+    assert!(
+        (800..900).contains(&of(&farm, 0, &changes)),
+        "{}",
+        of(&farm, 0, &changes)
+    );
+}
+
+#[test]
+fn who_was_away_brings_all_that_it_wrote_meanwhile() {
+    let (mut farm, _) = farm();
+    let changes = written(&farm, 1, 2_000);
+    // After a start, whoever was a member before may have written anything.
+    farm.kill(0);
+    farm.boot(0);
+    farm.settle();
+    bring(&mut farm, 1, 0, &changes[..1_000]);
+    assert_eq!(of(&farm, 0, &changes), 1_000);
+
+    // And while a link is down, the pace adds up.
+    let (mut farm, _) = self::farm();
+    let changes = written(&farm, 1, 2_000);
+    bring(&mut farm, 1, 0, &changes[..500]);
+    farm.cut(0, 1);
+    farm.pass(60_000);
+    farm.heal(0, 1);
+    bring(&mut farm, 1, 0, &changes[500..]);
+    assert_eq!(of(&farm, 0, &changes), 2_000);
+}
+
+#[test]
+fn who_writes_too_much_in_a_day_goes_on_the_next_day() {
+    let (mut farm, b) = farm();
+    let queue = farm.queue(0, "farm");
+    let author = Author { host: b, boot: 999 };
+    let log = farm.hosts[0].logs[&queue.0].clone();
+    let mut doc = QueueDocument::load(queue, author, log).expect("its own log");
+    let device = farm.device(1);
+    let (mut size, mut changes) = (0, Vec::new());
+    while size < 24 * 1024 * 1024 {
+        let edited = doc.edit(farm.now().wall, &device, |edit| {
+            edit.add_job(&large(changes.len() as u32, b));
+            Ok::<(), EditError>(())
+        });
+        let change = edited.expect("it may").1.expect("it changes something");
+        let change = SignedChange::clone(&change);
+        size += change.size();
+        bring(&mut farm, 1, 0, std::slice::from_ref(&change));
+        changes.push(change);
+        farm.pass(5_000);
+    }
+    let before = of(&farm, 0, &changes);
+    assert!(before < changes.len());
+    assert!(farm.node(0).too_fast(queue, b).is_some());
+    farm.pass(24 * 3600 * 1000);
+    assert_eq!(farm.node(0).too_fast(queue, b), None);
+    for change in &changes[before..] {
+        bring(&mut farm, 1, 0, std::slice::from_ref(change));
+        farm.pass(5_000);
+    }
+    assert_eq!(of(&farm, 0, &changes), changes.len());
+}
+
+/// A job with as much text as fits into one change.
+fn large(n: u32, submitter: HostId) -> printmesh_queue::Job {
+    use printmesh_queue::{FileHash, JobId, JobState, Rank, Set, SetId, SetSpec, Terms, Timestamp};
+    let mut id = [0; 16];
+    id[..4].copy_from_slice(&n.to_be_bytes());
+    let file = |k: u8| {
+        let mut file = crate::farm::file("part.gcode");
+        file.hash = FileHash([k; 32]);
+        file.name = "n".repeat(180);
+        file
+    };
+    let set = |k: u8| {
+        let mut set = id;
+        set[15] = k;
+        Set {
+            id: SetId(set),
+            rank: Rank::between(None, None),
+            per_run: 1,
+            spec: SetSpec {
+                files: (0..30).map(file).collect(),
+            },
+        }
+    };
+    printmesh_queue::Job {
+        id: JobId(id),
+        name: "large".to_owned(),
+        rank: Rank::between(None, None),
+        copies: 1,
+        together: false,
+        draft: true,
+        held: false,
+        printers: Vec::new(),
+        state: JobState::Open,
+        submitter,
+        created: Timestamp(0),
+        origin: None,
+        retries: None,
+        again: std::collections::BTreeMap::new(),
+        terms: Terms::default(),
+        sets: (0..40).map(set).collect(),
+    }
+}
+
+#[test]
+fn junk_costs_who_brings_it_and_is_told_a_hundred_times_at_most() {
+    let (mut farm, b) = farm();
+    let queue = farm.queue(0, "farm");
+    let mut changes = written(&farm, 0, 1);
+    let mut junk = changes.remove(0).to_bytes();
+    let last = junk.last_mut().expect("a signature");
+    *last ^= 1;
+    let junk: Vec<_> = (0..400).map(|_| junk.clone()).collect();
+    for _ in 0..10 {
+        let message = Message::Changes {
+            epoch: EpochHash::default(),
+            queue,
+            changes: junk.clone(),
+            also: Vec::new(),
+        };
+        say(&mut farm, 1, 0, &message);
+    }
+    assert!(farm.node(0).too_fast(queue, b).is_some());
+    let refused = told(&farm, 0, "refused");
+    assert!((1..=101).contains(&refused), "{refused}");
+    // Its good changes are not lost by it, and nobody else pays.
+    let good = written(&farm, 1, 1);
+    bring(&mut farm, 2, 0, &good);
+    assert_eq!(of(&farm, 0, &good), 1);
+}
+
+#[test]
+fn who_asks_for_everything_again_and_again_is_told_later() {
+    let (mut farm, b) = farm();
+    let queue = farm.queue(0, "farm");
+    // A member since before the start: a host may bring what it wrote.
+    farm.kill(0);
+    farm.boot(0);
+    farm.settle();
+    let changes = written(&farm, 1, 3_000);
+    bring(&mut farm, 1, 0, &changes);
+    let bytes: usize = farm.hosts[0].logs[&queue.0].iter().map(Vec::len).sum();
+    farm.hosts[0].effects.clear();
+    let sent = |farm: &Farm| -> usize {
+        let sent = farm.hosts[0]
+            .effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Send { to, bytes } if *to == b => Some(bytes.len()),
+                _ => None,
+            });
+        sent.sum()
+    };
+    let question = Message::Have {
+        queue,
+        epoch: EpochId::default(),
+        vector: VersionVector::default(),
+    };
+    let times = 200 * 1024 * 1024 / bytes;
+    for _ in 0..times {
+        say(&mut farm, 1, 0, &question);
+    }
+    let before = sent(&farm);
+    assert!(before > bytes, "it is answered at first");
+    assert!(before < 100 * 1024 * 1024, "{before} bytes were sent");
+    farm.hosts[0].effects.clear();
+    farm.pass(5_000);
+    assert!(
+        sent(&farm) >= bytes / 2,
+        "what it asked for last is told later"
+    );
+}
+
+#[test]
+fn a_host_has_so_many_open_jobs_in_a_queue_and_no_more() {
+    let mut farm = Farm::shared(&[0]);
+    let queue = farm.queue(0, "farm");
+    let me = farm.hosts[0].id;
+    let most = printmesh_queue::limits::MEMBER_JOBS_MAX / 2;
+    let author = Author {
+        host: me,
+        boot: 999,
+    };
+    let log = farm.hosts[0].logs[&queue.0].clone();
+    let mut doc = QueueDocument::load(queue, author, log).expect("its own log");
+    let device = farm.device(0);
+    let mut logs = Vec::new();
+    for n in 0..most / 100 {
+        let edited = doc.edit(farm.now().wall, &device, |edit| {
+            for k in 0..100 {
+                let mut job = large((n * 100 + k) as u32, me);
+                job.sets.truncate(1);
+                job.sets[0].spec.files.truncate(1);
+                edit.add_job(&job);
+            }
+            Ok::<(), EditError>(())
+        });
+        logs.push(
+            edited
+                .expect("it may")
+                .1
+                .expect("it changes something")
+                .to_bytes(),
+        );
+    }
+    farm.kill(0);
+    farm.hosts[0].logs.get_mut(&queue.0).unwrap().extend(logs);
+    farm.boot(0);
+    let new = Command::JobSubmit(job("farm", "one too many"));
+    let problem = farm.refused(0, new);
+    assert_eq!(problem.code.as_str(), "member.quota");
+    // The local queue has room.
+    let Answer::Job(_) = farm.ok(0, Command::JobSubmit(job("local", "fits"))) else {
+        panic!("a job")
+    };
+}
+
+#[test]
+fn a_queue_takes_so_many_members_and_no_more() {
+    const MEMBERS_MAX: u32 = 4096;
+    let mut farm = Farm::new(&[0, 0]);
+    let name = "farm".to_owned();
+    farm.ok(0, Command::QueueCreate { name });
+    let share = Command::QueueShare {
+        queue: "farm".into(),
+        role: printmesh_queue::Role::Admin,
+        expires_ms: None,
+        uses: 1,
+        with_key: true,
+    };
+    let Answer::Ticket(parts) = farm.ok(0, share) else {
+        panic!("a ticket")
+    };
+    let key = ed25519_dalek::SigningKey::from_bytes(&parts.secret);
+    let queue = farm.queue(0, "farm");
+    let author = Author {
+        host: farm.hosts[0].id,
+        boot: 999,
+    };
+    let log = farm.hosts[0].logs[&queue.0].clone();
+    let mut doc = QueueDocument::load(queue, author, log).expect("its own log");
+    let mut logs = Vec::new();
+    let members: Vec<u32> = (1..MEMBERS_MAX).collect();
+    for some in members.chunks(500) {
+        let edited = doc.edit(farm.now().wall, &farm.device(0), |edit| {
+            for n in some {
+                let mut member = [3; 32];
+                member[..4].copy_from_slice(&n.to_be_bytes());
+                let (role, at) = (printmesh_queue::Role::Observer, farm.now().wall);
+                let issue = printmesh_queue::Certificate::issue;
+                edit.put_certificate(&issue(&key, HostId(member), role, at, None));
+            }
+            Ok::<(), EditError>(())
+        });
+        let change = edited.expect("it may").1.expect("it changes something");
+        logs.push(change.to_bytes());
+    }
+    let ticket = farm.ticket(0, "farm", printmesh_queue::Role::Operator);
+    farm.kill(0);
+    farm.hosts[0].logs.get_mut(&queue.0).unwrap().extend(logs);
+    farm.boot(0);
+    farm.settle();
+    let as_name = None;
+    let problem = farm.refused(1, Command::QueueJoin { ticket, as_name });
+    assert_eq!(problem.code.as_str(), "queue.full");
+}
