@@ -24,8 +24,12 @@ pub struct Herd {
     pub coverage: Coverage,
 }
 
-/// Lets so many printers become free at once, with as many copies to print; so many links of a hundred are half a minute behind.
-pub fn herd(seed: u64, hosts: usize, printers: usize, stale_percent: u64) -> Herd {
+/// How far behind a stale view is.
+const STALE_MS: u64 = 30_000;
+
+/// Lets so many printers become free at once, with as many copies to print; of a hundred hosts so many see the queue as it was
+/// half a minute ago.
+pub fn herd(seed: u64, hosts: usize, printers: usize, stale_percent: usize) -> Herd {
     let mut each = vec![0; hosts];
     (0..printers).for_each(|n| each[n % hosts] += 1);
     let mut world = World::empty(Plan::quiet(seed, each));
@@ -36,15 +40,17 @@ pub fn herd(seed: u64, hosts: usize, printers: usize, stale_percent: u64) -> Her
     // Long enough for the voters to have been chosen.
     world.pass(10 * 60_000);
     let mut draw = Draw::new(seed, "herd");
-    for from in 0..hosts {
-        for to in 0..hosts {
-            if from != to && draw.below(100) < stale_percent {
-                let dirt = Dirt {
-                    delay_ms: 30_000,
-                    ..Dirt::default()
-                };
-                world.wire.set_dirt(from, to, Some(dirt));
-            }
+    let mut stale = std::collections::BTreeSet::new();
+    while stale.len() < (hosts * stale_percent).div_ceil(100) {
+        stale.insert(draw.below(hosts as u64) as usize);
+    }
+    for to in stale {
+        for from in (0..hosts).filter(|from| *from != to) {
+            let dirt = Dirt {
+                stale_ms: STALE_MS,
+                ..Dirt::default()
+            };
+            world.wire.set_dirt(from, to, Some(dirt));
         }
     }
     world.history = Some(Vec::new());

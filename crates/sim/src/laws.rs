@@ -309,10 +309,15 @@ impl Judge {
             .filter(|attempt| !self.outcomes.contains_key(*attempt) && !self.is_lost(attempt))
     }
 
-    /// Returns whether a printer started an attempt without the voters.
+    /// Returns whether a printer started an attempt without the voters, and they have not given it to that printer since.
     pub fn is_without(&self, attempt: &Attempt, printer: &Printer) -> bool {
-        self.speculated
-            .contains(&(attempt.clone(), printer.clone()))
+        let mine = Owner::Print(printer.clone());
+        let given = self
+            .chosen
+            .get(attempt)
+            .is_some_and(|owners| owners.contains(&mine));
+        let alone = (attempt.clone(), printer.clone());
+        !given && self.speculated.contains(&alone)
     }
 
     /// Returns whether a majority wrote an attempt off.

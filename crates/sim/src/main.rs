@@ -53,7 +53,7 @@ struct Arguments {
     /// Hunts a deliberate bug by name, or `all` of them; each must be found within 2,000 seeds.
     #[arg(long)]
     sabotage: Option<String>,
-    /// Lets 1,000 printers on 50 hosts become free at once, with 5 of 100 links behind.
+    /// Lets 1,000 printers on 50 hosts become free at once, with 5 of 100 hosts half a minute behind.
     #[arg(long)]
     herd: bool,
     /// Crashes at every persist point of the happy path.

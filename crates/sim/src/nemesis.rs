@@ -262,6 +262,7 @@ impl World {
                     reorder: some(16),
                     corrupt: some(24).min(100),
                     delay_ms: [0, 0, 200, 5_000, 30_000][(number >> 32) as usize % 5],
+                    stale_ms: 0,
                 };
                 for (from, to) in [(host, fault.other), (fault.other, host)] {
                     self.wire.set_dirt(from, to, Some(dirt));

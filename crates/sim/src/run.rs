@@ -300,9 +300,9 @@ impl World {
             self.resolve(host, mood);
         }
         let first = self.first_alive();
-        let voters = self
-            .farm_view(first)
-            .map(|view| view.snapshot.voters.clone());
+        let farm = self.farm_view(first).map(|view| view.id);
+        let node = self.hosts[first].node();
+        let voters = farm.and_then(|farm| node.map(|node| node.deciding_voters(farm)));
         if let Some(voters) = voters {
             let gone = self
                 .hosts

@@ -23,6 +23,8 @@ pub(crate) struct Dirt {
     pub(crate) reorder: u64,
     pub(crate) corrupt: u64,
     pub(crate) delay_ms: u64,
+    /// What is said of the document comes so much later, and only that.
+    pub(crate) stale_ms: u64,
 }
 
 #[derive(Debug, Default)]
@@ -165,6 +167,26 @@ impl World {
     /// A link that does to whole messages what a network does to packets. Our transport never lets that through; the
     /// protocol has to bear it all the same.
     fn mangle(&mut self, from: usize, to: usize, link: u64, input: Input, dirt: Dirt) {
+        if dirt.stale_ms > 0 {
+            let of_document = |bytes: &[u8]| {
+                let message = Message::decode(bytes);
+                matches!(
+                    message,
+                    Some(Message::Changes { .. } | Message::Have { .. })
+                )
+            };
+            if matches!(&input, Input::Message { bytes, .. } if of_document(bytes)) {
+                self.coverage.hit("fault: message delayed");
+                let at = self.now + dirt.stale_ms;
+                let frame = Event::Frame {
+                    from,
+                    to,
+                    link,
+                    input,
+                };
+                return self.schedule(at, frame);
+            }
+        }
         let draw = &mut self.wire.draw;
         if draw.chance(dirt.drop) {
             self.coverage.hit("fault: message dropped");

@@ -209,6 +209,25 @@ impl Node {
         }
     }
 
+    /// Returns who decides for a queue, as far as this host knows: the voters of its document, or those to whom this voter has
+    /// already given way, and who may have died before anybody could say so.
+    pub fn deciding_voters(&self, queue: QueueId) -> Voters {
+        let entry = &self.queues[&queue];
+        let published = &entry.doc.snapshot().voters;
+        let gave_way = entry
+            .config
+            .as_ref()
+            .filter(|config| config.voters.cfg == published.cfg);
+        let next = gave_way.and_then(|config| config.sealed.as_ref());
+        match next.filter(|hosts| !hosts.is_empty()) {
+            Some(hosts) => Voters {
+                cfg: published.cfg + 1,
+                hosts: hosts.clone(),
+            },
+            None => published.clone(),
+        }
+    }
+
     /// Makes this host the only voter of a queue whose voters are gone for good, and gives up what their printers had begun.
     ///
     /// This is the one way past the voters, so a person confirms it by the queue's name. Each attempt that is given up
@@ -218,7 +237,7 @@ impl Node {
         self.require(id, Role::Admin)?;
         let entry = &self.queues[&id];
         let snapshot = entry.doc.snapshot();
-        if self.presence(id).has_quorum(&snapshot.voters) {
+        if self.presence(id).has_quorum(&self.deciding_voters(id)) {
             return Err(
                 Problem::new(Code::VotersAnswer, format!("{queue} needs no recovery"))
                     .because("a majority of its voters can be reached")

@@ -599,6 +599,30 @@ fn a_queue_whose_voter_is_gone_for_good_is_recovered_by_an_admin_who_confirms_it
 }
 
 #[test]
+fn a_queue_whose_next_voter_dies_as_the_others_have_given_way_to_it_is_recovered() {
+    let mut farm = with_admins();
+    farm.join(2, Role::Admin);
+    set(&mut farm, 0, "abc").expect("changed");
+    give_set(&mut farm, 0, "b");
+    while me(&farm, 0) == "serves" || me(&farm, 2) == "serves" {
+        let act = farm.acts()[0];
+        farm.act(act);
+    }
+    farm.kill(1);
+    farm.pass(100_000);
+    assert_eq!(voters(&farm, 0), "abc", "the document does not know it");
+    let id = farm.submit(2, copies("bracket", 1));
+    farm.pass(100_000);
+    assert!(farm.starts.is_empty(), "nobody decides");
+    recovery(&mut farm, 0, "farm").expect("the one that would decide is gone");
+    farm.pass(100_000);
+    assert!(farm.prints(0, "p0"), "{}", farm.dump(id));
+    farm.finish_all(0);
+    farm.settle();
+    assert_eq!(farm.status(2, id), "done");
+}
+
+#[test]
 fn two_admins_that_recover_a_queue_apart_end_with_one_voter_and_every_print_is_accounted_for() {
     for (wanted, later) in [(1, false), (3, false), (3, true)] {
         let mut farm = Farm::new(&[0, 1, 1, 1]);
