@@ -602,6 +602,7 @@ fn a_queue_whose_voter_is_gone_for_good_is_recovered_by_an_admin_who_confirms_it
 fn a_queue_whose_next_voter_dies_as_the_others_have_given_way_to_it_is_recovered() {
     let mut farm = with_admins();
     farm.join(2, Role::Admin);
+    farm.machines = Machines::Wait;
     set(&mut farm, 0, "abc").expect("changed");
     give_set(&mut farm, 0, "b");
     while me(&farm, 0) == "serves" || me(&farm, 2) == "serves" {
