@@ -22,7 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ed25519_dalek::{Signer as _, SigningKey};
+use ed25519_dalek::SigningKey;
 use printmesh_api::{
     client::Client,
     reply::Reply,
@@ -32,8 +32,8 @@ use printmesh_daemon::{InitOptions, RunOptions};
 use printmesh_net::{Bind, Config, Event, PeerKey};
 use printmesh_node::Message;
 use printmesh_queue::{
-    Author, EditError, EpochHash, EpochId, HostId, QueueDocument, QueueId, Signer, Timestamp,
-    VersionVector,
+    Author, EditError, EpochHash, EpochId, QueueDocument, QueueId, Signer, Timestamp,
+    VersionVector, fuzzing::Device,
 };
 use printmesh_store::{Database, Home};
 use tokio::time::{interval, sleep};
@@ -183,18 +183,6 @@ async fn starts(
     }
     times.sort();
     Ok(times)
-}
-
-struct Device(SigningKey);
-
-impl Signer for Device {
-    fn host(&self) -> HostId {
-        HostId(self.0.verifying_key().to_bytes())
-    }
-
-    fn sign(&self, bytes: &[u8]) -> [u8; 64] {
-        self.0.sign(bytes).to_bytes()
-    }
 }
 
 /// The member that floods: with the key and the state of a host that was stopped.

@@ -15,6 +15,7 @@ use std::{
     process::Command,
     sync::atomic::Ordering,
     thread,
+    time::Instant,
 };
 
 use rustix::{
@@ -24,7 +25,7 @@ use rustix::{
 };
 
 use super::{
-    super::environment::{Farm, Host, sliced},
+    super::environment::{Farm, Host, PATIENCE, sliced},
     net::MADE,
 };
 
@@ -141,9 +142,12 @@ impl Lan {
             ip(&["-n", name, "route", "add", "default", "dev", "away"])?;
         }
         // The kernel says a moment later that a cable is plugged in at both ends, and a host counts only such interfaces.
+        let until = Instant::now() + PATIENCE;
         for name in [a, b] {
             while !ip(&["-n", name, "link", "show", "dev", "e0"])?.contains("state UP") {
-                thread::yield_now();
+                if Instant::now() > until {
+                    return Err("a cable between two namespaces stays down".into());
+                }
             }
         }
         Ok(Self { namespaces, ear })

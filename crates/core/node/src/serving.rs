@@ -5,7 +5,7 @@
 //! it, a majority of it seals, and every new voter that serves has taken in what some majority of seals held. So
 //! a majority of new voters that answers is a majority that has taken it in: nothing else makes it active.
 
-use std::ops::Bound;
+use std::{collections::BTreeSet, ops::Bound};
 
 use printmesh_queue::{
     CopyId, HostId, QueueId, Role, Seal, Voters, is_sealed, next_config, seal_bytes,
@@ -347,10 +347,10 @@ impl Node {
             return;
         };
         let number = config.voters.cfg;
-        let other = snapshot
-            .configs
-            .get(&number)
-            .is_some_and(|hosts| *hosts != config.voters.hosts);
+        // The document has each number once: which of the two counts, it says.
+        let mine: BTreeSet<&HostId> = config.voters.hosts.iter().collect();
+        let said = snapshot.configs.get(&number);
+        let other = said.is_some_and(|hosts| hosts.iter().collect::<BTreeSet<_>>() != mine);
         // The one voter of a recovery would have had to give way itself to what follows it.
         let passed_by = config.voters.is_recovered() && published.cfg > number;
         if config.sealed.is_none() && (published.era() > config.voters.era() || other || passed_by)

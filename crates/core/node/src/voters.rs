@@ -211,6 +211,9 @@ impl Node {
 
     /// Returns who decides for a queue, as far as this host knows: the voters of its document, or those to whom this voter has
     /// already given way, and who may have died before anybody could say so.
+    ///
+    /// # Panics
+    /// When the id is not one of this node's.
     pub fn deciding_voters(&self, queue: QueueId) -> Voters {
         let entry = &self.queues[&queue];
         let published = &entry.doc.snapshot().voters;

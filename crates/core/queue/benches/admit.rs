@@ -15,23 +15,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ed25519_dalek::{Signer as _, SigningKey};
-use printmesh_queue::{fuzzing::Bare, *};
+use ed25519_dalek::SigningKey;
+use printmesh_queue::{
+    fuzzing::{Bare, Device},
+    *,
+};
 
 const CHANGES: usize = 10_000;
 const ROUNDS: usize = 5;
-
-struct Device(SigningKey);
-
-impl Signer for Device {
-    fn host(&self) -> HostId {
-        HostId(self.0.verifying_key().to_bytes())
-    }
-
-    fn sign(&self, bytes: &[u8]) -> [u8; 64] {
-        self.0.sign(bytes).to_bytes()
-    }
-}
 
 struct Host {
     device: Device,

@@ -9,7 +9,8 @@ use crate::{
     Signer, Timestamp, VersionVector, Voters, change::Body, engine,
 };
 
-struct Device(SigningKey);
+/// Signs as a host does, with a key in memory.
+pub struct Device(pub SigningKey);
 
 impl Signer for Device {
     fn host(&self) -> HostId {
