@@ -14,10 +14,10 @@ use std::{
 
 use clap::Args;
 use printmesh_api::{
+    limits::SOCKET_PATH_BYTES_MAX,
     problem::Problem,
     reply::{Job, Reply},
     request::{NewJob, NewSet, Request},
-    server::SOCKET_PATH_BYTES_MAX,
 };
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};

@@ -8,10 +8,10 @@ use std::{
 
 use clap::{Args, ValueHint};
 use printmesh_api::{
+    limits::UPLOAD_BYTES_MAX,
     problem::{Problem, codes},
     reply::{Reply, Uploaded},
     request::{NewFile, NewJob, NewSet, Request},
-    service::UPLOAD_BYTES_MAX,
 };
 
 use super::{terms, wait};

@@ -146,7 +146,7 @@ fn a_file_over_the_limit_is_refused_before_a_byte_of_it_is_sent() {
     let farm = Farm::new();
     let (mut a, before) = host_with_a_job(&farm);
     let huge = farm.path().join("huge.gcode");
-    let limit = printmesh_api::service::UPLOAD_BYTES_MAX;
+    let limit = printmesh_api::limits::UPLOAD_BYTES_MAX;
     fs::File::create(&huge).unwrap().set_len(limit + 1).unwrap();
     let submit = ["submit", huge.to_str().unwrap()];
     assert_eq!(a.problem("file.too-big", &submit)["exit"], 2);

@@ -17,15 +17,11 @@ use tokio::sync::Mutex;
 
 use crate::{
     clock::{self, rfc3339},
-    convert, problems,
+    convert,
+    limits::{PRINTS_MAX, PRINTS_SHOWN_MAX},
+    problems,
     serve::Door,
 };
-
-/// So many prints are looked ahead at most: some seconds of work for ten thousand jobs.
-const PRINTS_MAX: usize = 20_000;
-
-/// The same for who only wants to see his jobs, and does not want to wait for that.
-const PRINTS_SHOWN_MAX: usize = 1_000;
 
 /// Finding out again each time is cheap below this.
 const CHEAP: Duration = Duration::from_millis(100);

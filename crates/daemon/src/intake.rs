@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt as _;
 use printmesh_api::{
+    limits::UPLOAD_BYTES_MAX,
     problem::{Problem, codes},
     reply::{Uploaded, UploadedPlate},
-    service::{UPLOAD_BYTES_MAX, Upload},
+    service::Upload,
 };
 use printmesh_gcode::Container;
 use printmesh_net::FileError;

@@ -15,6 +15,7 @@ mod guard;
 mod inputs;
 mod intake;
 mod key;
+mod limits;
 pub mod look;
 mod match_;
 mod mind;
@@ -53,6 +54,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     effects::Effects,
     key::DeviceKey,
+    limits::{EVENTS, NETWORK_EVENTS},
     mind::{Loop, Mind},
     printers::Printers,
     serve::Door,
@@ -67,12 +69,6 @@ pub struct RunOptions {
     /// Told once the daemon answers on its socket.
     pub ready: Option<tokio::sync::oneshot::Sender<()>>,
 }
-
-/// Events that a slow listener may be behind before it misses some.
-const EVENTS: usize = 1024;
-
-/// Network events on their way to the mind.
-const NETWORK_EVENTS: usize = 1024;
 
 /// Runs the daemon until it is told to stop.
 ///

@@ -18,14 +18,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     clock::{self, SleepWatch},
     effects::Effects,
+    limits::{BATCH, FREE_BYTES_MIN, INPUTS},
     problems,
 };
-
-/// Inputs that wait for the mind: enough for a burst of prints and peers, small enough to feel a jam.
-const INPUTS: usize = 4096;
-
-/// Inputs that share one commit: bounds how long the first of them waits.
-const BATCH: usize = 256;
 
 /// A full disk is tried again after this long; space comes back by a person's hand.
 const RETRY: Duration = Duration::from_secs(1);
@@ -33,9 +28,6 @@ const RETRY: Duration = Duration::from_secs(1);
 /// So often the clocks are looked at while this host has or wants a print: after a sleep its claims are to be given up
 /// soon. Without any it sleeps until something happens.
 const CLOCKS: Duration = Duration::from_secs(1);
-
-/// Commands are refused below this much free space: the last room belongs to the prints that are under way.
-const FREE_BYTES_MIN: u64 = 4 * 1024 * 1024;
 
 /// Looks something up in the node, between two inputs.
 type Read = Box<dyn FnOnce(&Node) + Send>;

@@ -12,16 +12,13 @@ use printmesh_gcode::{
 use printmesh_store::disk;
 use serde::Deserialize;
 
-use crate::problems;
+use crate::{limits::PROFILES_BYTES_MAX, problems};
 
 /// Where a host's own profiles lie in its home.
 const FOLDER: &str = "profiles";
 
 /// Where a profile stands that comes with the program.
 const BUILT_IN_ORIGIN: &str = "built-in";
-
-/// Largest file of own profiles, in bytes: a thousand of them.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Every profile that a host knows.
 pub struct Profiles {
@@ -247,8 +244,8 @@ fn files(folder: &Path) -> Result<Vec<std::path::PathBuf>, Problem> {
 fn read(path: &Path) -> Result<String, Problem> {
     let unreadable = |error: io::Error| bad(path, "cannot read").because(error.to_string());
     let bytes = fs::metadata(path).map_err(unreadable)?.len();
-    if bytes > FILE_BYTES_MAX {
-        let why = format!("it is larger than {FILE_BYTES_MAX} bytes");
+    if bytes > PROFILES_BYTES_MAX {
+        let why = format!("it is larger than {PROFILES_BYTES_MAX} bytes");
         return Err(bad(path, "cannot read").because(why));
     }
     fs::read_to_string(path).map_err(unreadable)

@@ -18,10 +18,9 @@ use printmesh_store::Imports;
 use serde::{Deserialize, Serialize};
 use tokio::{process::Command, sync::Mutex};
 
-use crate::{intake::unique_name, mind::Mind, problems, profiles::Profiles, sliced};
-
-/// Bytes of a slicer's last words that are looked at.
-const LAST_WORDS: u64 = 4096;
+use crate::{
+    intake::unique_name, limits::LAST_WORDS, mind::Mind, problems, profiles::Profiles, sliced,
+};
 
 /// A profile of a slicer, as a person sets it up on the host of the printers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,8 +7,7 @@ use std::io::{Error, Read, Result, Seek, SeekFrom};
 use printmesh_net::Files;
 use tokio::runtime::Handle;
 
-/// Bytes that are read from the store at a time.
-const PIECE_BYTES: u64 = 256 * 1024;
+use crate::limits::PIECE_BYTES;
 
 /// A file that this host has.
 pub(crate) struct Stored {

@@ -20,14 +20,12 @@ use serde::de::DeserializeOwned;
 use tokio::{fs::File, io::AsyncReadExt, net::UnixStream};
 
 use crate::{
+    limits::CHUNK_BYTES,
     problem::{Problem, codes},
     reply::{Event, Reply, Uploaded},
     request::Request,
     routes::{BLOBS, EVENTS, ROOT, call_of, encode},
 };
-
-/// How much of a file is read at once, bytes.
-const CHUNK_BYTES: usize = 256 * 1024;
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 

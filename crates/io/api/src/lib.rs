@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod forecast;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod limits;
 pub mod problem;
 pub mod reply;
 pub mod request;

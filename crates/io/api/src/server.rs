@@ -9,7 +9,6 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use axum::{
@@ -32,18 +31,12 @@ pub use tokio_util::sync::CancellationToken;
 
 use crate::{
     envelope::envelope,
+    limits::{BODY_BYTES_MAX, FAREWELL, SOCKET_PATH_BYTES_MAX, UPLOAD_BYTES_MAX},
     problem::{Problem, codes},
     reply::Event,
     routes::{BLOBS, EVENTS, ROOT, ROUTES, Route, request_of},
-    service::{Bytes, Service, UPLOAD_BYTES_MAX},
+    service::{Bytes, Service},
 };
-
-/// Longest socket path, bytes: `sockaddr_un.sun_path` is 108 with the final zero.
-pub const SOCKET_PATH_BYTES_MAX: usize = 107;
-/// Largest JSON body, bytes; a job of thousands of sets stays below.
-const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// How long running requests may take to end once the daemon stops.
-const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Why the door did not open.
 #[derive(Debug, thiserror::Error)]

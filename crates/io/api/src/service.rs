@@ -13,11 +13,8 @@ use crate::{
 };
 
 /// A file on its way in, chunk by chunk. An `Err` means that the sender went away or sent more than
-/// [`UPLOAD_BYTES_MAX`]: what came before it is not a file and must not be kept.
+/// [`UPLOAD_BYTES_MAX`](crate::limits::UPLOAD_BYTES_MAX): what came before it is not a file and must not be kept.
 pub type Upload = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
-
-/// Largest file that is taken in, bytes: far above any G-code, far below what fills a disk by mistake.
-pub const UPLOAD_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 
 /// The daemon as the API sees it.
 pub trait Service: Send + Sync + 'static {

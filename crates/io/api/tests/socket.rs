@@ -13,11 +13,11 @@ use std::{
 use fake::{Door, event, requests};
 use printmesh_api::{
     client::{Client, ClientError},
+    limits::UPLOAD_BYTES_MAX,
     problem::Problem,
     reply::{Done, Reply},
     request::Request,
     server::{ServeError, serve},
-    service::UPLOAD_BYTES_MAX,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -229,3 +229,25 @@ async fn write(connection: &Connection, send: &mut SendStream, waiting: &mut Wai
     // The queue's other end was dropped: a newer link took over, or the membership ended.
     describe_end(connection, "a newer connection took over")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_that_sends_large_frames_is_read_as_slowly_as_one_that_sends_many() {
+        let (now, frame) = (Instant::now(), limits::FRAME_BYTES_MAX);
+        let large = Intake::default();
+        let at_once = limits::FRAME_BYTES.burst as usize / frame;
+        for _ in 0..at_once {
+            assert_eq!(large.owe(frame, now), Duration::ZERO);
+        }
+        let pause = large.owe(frame, now);
+        assert!(pause > Duration::from_millis(200), "{pause:?}");
+        let many = Intake::default();
+        for _ in 0..limits::FRAMES.burst as usize {
+            assert_eq!(many.owe(1, now), Duration::ZERO);
+        }
+        assert!(many.owe(1, now) > Duration::ZERO);
+    }
+}

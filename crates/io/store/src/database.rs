@@ -26,12 +26,10 @@ use redb::{ReadableDatabase as _, TableDefinition};
 use transaction::Undo;
 
 pub use self::errors::{CommitError, Fault, OpenError, ReadError};
+use crate::limits::CACHE_BYTES;
 
 /// Version of what we write into the database. A newer one is refused: it may mean things that this program would lose.
 pub const FORMAT: u64 = 1;
-
-/// redb's own default of 1 GiB is more than the memory of a small host.
-const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
 const VALUES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("values");
 /// Entries by log and position, from 0 without gaps.

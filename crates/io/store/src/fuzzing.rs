@@ -1,6 +1,9 @@
 //! What the fuzz targets call. No part of the interface.
 
-use crate::name::{NAME_BYTES_MAX, safe, with_suffix};
+use crate::{
+    limits::NAME_BYTES_MAX,
+    name::{safe, with_suffix},
+};
 
 /// A name from outside, made into one that is harmless wherever it ends up.
 pub fn file_name(data: &[u8]) {

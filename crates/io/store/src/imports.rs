@@ -25,16 +25,14 @@ use std::{
 use rustix::fs::OFlags;
 
 use self::{beneath::Folder, marker::Marker};
-use crate::{disk, name};
+use crate::{
+    disk,
+    limits::{COUNTED, JOB_ID_BYTES_MAX},
+    name,
+};
 
 /// How many letters of a job's id or a file's hash go into a name that is taken; the next length is tried when that one is taken too.
 const SUFFIX_LENGTHS: [usize; 4] = [6, 12, 32, 64];
-
-/// Names tried beyond that: somebody may have called other jobs or files what these would be called.
-const COUNTED: u32 = 1000;
-
-/// Longest job id. Ids are 128 bit, so 32 letters in hex.
-const JOB_ID_BYTES_MAX: usize = 64;
 
 /// The imports folder of a home. Clones share it; placing is one at a time.
 #[derive(Debug, Clone)]

@@ -16,6 +16,7 @@ pub mod disk;
 pub mod fuzzing;
 pub mod home;
 pub mod imports;
+pub mod limits;
 pub mod name;
 
 pub use database::{CommitError, Database, KeyValue, OpenError, ReadError, Write};

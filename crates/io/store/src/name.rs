@@ -4,11 +4,7 @@
 //! name that still reads like the one that went in. Two names may become the same one: telling them apart is the caller's part
 //! ([`with_suffix`]).
 
-/// Longest name that is made, in bytes. File systems allow 255; the rest is for suffixes of other programs.
-pub const NAME_BYTES_MAX: usize = 120;
-
-/// Longest ending (as in `part.gcode`) that is kept when a name must be cut.
-const ENDING_BYTES_MAX: usize = 16;
+use crate::limits::{ENDING_BYTES_MAX, NAME_BYTES_MAX};
 
 /// Returns a safe name that resembles `name`, or `fallback` when nothing of it is left.
 ///

@@ -12,10 +12,7 @@ use std::{
 use rustix::fs::OFlags;
 
 use super::{Home, OTHERS};
-use crate::disk;
-
-/// No key is longer; more is not a key.
-const KEY_BYTES_MAX: u64 = 4096;
+use crate::{disk, limits::KEY_BYTES_MAX};
 
 /// Why the device key could not be loaded or created.
 #[derive(Debug, thiserror::Error)]

@@ -9,12 +9,10 @@
 use std::io::{self, Read as _};
 
 use super::{ImportError, beneath::Folder, is_link_error};
+use crate::limits::MARKER_BYTES_MAX;
 
 /// Names that we give never begin with a dot, so no file of a job can have this one.
 pub(super) const MARKER: &str = ".printmesh-job";
-
-/// A job has at most some hundred files; ten thousand lines fit in.
-const MARKER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Marker {
