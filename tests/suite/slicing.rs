@@ -2,6 +2,8 @@
 //!
 //! With the real PrusaSlicer where it is installed (`apt-get install prusa-slicer`), with a script in its place for the rest.
 
+mod vendors;
+
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
 use serde_json::Value;

@@ -25,7 +25,7 @@ mod watch;
 mod wire;
 mod world;
 
-pub use plan::{Plan, Size};
+pub use plan::{Places, Plan, Size};
 pub use run::{Outcome, Telling, run};
 pub use seeds::{Figures, Found, seeds, shrink};
 

@@ -8,7 +8,7 @@ use std::{
 
 use clap::Parser;
 use printmesh_sim::{
-    Plan, Size, Telling, coverage, herd, laws, persist, print, run, sabotage, seeds, shrink,
+    Places, Plan, Size, Telling, coverage, herd, laws, persist, print, run, sabotage, seeds, shrink,
 };
 
 /// Claims per start with 5 % stale views (notes/claims.md 3.9).
@@ -23,9 +23,9 @@ struct Arguments {
     /// Runs this one seed, twice, and compares.
     #[arg(long)]
     seed: Option<u64>,
-    /// Of the faults of that seed only these, by their places.
-    #[arg(long, value_delimiter = ',')]
-    faults: Option<Vec<usize>>,
+    /// Of the faults of that seed only these, by their places, as `2,6`; or `none`.
+    #[arg(long)]
+    faults: Option<Places>,
     /// Tells everything that happens with that seed.
     #[arg(long)]
     trace: bool,
@@ -131,7 +131,7 @@ fn one(seed: u64, size: Size, arguments: &Arguments) -> bool {
             if arguments.trace {
                 print(&format!("{}: {}", violation.law, violation.what));
             } else {
-                explain(&plan, violation.law);
+                explain(&plan, size, violation.law);
             }
             false
         }
@@ -139,7 +139,7 @@ fn one(seed: u64, size: Size, arguments: &Arguments) -> bool {
 }
 
 /// Prints a seed that broke a law, as small as it could be made.
-fn explain(plan: &Plan, law: &str) {
+fn explain(plan: &Plan, size: Size, law: &str) {
     let found = shrink(plan, law);
     let what = found
         .outcome
@@ -152,9 +152,10 @@ fn explain(plan: &Plan, law: &str) {
         .map_or("", |(_, says)| says);
     print(&format!("seed {} breaks {law} ({says}): {what}", plan.seed));
     print(&format!(
-        "  with {} of its {} faults:",
+        "  with the first {} of its {} faults, and of these with {}:",
+        found.prefix,
+        found.faults,
         found.plan.faults(),
-        found.faults
     ));
     found
         .plan
@@ -167,9 +168,13 @@ fn explain(plan: &Plan, law: &str) {
         .lines
         .iter()
         .for_each(|line| print(&format!("    {line}")));
+    let given = [("hosts", size.hosts), ("printers", size.printers)];
+    let given = given
+        .map(|(name, count)| count.map_or(String::new(), |count| format!(" --{name} {count}")));
     print(&format!(
-        "  replay: cargo run -p printmesh-sim -- --seed {} --faults {} --trace",
+        "  replay: cargo run -p printmesh-sim -- --seed {}{} --faults {} --trace",
         plan.seed,
+        given.concat(),
         found.plan.fault_places()
     ));
 }
@@ -278,7 +283,7 @@ fn many(arguments: &Arguments, size: Size) -> bool {
     let took = began.elapsed();
     for outcome in &figures.broken {
         if let Some(violation) = &outcome.violation {
-            explain(&Plan::new(outcome.seed, size), violation.law);
+            explain(&Plan::new(outcome.seed, size), size, violation.law);
         }
     }
     let days = figures.passed_ms as f64 / 86_400_000.0;

@@ -163,9 +163,9 @@ impl Plan {
 
     /// The same plan with nothing but these of its faults, by their places.
     #[must_use]
-    pub fn with_faults(&self, kept: &[usize]) -> Self {
+    pub fn with_faults(&self, kept: &Places) -> Self {
         let mut plan = self.clone();
-        plan.faults.retain(|fault| kept.contains(&fault.index));
+        plan.faults.retain(|fault| kept.0.contains(&fault.index));
         plan
     }
 
@@ -176,7 +176,10 @@ impl Plan {
             .iter()
             .map(|fault| fault.index.to_string())
             .collect();
-        places.join(",")
+        match places.as_slice() {
+            [] => "none".to_owned(),
+            places => places.join(","),
+        }
     }
 
     /// The same plan without one of its faults.
@@ -189,6 +192,25 @@ impl Plan {
     /// Faults as words, for whoever looks at a seed that failed.
     pub fn fault_lines(&self) -> Vec<String> {
         self.faults.iter().map(Fault::line).collect()
+    }
+}
+
+/// Places of faults in a plan, as `2,6`; `none` of them.
+#[derive(Clone, Debug)]
+pub struct Places(Vec<usize>);
+
+impl std::str::FromStr for Places {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Self(Vec::new())),
+            places => places
+                .split(',')
+                .map(str::parse)
+                .collect::<Result<_, _>>()
+                .map(Self),
+        }
     }
 }
 

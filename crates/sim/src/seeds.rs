@@ -98,31 +98,33 @@ pub struct Found {
     pub outcome: Outcome,
     /// Faults of the whole plan.
     pub faults: usize,
+    /// With so many of its first faults it fails, and with no fewer.
+    pub prefix: usize,
 }
 
 /// Makes the plan of a seed that fails as small as can be found: the shortest run of first faults, then without each of them.
 pub fn shrink(plan: &Plan, law: &str) -> Found {
-    let fails = |plan: &Plan| {
+    let (small, prefix) = smallest(plan, |plan| {
         let outcome = run(plan.clone(), Telling::Nothing);
-        outcome
-            .violation
-            .is_some_and(|violation| violation.law == law)
-    };
+        let violation = outcome.violation;
+        violation.is_some_and(|violation| violation.law == law)
+    });
+    let outcome = run(small.clone(), Telling::Last);
+    Found {
+        plan: small,
+        outcome,
+        faults: plan.faults(),
+        prefix,
+    }
+}
+
+/// One after the other: that a plan fails with fewer faults says nothing of what it does with more.
+fn smallest(plan: &Plan, fails: impl Fn(&Plan) -> bool) -> (Plan, usize) {
     let whole = plan.faults();
-    let mut small = plan.clone();
-    let (mut low, mut high) = (0, whole);
-    while low < high {
-        let middle = (low + high) / 2;
-        if fails(&plan.first_faults(middle)) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    if high < whole && fails(&plan.first_faults(high)) {
-        small = plan.first_faults(high);
-    }
-    let mut index = small.faults();
+    let prefix = (0..whole).find(|count| fails(&plan.first_faults(*count)));
+    let prefix = prefix.unwrap_or(whole);
+    let mut small = plan.first_faults(prefix);
+    let mut index = prefix;
     while index > 0 {
         index -= 1;
         let less = small.without_fault(index);
@@ -130,10 +132,47 @@ pub fn shrink(plan: &Plan, law: &str) -> Found {
             small = less;
         }
     }
-    let outcome = run(small.clone(), Telling::Last);
-    Found {
-        plan: small,
-        outcome,
-        faults: whole,
+    (small, prefix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> Plan {
+        let size = Size {
+            hosts: None,
+            printers: None,
+        };
+        let mut plans = (0..).map(|seed| Plan::new(seed, size));
+        plans
+            .find(|plan| plan.faults() > 9)
+            .expect("most have more")
+    }
+
+    #[test]
+    fn a_seed_that_fails_is_shown_with_the_shortest_run_of_faults_and_without_those_that_do_not_matter()
+     {
+        let plan = plan();
+        let has = |plan: &Plan, place: usize| {
+            let places = plan.fault_places();
+            places.split(',').any(|other| other == place.to_string())
+        };
+        let (small, prefix) = smallest(&plan, |plan| has(plan, 2) && has(plan, 6));
+        assert_eq!((small.fault_places().as_str(), prefix), ("2,6", 7));
+        // With its first four faults it fails, with five no more, with all of them again.
+        let (small, prefix) = smallest(&plan, |other| {
+            has(other, 3) && (!has(other, 4) || other.faults() == plan.faults())
+        });
+        assert_eq!((small.fault_places().as_str(), prefix), ("3", 4));
+        let (small, prefix) = smallest(&plan, |_| true);
+        assert_eq!((small.fault_places().as_str(), prefix), ("none", 0));
+        assert_eq!(
+            plan.with_faults(&small.fault_places().parse().expect("they are places"))
+                .faults(),
+            0
+        );
+        let (small, prefix) = smallest(&plan, |other| other.faults() == plan.faults());
+        assert_eq!((small.faults(), prefix), (plan.faults(), plan.faults()));
     }
 }

@@ -1,12 +1,19 @@
-//! What real hosts left behind, as the plain facts that the laws of the simulator judge.
+//! What real hosts and their printers left behind, as the plain facts that the laws of the simulator judge.
 //!
-//! The hosts are stopped: votes and documents are read from their disks, what the printers did from their drivers' log
-//! lines. All run on one machine, so their clocks are one clock.
+//! The hosts are stopped: votes and documents are read from their disks, when they voted from their logs, and what the
+//! printers did from the printers' own journals, not from their hosts. All run on one machine, so their clocks are one clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
 
 use printmesh_node::{Value, Vote};
-use printmesh_queue::{Author, ClaimState, CopyId, HostId, QueueDocument, QueueId, Snapshot};
+use printmesh_queue::{
+    Author, ClaimState, CopyId, HostId, QueueDocument, QueueId, SignedChange, Snapshot,
+    VersionVector,
+};
 use printmesh_sim::history::{Attempt, Config, Fact, History, Outcome, Owner, Printer, Unit};
 use printmesh_store::{Database, Home};
 
@@ -22,8 +29,14 @@ pub(super) struct Submitted {
 pub(super) struct Disk {
     /// The host itself.
     pub(super) me: HostId,
-    pub(super) snapshot: Snapshot,
+    pub(super) document: QueueDocument,
     votes: Vec<(CopyId, u32, Value)>,
+}
+
+impl Disk {
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        self.document.snapshot()
+    }
 }
 
 /// Reads the disk of a host that does not run.
@@ -35,15 +48,13 @@ pub(super) fn read(host: &Host, queue: &str) -> Disk {
         host: HostId([0; 32]),
         boot: 0,
     };
-    let documents = database.logs().unwrap().into_iter().map(|log| {
+    let mut documents = database.logs().unwrap().into_iter().map(|log| {
         let entries = database.log(log).unwrap();
         QueueDocument::load(QueueId(log), author, entries).unwrap()
     });
-    let snapshot = documents
-        .map(|document| document.snapshot().clone())
-        .find(|snapshot| snapshot.name == queue)
-        .unwrap();
-    let prefix = format!("vote/{}/", snapshot.queue);
+    let document = documents.find(|document| document.snapshot().name == queue);
+    let document = document.unwrap();
+    let prefix = format!("vote/{}/", document.queue());
     let votes = database.scan(prefix.as_bytes()).unwrap();
     let votes = votes.into_iter().filter_map(|(key, value)| {
         let key = String::from_utf8(key).unwrap();
@@ -54,26 +65,159 @@ pub(super) fn read(host: &Host, queue: &str) -> Disk {
         Some((CopyId { job, index }, attempt, vote.accepted?.1))
     });
     let votes = votes.collect();
-    let me = snapshot
-        .members
-        .iter()
-        .find(|(_, member)| member.name == host.name);
+    let mut members = document.snapshot().members.iter();
+    let me = *members
+        .find(|(_, member)| member.name == host.name)
+        .unwrap()
+        .0;
     Disk {
-        me: *me.unwrap().0,
-        snapshot,
+        me,
+        document,
         votes,
     }
 }
 
+/// Gives every document what the others have: then all read the same, in whatever order it came.
+pub(super) fn converge(disks: &mut [Disk]) {
+    let nothing = VersionVector::default();
+    let all = disks
+        .iter()
+        .map(|disk| disk.document.changes_after(&nothing));
+    for changes in all.collect::<Vec<_>>() {
+        for disk in &mut *disks {
+            let changes = changes.iter().map(|change| SignedChange::clone(change));
+            let admitted = disk.document.admit(changes.collect());
+            assert_eq!(admitted.refused, []);
+        }
+    }
+    for disk in &disks[1..] {
+        assert_eq!(disk.snapshot(), disks[0].snapshot(), "they read the same");
+    }
+}
+
+/// A line of a host's log with these words, taken apart.
+struct Line<'l> {
+    at_ms: u64,
+    text: &'l str,
+}
+
+impl<'l> Line<'l> {
+    fn all(log: &'l str, words: &'static str) -> impl Iterator<Item = Self> {
+        let lines = log.lines().filter(move |line| line.contains(words));
+        lines.map(|text| {
+            let at: jiff::Timestamp = text.split(' ').next().unwrap().parse().unwrap();
+            let at_ms = at.as_millisecond().try_into().unwrap();
+            Self { at_ms, text }
+        })
+    }
+
+    fn field(&self, name: &str) -> &'l str {
+        let found = self.text.split_once(&format!(" {name}="));
+        let (_, rest) = found.unwrap_or_else(|| panic!("no {name} in {}", self.text));
+        rest.split(' ').next().unwrap().trim_matches('"')
+    }
+
+    /// Counted from 1 for people, from 0 here.
+    fn number(&self, name: &str) -> u32 {
+        self.field(name).parse::<u32>().unwrap() - 1
+    }
+
+    fn attempt(&self) -> Attempt {
+        Attempt {
+            unit: Unit {
+                job: self.field("job").to_owned(),
+                copy: self.number("copy"),
+            },
+            number: self.number("attempt"),
+        }
+    }
+
+    fn printer(&self, host: HostId) -> Printer {
+        Printer {
+            host: host.to_string(),
+            name: self.field("printer").to_owned(),
+        }
+    }
+}
+
+/// What a host's log says of its claims: which print of what each token means to its printer, what it claimed without the
+/// voters, and when it voted.
+struct Told {
+    prints: BTreeMap<String, (Attempt, Printer, u32)>,
+    alone: Vec<(u64, Attempt, Printer)>,
+    votes: BTreeMap<(Attempt, Printer), u64>,
+}
+
+fn told(host: &Host, me: HostId) -> Told {
+    let log = host.log();
+    let prints = Line::all(&log, "starts a print").map(|line| {
+        let print = (line.attempt(), line.printer(me), line.number("run"));
+        (line.field("print").to_owned(), print)
+    });
+    let alone = Line::all(&log, "claims a copy without the voters");
+    let alone = alone.map(|line| (line.at_ms, line.attempt(), line.printer(me)));
+    let mut votes = BTreeMap::new();
+    for line in Line::all(&log, "votes for a claim") {
+        let by = line.printer(line.field("by").parse().unwrap());
+        votes.entry((line.attempt(), by)).or_insert(line.at_ms);
+    }
+    Told {
+        prints: prints.collect(),
+        alone: alone.collect(),
+        votes,
+    }
+}
+
+/// When a voter gave its word, which stands in its log before it is on its disk. A voter that was started again took over what
+/// the others held, and its word is as old as theirs.
+fn voted(voter: &Told, all: &[Told], word: (Attempt, Printer)) -> u64 {
+    let others = all.iter().filter_map(|told| told.votes.get(&word));
+    let at = voter.votes.get(&word).or(others.max());
+    *at.unwrap_or_else(|| panic!("nobody voted for {word:?}"))
+}
+
+/// The file to which a host's printer adds what it did.
+pub(super) fn journal(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.journal"))
+}
+
+/// The power of a printer that is fed by its host is off: what it was printing has ended.
+pub(super) fn cut_off(journal: &Path) {
+    let text = fs::read_to_string(journal).unwrap_or_default();
+    let Some((_, print)) = text
+        .lines()
+        .last()
+        .and_then(|line| line.split_once(" begins "))
+    else {
+        return;
+    };
+    let at = jiff::Timestamp::now().as_millisecond();
+    fs::write(journal, format!("{text}{at} failed {print}\n")).unwrap();
+}
+
+/// What happened, and how it can be told.
+pub(super) struct Recorded {
+    pub(super) history: History,
+    /// Prints that a printer says it began.
+    pub(super) begun: usize,
+    /// Claims without the voters, by job and printer.
+    pub(super) alone: BTreeMap<(String, Printer), usize>,
+}
+
 /// Puts together what happened, in the order in which it did.
-pub(super) fn history(
-    hosts: &[Disk],
+pub(super) fn recorded(
+    hosts: &[Host],
+    disks: &[Disk],
     submitted: &[Submitted],
-    began: &[(CopyId, Printer)],
-    kills: &BTreeMap<String, usize>,
-) -> History {
+    folder: &Path,
+) -> Recorded {
     let mut history = History::new();
-    let snapshot = &hosts[0].snapshot;
+    let snapshot = disks[0].snapshot();
+    let told: Vec<Told> = hosts
+        .iter()
+        .zip(disks)
+        .map(|(host, disk)| told(host, disk.me))
+        .collect();
     let numbered = |number| Config {
         queue: snapshot.queue.to_string(),
         number,
@@ -97,15 +241,16 @@ pub(super) fn history(
             },
         ));
     }
-    // A voter's word is final, so it may stand before what follows from it. Of several ballots of one owner the last is
-    // kept, so all of them count as one here. Jobs were submitted once all hosts voted: a word counts in each configuration
-    // since then, and in none before: one that the others overruled would count as that of the founder, who was alone.
+    // Of several ballots of one owner the last is kept, so all of them count as one here, from the first. Jobs were submitted
+    // once all hosts voted: a word counts in each configuration since then, and in none before: one that the others overruled
+    // would count as that of the founder, who was alone.
     let first = snapshot
         .configs
         .iter()
         .find(|(_, voters)| voters.len() == hosts.len())
         .map_or(0, |(cfg, _)| *cfg);
-    for disk in hosts {
+    let mut timed: Vec<(u64, Fact)> = Vec::new();
+    for (n, disk) in disks.iter().enumerate() {
         let voter = &disk.me;
         for (copy, attempt, value) in &disk.votes {
             for (cfg, _) in snapshot
@@ -113,20 +258,59 @@ pub(super) fn history(
                 .iter()
                 .filter(|(cfg, hosts)| **cfg >= first && hosts.contains(voter))
             {
-                history.push((
-                    0,
+                let (attempt, owner) = (named(*copy, *attempt), owner(value));
+                let at = match &owner {
+                    Owner::Print(printer) => {
+                        voted(&told[n], &told, (attempt.clone(), printer.clone()))
+                    }
+                    Owner::Withdraw(_) => 0,
+                };
+                timed.push((
+                    at,
                     Fact::Accepted {
                         voter: voter.to_string(),
                         cfg: numbered(*cfg),
-                        attempt: named(*copy, *attempt),
+                        attempt,
                         ballot: (0, String::new(), String::new()),
-                        owner: owner(value),
+                        owner,
                     },
                 ));
             }
         }
     }
-    let mut timed: Vec<(u64, Fact)> = Vec::new();
+    let mut alone: BTreeMap<(String, Printer), usize> = BTreeMap::new();
+    for (at, attempt, printer) in told.iter().flat_map(|told| told.alone.clone()) {
+        let of = (attempt.unit.job.clone(), printer.clone());
+        *alone.entry(of).or_default() += 1;
+        timed.push((at, Fact::Speculated { attempt, printer }));
+    }
+    let mut begun = 0;
+    for (host, told) in hosts.iter().zip(&told) {
+        for line in fs::read_to_string(journal(folder, &host.name))
+            .unwrap()
+            .lines()
+        {
+            let mut words = line.splitn(3, ' ');
+            let mut word = || words.next().unwrap();
+            let (at, what, print) = (word().parse().unwrap(), word(), word());
+            let (attempt, printer, run) = told.prints[print].clone();
+            begun += usize::from(what == "begins");
+            let fact = match what {
+                "begins" => Fact::Began {
+                    attempt,
+                    printer,
+                    run,
+                },
+                _ => Fact::Ended {
+                    attempt,
+                    printer,
+                    run,
+                    good: what == "finished",
+                },
+            };
+            timed.push((at, fact));
+        }
+    }
     for (copy, claims) in &snapshot.claims {
         for claim in claims.values() {
             let attempt = named(*copy, claim.attempt);
@@ -134,42 +318,6 @@ pub(super) fn history(
                 host: claim.host.to_string(),
                 name: claim.record.printer.clone(),
             };
-            let alone = claim.record.speculative
-                || matches!(
-                    claim.record.state,
-                    ClaimState::Credited | ClaimState::Surplus
-                );
-            if alone {
-                history.push((
-                    0,
-                    Fact::Speculated {
-                        attempt: attempt.clone(),
-                        printer: printer.clone(),
-                    },
-                ));
-            }
-            // A credited print is told under the copy that it counts for as well.
-            if claim.record.state != ClaimState::Credited {
-                for (run, record) in &claim.runs {
-                    let (attempt, printer, run) = (attempt.clone(), printer.clone(), *run);
-                    let began = Fact::Began {
-                        attempt: attempt.clone(),
-                        printer: printer.clone(),
-                        run,
-                    };
-                    timed.push((record.started.0, began));
-                    if let Some(ended) = record.ended {
-                        let good = record.result == printmesh_queue::RunResult::Ok;
-                        let ended_fact = Fact::Ended {
-                            attempt,
-                            printer,
-                            run,
-                            good,
-                        };
-                        timed.push((ended.0, ended_fact));
-                    }
-                }
-            }
             if let Some(outcome) = outcome(claim.record.state) {
                 let recorded = Fact::Recorded {
                     attempt,
@@ -192,72 +340,20 @@ pub(super) fn history(
     }
     timed.sort_by_key(|(at, _)| *at);
     history.extend(timed);
-    told_of_each_start(snapshot, began, kills);
-    history
-}
-
-/// Each print that a host logged is in the document: the intent was there before the heat. The line is written before the
-/// step is on disk, so each kill of a host may have left one line of which nothing came.
-fn told_of_each_start(
-    snapshot: &Snapshot,
-    began: &[(CopyId, Printer)],
-    kills: &BTreeMap<String, usize>,
-) {
-    let mut counted: BTreeMap<&(CopyId, Printer), usize> = BTreeMap::new();
-    for start in began {
-        *counted.entry(start).or_default() += 1;
+    Recorded {
+        history,
+        begun,
+        alone,
     }
-    for ((copy, printer), times) in counted {
-        let claims = snapshot.claims_of(*copy);
-        let told: usize = claims
-            .filter(|claim| claim.host.to_string() == printer.host)
-            .filter(|claim| claim.record.state != ClaimState::Credited)
-            .map(|claim| claim.runs.len())
-            .sum();
-        // A print that was credited is told under another copy of the job.
-        let credited: usize = snapshot
-            .claims
-            .iter()
-            .filter(|(other, _)| other.job == copy.job && *other != copy)
-            .flat_map(|(_, claims)| claims.values())
-            .filter(|claim| claim.host.to_string() == printer.host)
-            .map(|claim| claim.runs.len())
-            .sum();
-        assert!(
-            times <= told + credited + kills.get(&printer.host).copied().unwrap_or_default(),
-            "{printer} began copy {} of {} {times} times, and {told} are told",
-            copy.index,
-            copy.job
-        );
-    }
-}
-
-/// Copies whose driver said on this host that a print began, by its log.
-pub(super) fn began(host: &Host, id: HostId) -> Vec<(CopyId, Printer)> {
-    let field = |line: &str, name: &str| {
-        let rest = line.split_once(&format!(" {name}="))?.1;
-        Some(rest.split(' ').next()?.trim_matches('"').to_owned())
-    };
-    let log = host.log();
-    let starts = log.lines().filter(|line| line.contains("starts a print"));
-    let parsed = starts.filter_map(|line| {
-        let index: u32 = field(line, "copy")?.parse().ok()?;
-        let copy = CopyId {
-            job: field(line, "job")?.parse().ok()?,
-            index: index - 1,
-        };
-        let printer = Printer {
-            host: id.to_string(),
-            name: field(line, "printer")?,
-        };
-        Some((copy, printer))
-    });
-    parsed.collect()
 }
 
 /// Ids of jobs that are in the document.
 pub(super) fn jobs(disk: &Disk) -> BTreeSet<String> {
-    disk.snapshot.jobs.keys().map(ToString::to_string).collect()
+    disk.snapshot()
+        .jobs
+        .keys()
+        .map(ToString::to_string)
+        .collect()
 }
 
 fn named(copy: CopyId, number: u32) -> Attempt {

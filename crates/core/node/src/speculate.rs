@@ -139,7 +139,7 @@ impl Node {
         self.save_work(name);
         self.put_claim(&work, state, None);
         self.beat_later(name);
-        tracing::info!(printer = name, job = %open.copy.job, copy = open.copy.index + 1, "claims a copy without the voters");
+        tracing::info!(printer = name, job = %open.copy.job, copy = open.copy.index + 1, attempt = unit.1 + 1, "claims a copy without the voters");
     }
 
     /// A ballot above every other one that this host knows of for an attempt; durable with this step.

@@ -42,6 +42,10 @@ impl Node {
                 let places = votes.iter().filter(|((copy, _), _)| is_place(*copy));
                 let places: Vec<(CopyId, u32)> = places.map(|(unit, _)| *unit).collect();
                 for ((copy, attempt), vote) in votes {
+                    if question == Question::Accept {
+                        let (by, printer) = (ask.ballot.host, &ask.ballot.printer);
+                        tracing::debug!(job = %copy.job, copy = copy.index + 1, attempt = attempt + 1, %by, printer, "votes for a claim");
+                    }
                     if !self.sabotaged(Sabotage::VolatileVotes) {
                         let write = records::put(key::vote(ask.queue, copy, attempt), &vote);
                         self.write(write);

@@ -343,10 +343,11 @@ impl Node {
             edit.put_run(copy, attempt, k, &run);
             edit.put_claim(copy, attempt, &claim);
         });
-        tracing::info!(printer = name, job = %work.copy.job, copy = work.copy.index + 1, run = k, "starts a print");
+        let print = print_token(work, k);
+        tracing::info!(printer = name, job = %copy.job, copy = copy.index + 1, attempt = attempt + 1, run = k + 1, print, "starts a print");
         self.effect(Effect::StartPrint {
             printer: name.to_owned(),
-            print: print_token(work, k),
+            print,
             fence: fence_of(work, k),
             path,
             hash,

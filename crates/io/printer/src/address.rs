@@ -36,6 +36,9 @@ pub struct Simulation {
     /// `autonomous`: prints on while nobody is connected, and keeps what it does in this file, which stands for the
     /// memory of a real machine. The path is absolute and has none of `?`, `&`, `=`.
     pub autonomous: Option<PathBuf>,
+    /// `journal`: adds a line to this file when a print begins, before anything heats, and when it ends: what the machine did,
+    /// whatever its host makes of it. The path is as that of `autonomous`, with which it cannot be combined.
+    pub journal: Option<PathBuf>,
     /// `slow_start`: seconds (not divided by `speed`) between the accepted start and the first heat or motion.
     pub slow_start: f64,
 }
@@ -50,6 +53,7 @@ impl Default for Simulation {
             disconnect_after: None,
             refuse_start: false,
             autonomous: None,
+            journal: None,
             slow_start: 0.0,
         }
     }
@@ -95,8 +99,8 @@ pub enum AddressError {
     },
 }
 
-const SIM_OPTIONS: &str =
-    "speed, clear, fail_after, hang_after, disconnect_after, refuse_start, slow_start, autonomous";
+const SIM_OPTIONS: &str = "speed, clear, fail_after, hang_after, disconnect_after, refuse_start, slow_start, autonomous, \
+     journal";
 
 impl FromStr for Address {
     type Err = AddressError;
@@ -124,6 +128,24 @@ fn options(query: &str) -> Result<Vec<(&str, &str)>, AddressError> {
         found.push((name, value));
     }
     Ok(found)
+}
+
+fn whole_path(
+    option: &'static str,
+    value: &str,
+    wanted: &'static str,
+) -> Result<PathBuf, AddressError> {
+    let usable = value.starts_with('/')
+        && value.len() > 1
+        && value.trim() == value
+        && !value.contains(|c: char| c.is_control() || "?&=".contains(c));
+    usable
+        .then(|| PathBuf::from(value))
+        .ok_or_else(|| AddressError::BadValue {
+            option,
+            value: value.to_owned(),
+            wanted,
+        })
 }
 
 fn parse_simulation(rest: &str) -> Result<Simulation, AddressError> {
@@ -156,18 +178,12 @@ fn parse_simulation(rest: &str) -> Result<Simulation, AddressError> {
                 simulation.refuse_start = choice("refuse_start", value, "yes", "no", "yes or no")?
             }
             "autonomous" => {
-                let usable = value.starts_with('/')
-                    && value.len() > 1
-                    && value.trim() == value
-                    && !value.contains(|c: char| c.is_control() || "?&=".contains(c));
-                simulation.autonomous = usable.then(|| PathBuf::from(value));
-                if !usable {
-                    return Err(AddressError::BadValue {
-                        option: "autonomous",
-                        value: value.to_owned(),
-                        wanted: "the whole path of a file in which it keeps what it does",
-                    });
-                }
+                let wanted = "the whole path of a file in which it keeps what it does";
+                simulation.autonomous = Some(whole_path("autonomous", value, wanted)?);
+            }
+            "journal" => {
+                let wanted = "the whole path of a file to which it adds what it did";
+                simulation.journal = Some(whole_path("journal", value, wanted)?);
             }
             "slow_start" => {
                 simulation.slow_start = number(
@@ -184,6 +200,13 @@ fn parse_simulation(rest: &str) -> Result<Simulation, AddressError> {
                 });
             }
         }
+    }
+    if let (Some(_), Some(journal)) = (&simulation.autonomous, &simulation.journal) {
+        return Err(AddressError::BadValue {
+            option: "journal",
+            value: journal.display().to_string(),
+            wanted: "either a journal or autonomous: what a machine did while nobody saw it is not written down",
+        });
     }
     Ok(simulation)
 }
@@ -302,11 +325,10 @@ impl fmt::Display for Simulation {
         if self.slow_start != usual.slow_start {
             options.push(format!("slow_start={}", self.slow_start));
         }
-        options.extend(
-            self.autonomous
-                .iter()
-                .map(|path| format!("autonomous={}", path.display())),
-        );
+        let files = [("autonomous", &self.autonomous), ("journal", &self.journal)];
+        for (name, path) in files {
+            options.extend(path.iter().map(|path| format!("{name}={}", path.display())));
+        }
         write!(f, "sim://")?;
         if options.is_empty() {
             Ok(())
@@ -361,6 +383,8 @@ mod tests {
         assert!(error("sim://?fail_after=2").contains("0 to 1"));
         assert!(error("sim://?colour=red").contains("fail_after"));
         assert!(error("sim://?autonomous=memory").contains("whole path"));
+        assert!(error("sim://?journal=memory").contains("whole path"));
+        assert!(error("sim://?journal=/a&autonomous=/b").contains("either"));
         assert!(error("sim://?speed=1&speed=2").contains("twice"));
         assert!(error("sim://speed=1").contains("question mark"));
     }
@@ -373,10 +397,12 @@ mod tests {
             hang_after in proptest::option::of(0.0f64..=1.0),
             disconnect_after in proptest::option::of(0.0f64..=1.0),
             autonomous in proptest::option::of("/[a-zA-Z0-9/_. :-]{0,30}[a-z]"),
+            journal in proptest::option::of("/[a-zA-Z0-9/_. :-]{0,30}[a-z]"),
             path in "/dev/[a-zA-Z0-9/_. :-]{1,30}[a-z]", baud in 1200u32..4_000_000,
         ) {
             let simulated = Address::Simulated(Simulation {
                 speed, clears_bed, fail_after, hang_after, disconnect_after, refuse_start, slow_start,
+                journal: journal.filter(|_| autonomous.is_none()).map(PathBuf::from),
                 autonomous: autonomous.map(PathBuf::from),
             });
             for address in [simulated, Address::Serial { path: path.into(), baud }] {

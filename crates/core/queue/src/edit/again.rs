@@ -3,7 +3,10 @@
 use ed25519_dalek::SigningKey;
 
 use super::*;
-use crate::carry::{Said, Spot};
+use crate::{
+    CopyState, JobState,
+    carry::{Said, Spot},
+};
 
 /// What can be done with something that was said before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,8 @@ impl Edit<'_> {
                     Fate::Done
                 }
                 None if self.base.is_over(*job) => Fate::Gone,
+                // Whatever else is said of it: nothing of it is to be made any more.
+                None if self.is_made(*job) => Fate::Done,
                 None => Fate::Waits,
             },
             // No part of a job is ever deleted.
@@ -69,6 +74,16 @@ impl Edit<'_> {
                 self.say_in_root(container, name, value, key)
             }
         }
+    }
+
+    /// Whether every copy of a job that this epoch does not have is made, by all that this host knows.
+    fn is_made(&self, job: JobId) -> bool {
+        let known = self.snapshot.jobs.get(&job);
+        known.is_some_and(|job| {
+            let mut copies = self.snapshot.copies_of(job);
+            job.state == JobState::Open
+                && copies.all(|(_, state)| matches!(state, CopyState::Done(_)))
+        })
     }
 
     fn say_in_root(

@@ -392,6 +392,46 @@ fn a_job_that_was_over_only_on_the_way_that_lost_is_over_on_the_other_one_too() 
     assert!(n.is_some(), "one of many records has the lower hash");
 }
 
+/// Seed 3426 of the simulator.
+#[test]
+fn what_is_said_of_a_job_that_is_made_does_not_wait_for_ever_when_the_queue_got_two_keys_at_once() {
+    let made = job_id(1);
+    let n = (2..64).find(|n| {
+        let mut hosts = farm(&[Role::Printer, Role::Operator, Role::Admin]);
+        let admin = hosts[0].id();
+        hosts[0].edit(|edit| {
+            edit.add_job(&Job {
+                copies: 1,
+                ..job(made, admin)
+            })
+        });
+        settle(&mut hosts);
+        let me = hosts[1].id();
+        hosts[1].edit(|edit| {
+            edit.put_claim(copy(made, 0), 0, &claim(me, 1, ClaimState::Finished));
+            edit.put_run(copy(made, 0), 0, 0, &run(RunResult::Ok));
+        });
+        // One admin has heard that it is made, and begins without it; the other one has not.
+        settle(&mut hosts[..2]);
+        let (_, of_one) = hosts[0].rotate(&queue_key(), &next_key(*n));
+        let (two, of_two) = hosts[3].rotate(&queue_key(), &next_key(1));
+        for host in &mut hosts[1..3] {
+            host.follow(&two, of_two.clone(), None);
+        }
+        settle(&mut hosts[1..]);
+        hosts[2].edit(|edit| edit.set_job_held(made, true));
+        let records = hosts[0].records();
+        let host = &mut hosts[2];
+        let Ok(Some(way)) = host.judge(records) else {
+            return false;
+        };
+        let carried = host.follow(&way, of_one.clone(), None);
+        assert_eq!((carried.left, carried.refused), (Vec::new(), Vec::new()));
+        true
+    });
+    assert!(n.is_some(), "one of many records has the lower hash");
+}
+
 #[test]
 fn forged_epochs_are_refused_each_for_its_reason() {
     let mut hosts = at_work();

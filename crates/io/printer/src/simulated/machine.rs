@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::{
+    journal::Journal,
     memory::Memory,
     plan::Plan,
     print::{Milestone, Print},
@@ -29,9 +30,11 @@ const TICK: Duration = Duration::from_millis(250);
 /// Makes the machine and its task, which runs until the handle is gone, the driver is closed or the simulated link breaks.
 pub(super) fn spawn(options: Simulation, board: Board, inbox: UnboundedReceiver<Wish>) {
     let memory = options.autonomous.clone().map(Memory::new);
+    let journal = options.journal.clone().map(Journal::new);
     let mut machine = Machine {
         options,
         memory,
+        journal,
         board,
         born: Instant::now(),
         work: Work::Idle,
@@ -87,6 +90,7 @@ struct Machine {
     options: Simulation,
     /// Of a machine that prints by itself.
     memory: Option<Memory>,
+    journal: Option<Journal>,
     board: Board,
     born: Instant,
     work: Work,
@@ -249,6 +253,10 @@ impl Machine {
             if print.hangs || print.since.is_none_or(|since| since > now) || at > position {
                 break;
             }
+            let begins = matches!(milestone, Milestone::Heat(..) | Milestone::Started);
+            if let (Some(journal), true, false) = (&self.journal, begins, print.has_begun()) {
+                journal.begins(&print.attempt);
+            }
             match milestone {
                 Milestone::Heat(heater, target) => {
                     print.heats_done += 1;
@@ -354,6 +362,7 @@ impl Machine {
 
     /// Ends the print that is under way, if any, and shows `phase`.
     fn end(&mut self, outcome: impl FnOnce(String) -> Event, phase: Phase, fault: Option<&str>) {
+        let had_begun = matches!(&self.work, Work::Printing(print) if print.has_begun());
         let attempt = match std::mem::replace(&mut self.work, Work::Idle) {
             Work::Preparing { attempt, .. } => Some(attempt),
             Work::Printing(print) => {
@@ -375,6 +384,9 @@ impl Machine {
             && let Some(remembered) = alone::ended(event)
         {
             memory.save(&remembered);
+        }
+        if let (Some(journal), Some(event), true) = (&self.journal, &outcome, had_begun) {
+            journal.ended(event);
         }
         let is_finished = matches!(outcome, Some(Event::Finished { .. }));
         let heaters = self.heaters;

@@ -3,6 +3,7 @@
 //!
 //! Nothing is drawn and no position is kept: see `time_model` for what is simplified.
 
+mod journal;
 mod machine;
 mod memory;
 mod plan;

@@ -32,6 +32,11 @@ pub(super) enum Milestone {
 }
 
 impl Print {
+    /// Something of it has heated or moved.
+    pub(super) fn has_begun(&self) -> bool {
+        self.is_started || self.heats_done > 0
+    }
+
     pub(super) fn position_s(&self, now: Instant, speed: f64) -> f64 {
         // `since` lies in the future during a slow start.
         let ran = self.since.map_or(0.0, |since| {

@@ -299,6 +299,34 @@ fn printing(attempt: &str) -> Doing {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_machine_with_a_journal_says_what_it_did_and_nothing_of_what_never_heated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let address = format!("sim://?speed=1&journal={}", path.display());
+    let mut bench = Bench::new(&address, FILE).await;
+    let said = || {
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let words = text.lines().map(|line| {
+            let (at, what) = line.split_once(' ').unwrap();
+            assert!(at.parse::<u64>().is_ok(), "{line}");
+            what.to_owned()
+        });
+        words.collect::<Vec<_>>()
+    };
+    bench.start(1).unwrap();
+    assert_eq!(said(), [""; 0]);
+    bench.driver.cancel();
+    assert!(matches!(bench.news().await, Event::Aborted { .. }));
+    assert_eq!(bench.news().await, Event::BedCleared);
+    assert_eq!(said(), [""; 0], "it had not begun");
+    bench.start(2).unwrap();
+    assert_eq!(bench.news().await, started("a2"));
+    assert_eq!(said(), ["begins a2"]);
+    assert!(matches!(bench.news().await, Event::Finished { .. }));
+    assert_eq!(said(), ["begins a2", "finished a2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_machine_that_is_fed_prints_nothing_when_its_driver_is_new() {
     let bench = Bench::new("sim://", FILE).await;
     assert_eq!(bench.driver.doing(), Doing::Fed);
