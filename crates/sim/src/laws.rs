@@ -278,6 +278,7 @@ impl Judge {
         let begun = self.begun.range(first(&attempt.unit, attempt.number)..);
         let late = begun
             .take_while(|(other, _)| other.unit == attempt.unit)
+            .filter(|(other, _)| !self.is_forgotten(other, cfg))
             .find(|(other, printers)| {
                 printers.keys().any(|printer| {
                     !self
@@ -297,6 +298,12 @@ impl Judge {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// Whether a recovery cannot know that an attempt was given away: only the lost voters had that.
+    fn is_forgotten(&self, attempt: &Attempt, cfg: &Config) -> bool {
+        let known = self.chosen_in.get(&(attempt.clone(), era(cfg)));
+        era(cfg) > 0 && !matches!(known, Some(Owner::Print(_)))
     }
 
     /// Returns what older voters of a queue gave away and what has not ended since: whoever follows them must know of it.

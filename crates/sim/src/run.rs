@@ -494,9 +494,20 @@ impl World {
             };
             // What was over when an epoch ended is known to whoever was there.
             let shared = node.shared_view(view.id);
+            // The last word of a host that is lost for good, when the queue got two keys at once: only who followed the same one
+            // has it.
+            let is_of_dead = |job: JobId| {
+                let mut claims = view.snapshot.claims.iter();
+                view.epoch > 0
+                    && claims.any(|(copy, claims)| {
+                        let mut holders = claims.values().map(|claim| claim.host);
+                        copy.job == job && holders.any(|holder| world.is_destroyed(holder))
+                    })
+            };
             let jobs = view.snapshot.jobs.values().filter_map(|job| {
                 let status = printmesh_schedule::job_status(view.snapshot, job);
                 let counts = shared.jobs.contains_key(&job.id) || !status.is_over();
+                let counts = counts && !is_of_dead(job.id);
                 counts.then_some((job.id, status.word()))
             });
             jobs.collect()
@@ -504,7 +515,15 @@ impl World {
         let first = states(self, self.first_alive());
         let different = |host: &usize| states(self, *host) != first;
         if let Some(host) = self.alive().into_iter().find(different) {
-            self.broken("C", format!("h{host} sees other jobs than the rest"));
+            let seen = states(self, host);
+            let (mine, theirs) = (
+                seen.iter().find(|job| !first.contains(job)),
+                first.iter().find(|job| !seen.contains(job)),
+            );
+            self.broken(
+                "C",
+                format!("h{host} sees other jobs than the rest: {mine:?} and {theirs:?}"),
+            );
         }
         if let Some(loose) = self.unreconciled() {
             self.broken("L", loose);

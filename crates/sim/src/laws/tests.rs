@@ -284,3 +284,30 @@ fn a_recovery_cannot_know_what_only_the_lost_voters_had_taken_out() {
     heard.push(began(&one, "b", 0));
     assert_eq!(judge(heard), Some("I6"));
 }
+
+/// Seed 6481.
+#[test]
+fn a_recovery_cannot_know_what_only_the_lost_voters_had_given_away() {
+    let (one, two) = (attempt(0, 0), attempt(1, 0));
+    let mut facts = given(&one, "a");
+    facts.extend([began(&one, "a", 0), voters(1 << 20, &["b"])]);
+    let says = |attempt: &Attempt, owner: Owner| Fact::Accepted {
+        voter: "b".into(),
+        cfg: cfg(1 << 20),
+        attempt: attempt.clone(),
+        ballot: (9, "b".into(), "p".into()),
+        owner,
+    };
+    let out = Owner::Withdraw("b".into());
+    let mut unheard = facts.clone();
+    unheard.push(says(&one, out.clone()));
+    assert_eq!(judge(unheard), None);
+    // What was given away since, or what it knows, is not taken out any more.
+    facts.extend([says(&two, Owner::Print(printer("b"))), began(&two, "b", 0)]);
+    let next = attempt(1, 1);
+    facts.push(says(&next, out));
+    assert_eq!(judge(facts.clone()), None);
+    let last = facts.len() - 1;
+    facts[last] = says(&attempt(1, 0), Owner::Withdraw("b".into()));
+    assert_eq!(judge(facts), Some("I1"));
+}
