@@ -81,6 +81,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         uses: 1,
         with_key: false,
         open_s: None,
+        wan: false,
     };
     let Reply::Share(share) = office.call(&share).await? else {
         return Err("no ticket".into());
@@ -89,6 +90,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .call(&Request::QueueJoin {
             ticket: share.ticket,
             as_name: None,
+            wan: false,
         })
         .await?;
 

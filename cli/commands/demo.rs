@@ -166,6 +166,7 @@ async fn ticket(host: &Host) -> Result<String, Problem> {
         uses: 1,
         with_key: false,
         open_s: None,
+        wan: false,
     };
     match host.call(request).await? {
         Reply::Share(share) => share.ticket.ok_or_else(|| foreign("a ticket")),
@@ -177,6 +178,7 @@ async fn join(host: &Host, ticket: String) -> Result<(), Problem> {
     let request = Request::QueueJoin {
         ticket: Some(ticket),
         as_name: None,
+        wan: false,
     };
     match host.call(request).await? {
         Reply::Join(join) if join.state == "joined" => Ok(()),

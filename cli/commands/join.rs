@@ -16,6 +16,10 @@ use crate::{
     error::{code, exit, foreign, system, usage},
 };
 
+/// What it means to use a relay.
+pub(super) const LEARNS: &str =
+    "A relay learns which hosts talk over it, from where, when and how much, and not what.";
+
 /// Longest ticket file that is read, bytes: a ticket is far shorter, a wrong file may be far longer.
 const TICKET_BYTES_MAX: u64 = 64 * 1024;
 
@@ -24,6 +28,7 @@ const TICKET_BYTES_MAX: u64 = 64 * 1024;
 /// Examples:
 ///   printmesh join pmq1…         with a ticket
 ///   printmesh join -             with a ticket from stdin: it stays out of the shell's history
+///   printmesh join pmq1… --wan   with a ticket of `queue share --wan`: over its relay
 ///   printmesh join               ask the host of this network that offers a queue
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
@@ -37,6 +42,13 @@ pub(crate) struct Join {
     /// Do not wait until a member lets this host in
     #[arg(long)]
     no_wait: bool,
+    /// Meet the members of this queue over the relay that the ticket names, where they cannot be reached directly
+    ///
+    /// A relay is a server outside your network. It learns which hosts talk over it, from where, when and how much, and not
+    /// what. Without this it is not called, unless it stands in config.toml. After `queue leave`
+    /// no member is met there any more; the connection to the relay itself ends with the next start of the daemon.
+    #[arg(long, requires = "ticket")]
+    wan: bool,
 }
 
 pub(super) async fn run(cx: &Context, args: Join) -> Result<u8, Problem> {
@@ -47,6 +59,7 @@ pub(super) async fn run(cx: &Context, args: Join) -> Result<u8, Problem> {
     let request = Request::QueueJoin {
         ticket,
         as_name: args.as_name,
+        wan: args.wan,
     };
     let reply = cx.call(request).await?;
     let Reply::Join(asked) = &reply else {
@@ -54,6 +67,18 @@ pub(super) async fn run(cx: &Context, args: Join) -> Result<u8, Problem> {
     };
     if asked.state != "asked" || args.no_wait {
         cx.output.reply(&reply)?;
+        if !asked.relays.is_empty() {
+            cx.output.note(&format!(
+                "Its members are met over {} too, where they cannot be reached directly. {LEARNS}",
+                asked.relays.join(" and ")
+            ));
+        }
+        if !asked.unused_relays.is_empty() {
+            cx.output.note(&format!(
+                "The ticket names {}, which is not used: join again with --wan to meet the members there. {LEARNS}",
+                asked.unused_relays.join(" and ")
+            ));
+        }
         return Ok(exit::DONE);
     }
     tell_how_to_approve(cx, asked).await?;

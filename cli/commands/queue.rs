@@ -115,6 +115,7 @@ enum Action {
 ///   printmesh queue share farm                            for one host, until tomorrow
 ///   printmesh queue share farm --role submitter --uses 5 --expires 7d
 ///   printmesh queue share LAN --open 10m                  let hosts of this network in that ask
+///   printmesh queue share farm --wan                      for a host elsewhere: the ticket names the relay of this host
 ///   printmesh queue share farm --qr                       the ticket as a QR code too
 ///   printmesh queue share farm --list                     tickets that were given out
 ///   printmesh queue share farm --revoke 9f2c41aa          take one back
@@ -138,14 +139,20 @@ struct ShareArgs {
     /// No ticket: for so long, let every host of this network in that asks
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with_all = ["with_key", "expires", "uses"])]
     open: Option<Duration>,
+    /// Name the relays of this host in the ticket, so that hosts outside this network can join
+    ///
+    /// A relay is a server on which hosts meet that cannot reach each other. It learns which hosts talk over it, from where,
+    /// when and how much, and not what. None is built in: name yours in config.toml, as `relay` under [network].
+    #[arg(long, conflicts_with = "open")]
+    wan: bool,
     /// Show the ticket as a QR code too
     #[arg(long, conflicts_with = "open")]
     qr: bool,
     /// No ticket: list those that were given out
-    #[arg(long, conflicts_with_all = ["role", "expires", "uses", "with_key", "open", "qr", "revoke"])]
+    #[arg(long, conflicts_with_all = ["role", "expires", "uses", "with_key", "open", "wan", "qr", "revoke"])]
     list: bool,
     /// No ticket: take one back, by its id
-    #[arg(long, value_name = "ID", conflicts_with_all = ["role", "expires", "uses", "with_key", "open", "qr"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["role", "expires", "uses", "with_key", "open", "wan", "qr"])]
     revoke: Option<String>,
 }
 
@@ -244,6 +251,7 @@ async fn share(cx: &Context, args: ShareArgs) -> Result<u8, Problem> {
         uses: args.uses,
         with_key: args.with_key,
         open_s: args.open.map(|open| open.as_secs()),
+        wan: args.wan,
     };
     let reply = cx.call(request).await?;
     cx.output.reply(&reply)?;
@@ -265,6 +273,7 @@ async fn key(cx: &Context, queue: String, reveal: bool) -> Result<u8, Problem> {
             uses: 1,
             with_key: true,
             open_s: None,
+            wan: false,
         };
         let reply = cx.call(request).await?;
         cx.output.reply(&reply)?;
@@ -310,9 +319,21 @@ fn remark(cx: &Context, share: &Share) -> String {
         ),
         None => String::new(),
     };
+    let wan = match share.relays.is_empty() {
+        true => String::new(),
+        false => format!(
+            "\nThe ticket names {}. With --wan the other host meets this one there, where it cannot be reached directly. {}",
+            share.relays.join(" and "),
+            join::LEARNS
+        ),
+    };
+    let how = match share.relays.is_empty() {
+        true => "printmesh join TICKET",
+        false => "printmesh join TICKET --wan",
+    };
     format!(
-        "For {hosts}, role {}, {until}. On the other host: printmesh join TICKET. \
-         Whoever has it can join: send it over a private channel.{revoke}",
+        "For {hosts}, role {}, {until}. On the other host: {how}. \
+         Whoever has it can join: send it over a private channel.{revoke}{wan}",
         share.role
     )
 }

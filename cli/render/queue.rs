@@ -248,6 +248,9 @@ fn members(peers: &[Peer], label: Option<&'static str>, clock: &Clock) -> Block 
             (false, Some(address)) => {
                 Cell::both(format!("{} {address}", peer.link), &peer.link).tone(Tone::Good)
             }
+            (false, None) if peer.link == "connected" => {
+                Cell::both("connected over a relay", &peer.link).tone(Tone::Good)
+            }
             (false, None) => state(&peer.link),
         };
         vec![

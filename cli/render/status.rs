@@ -1,6 +1,6 @@
 //! The one screen of `status`, the history and the daemon as text.
 
-use printmesh_api::reply::{Daemon, HistoryRow, List, Queue, Status};
+use printmesh_api::reply::{Daemon, HistoryRow, List, Queue, RelayUse, Status};
 
 use super::{
     freshness,
@@ -126,5 +126,38 @@ pub(crate) fn daemon(daemon: &Daemon) -> Vec<Block> {
             Cell::both(duration(daemon.uptime_s), daemon.uptime_s.to_string()),
         ),
         ("addresses", daemon.addresses.join(", ").into()),
+        ("relays", relays(&daemon.relays)),
     ])]
+}
+
+/// Who outside the local network this host talks to, and what that one learns.
+fn relays(relays: &[RelayUse]) -> Cell {
+    if relays.is_empty() {
+        return Cell::both("none: nothing leaves the local network", "");
+    }
+    let human = relays.iter().map(|relay| {
+        let state = match relay.state.as_str() {
+            "ending" => "wanted no more; connected until the daemon is started again",
+            other => other,
+        };
+        let on_the_way = match relay.encrypted {
+            true => "",
+            false => "; not encrypted, whoever is on the way learns as much",
+        };
+        let note = relay
+            .note
+            .as_ref()
+            .map_or_else(String::new, |note| format!(": {note}"));
+        format!("{} ({state}{note}{on_the_way})", relay.url)
+    });
+    let human = human.collect::<Vec<_>>().join(", ");
+    let plain = relays
+        .iter()
+        .map(|relay| format!("{} {}", relay.url, relay.state));
+    Cell::both(
+        format!(
+            "{human}: learns which hosts talk over it, from where, when and how much, and not what"
+        ),
+        plain.collect::<Vec<_>>().join(","),
+    )
 }

@@ -148,6 +148,8 @@ fn asked() -> Reply {
         queue: None,
         host: Some("workshop".to_owned()),
         code: Some("481-920".to_owned()),
+        relays: Vec::new(),
+        unused_relays: Vec::new(),
     })
 }
 

@@ -2,7 +2,10 @@
 
 use printmesh_api::{
     problem::Problem,
-    reply::{Finish, Forecast, ForecastJob, ForecastPrint, Need, Reply, Share, Status, Sync},
+    reply::{
+        Daemon, Finish, Forecast, ForecastJob, ForecastPrint, Need, RelayUse, Reply, Share, Status,
+        Sync,
+    },
     request::Request,
 };
 use serde_json::Value;
@@ -176,6 +179,7 @@ async fn a_ticket_is_alone_on_stdout() {
         expires: Some("2026-11-21T12:30:00Z".to_owned()),
         uses: Some(1),
         id: None,
+        relays: Vec::new(),
     };
     stage.fake.on("queue-share", Ok(Reply::Share(share)));
     let ran = stage.on_terminal(&["queue", "share", "farm"]).await;
@@ -193,8 +197,79 @@ async fn a_ticket_is_alone_on_stdout() {
         uses: 1,
         with_key: false,
         open_s: None,
+        wan: false,
     };
     assert_eq!(*stage.fake.calls.lock().unwrap(), [request]);
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_ticket_that_leads_over_a_relay_comes_with_what_the_relay_learns() {
+    let stage = Stage::open().await;
+    let share = Share {
+        queue: "farm".to_owned(),
+        ticket: Some("pmq1abc".to_owned()),
+        role: "operator".to_owned(),
+        expires: Some("2026-11-21T12:30:00Z".to_owned()),
+        uses: Some(1),
+        id: None,
+        relays: vec!["https://relay.example.org".to_owned()],
+    };
+    stage.fake.on("queue-share", Ok(Reply::Share(share)));
+    let ran = stage
+        .on_terminal(&["queue", "share", "farm", "--wan"])
+        .await;
+    assert_eq!(ran.out, "pmq1abc\n");
+    for said in [
+        "printmesh join TICKET --wan",
+        "https://relay.example.org",
+        "learns which hosts talk over it",
+    ] {
+        assert!(ran.err.contains(said), "{}", ran.err);
+    }
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn the_daemon_says_which_relays_it_uses_or_that_nothing_leaves_the_network() {
+    let stage = Stage::open().await;
+    let daemon = |relays| {
+        Reply::Daemon(Daemon {
+            pid: 7,
+            version: "0.1.0".to_owned(),
+            home: "home".to_owned(),
+            uptime_s: 1,
+            host: "garage".to_owned(),
+            addresses: Vec::new(),
+            relays,
+        })
+    };
+    stage.fake.on("daemon-status", Ok(daemon(Vec::new())));
+    let ran = stage.on_terminal(&["daemon", "status"]).await;
+    assert!(
+        ran.out.contains("none: nothing leaves the local network"),
+        "{}",
+        ran.out
+    );
+    stage.close().await;
+
+    let stage = Stage::open().await;
+    let relay = RelayUse {
+        url: "http://10.0.0.1:3340".to_owned(),
+        state: "ending".to_owned(),
+        encrypted: false,
+        note: None,
+    };
+    stage.fake.on("daemon-status", Ok(daemon(vec![relay])));
+    let ran = stage.on_terminal(&["daemon", "status"]).await;
+    for said in [
+        "http://10.0.0.1:3340",
+        "connected until the daemon is started again",
+        "not encrypted",
+        "learns which hosts talk over it",
+    ] {
+        assert!(ran.out.contains(said), "{}", ran.out);
+    }
     stage.close().await;
 }
 

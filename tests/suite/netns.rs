@@ -8,6 +8,7 @@
 mod net;
 mod quiet;
 mod recorded;
+mod wan;
 
 use std::{
     collections::BTreeMap,

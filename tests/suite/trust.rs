@@ -6,6 +6,7 @@ mod impostor;
 mod members;
 mod mesh;
 mod other_user;
+mod relays;
 mod rotation;
 mod tickets;
 

@@ -105,13 +105,20 @@ async fn join(founder: &Client, joiner: &Client) -> Result<(), Box<dyn Error>> {
         uses: 1,
         with_key: false,
         open_s: None,
+        wan: false,
     };
     let Reply::Share(share) = founder.call(&share).await? else {
         return Err("no ticket".into());
     };
     let ticket = share.ticket;
     let as_name = None;
-    joiner.call(&Request::QueueJoin { ticket, as_name }).await?;
+    joiner
+        .call(&Request::QueueJoin {
+            ticket,
+            as_name,
+            wan: false,
+        })
+        .await?;
     Ok(())
 }
 

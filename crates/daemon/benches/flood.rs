@@ -124,6 +124,7 @@ async fn join(founder: &Host, joiner: &Host) -> Result<()> {
         uses: 1,
         with_key: false,
         open_s: None,
+        wan: false,
     };
     let Reply::Share(share) = founder.client.call(&share).await? else {
         return Err("no ticket".into());
@@ -131,7 +132,11 @@ async fn join(founder: &Host, joiner: &Host) -> Result<()> {
     let (ticket, as_name) = (share.ticket, None);
     joiner
         .client
-        .call(&Request::QueueJoin { ticket, as_name })
+        .call(&Request::QueueJoin {
+            ticket,
+            as_name,
+            wan: false,
+        })
         .await?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use printmesh_api::problem::Problem;
 use serde::{Deserialize, Serialize};
 
-use crate::{problems, slicer::Slicer, spools::Spoolman};
+use crate::{problems, relays::RelaySetting, slicer::Slicer, spools::Spoolman};
 
 /// What a person sets on this host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,10 @@ pub struct Network {
     pub discovery: bool,
     /// Name of the LAN announcement; hosts with different names do not see each other.
     pub service: String,
+    /// Over which relays members may be met that cannot be reached directly: a list of URLs, or `none`. A relay learns which
+    /// hosts talk over it, from where, when and how much, and not what.
+    #[serde(skip_serializing_if = "RelaySetting::is_unset")]
+    pub relay: RelaySetting,
 }
 
 impl Default for Network {
@@ -39,6 +43,7 @@ impl Default for Network {
             bind: "auto".into(),
             discovery: true,
             service: "printmesh".into(),
+            relay: RelaySetting::Unset,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     convert,
     mind::Mind,
     printers::{Printers, Script, Start},
-    problems,
+    problems, relays,
     slicer::{Model, Slicers},
     spools::Ask,
 };
@@ -60,12 +60,19 @@ impl Effects {
                     .collect();
                 self.net.set_peers(peers);
             }
+            Effect::SetRelays(members) => {
+                let members = members.into_iter();
+                let members = members.map(|(host, urls)| (peer(host), relays::parsed(&urls)));
+                self.net.set_relays(members.collect());
+            }
             Effect::Join {
                 attempt,
                 host,
                 addresses,
+                relays,
             } => {
-                self.net.join(attempt, peer(host), addresses);
+                let relays = relays::parsed(&relays);
+                self.net.join(attempt, peer(host), addresses, relays);
             }
             Effect::JoinSend {
                 conversation,

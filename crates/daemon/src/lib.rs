@@ -24,6 +24,7 @@ mod people;
 mod printers;
 mod problems;
 mod profiles;
+mod relays;
 mod serve;
 mod set_up;
 mod sliced;
@@ -46,6 +47,7 @@ use printmesh_net::{Bind, Net, StartError};
 use printmesh_node::{Boot, BootError, Node, Step};
 use printmesh_store::{Database, Home, Imports, disk};
 pub use profiles::Profiles;
+pub use relays::RelaySetting;
 pub use set_up::{InitOptions, Initialised, init};
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -169,6 +171,7 @@ pub async fn run(options: RunOptions) -> Result<(), Problem> {
         net: net.clone(),
         events,
         home: home.root().to_owned(),
+        relay: config.network.relay.clone(),
         incoming,
         started,
         stop: stop.clone(),
@@ -281,6 +284,7 @@ async fn start_network(
         bind,
         files_dir: home.files(),
         discovery: config.network.discovery,
+        relays: config.network.relay.relays(),
         service: config.network.service.clone(),
         software: env!("CARGO_PKG_VERSION").to_owned(),
         protocol: printmesh_net::ProtocolRange::THIS_BUILD,

@@ -17,8 +17,15 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    clock, convert, equip, forecast::Finishes, intake::unique_name, match_, mind::Mind, people,
-    problems, profiles::Profiles, spools, todo,
+    clock, convert, equip,
+    forecast::Finishes,
+    intake::unique_name,
+    match_,
+    mind::Mind,
+    people, problems,
+    profiles::Profiles,
+    relays::{self, RelaySetting},
+    spools, todo,
 };
 
 /// The daemon as the API sees it.
@@ -28,6 +35,7 @@ pub(crate) struct Door {
     pub(crate) net: Net,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) home: PathBuf,
+    pub(crate) relay: RelaySetting,
     pub(crate) incoming: PathBuf,
     pub(crate) started: Instant,
     pub(crate) stop: CancellationToken,
@@ -167,8 +175,9 @@ impl Door {
                 uses,
                 with_key,
                 open_s,
+                wan,
             } => {
-                self.share(queue, &role, expires_s, uses, with_key, open_s)
+                self.share(queue, &role, expires_s, uses, (with_key, wan), open_s)
                     .await
             }
             Request::TicketList { queue } => {
@@ -218,16 +227,19 @@ impl Door {
             Request::MemberRemove { queue, member } => {
                 self.done(Command::MemberRemove { queue, member }).await
             }
-            Request::QueueJoin { ticket, as_name } => {
-                let command = match ticket {
-                    Some(text) => Command::QueueJoin {
-                        ticket: ticket_of(&text)?,
-                        as_name,
-                    },
-                    None => Command::QueueAsk { as_name },
-                };
-                self.join(command).await
+            Request::QueueJoin {
+                ticket: Some(text),
+                as_name,
+                wan,
+            } => {
+                let ticket = ticket_of(&text)?;
+                self.join_by_ticket(ticket, as_name, wan).await
             }
+            Request::QueueJoin {
+                ticket: None,
+                as_name,
+                wan: _,
+            } => self.join(Command::QueueAsk { as_name }).await,
             Request::QueueLeave { queue } => self.done(Command::QueueLeave { queue }).await,
             Request::QueueRename { queue, name } => {
                 self.done(Command::QueueRename { queue, name }).await
@@ -503,6 +515,7 @@ impl Door {
                         .iter()
                         .map(ToString::to_string)
                         .collect(),
+                    relays: self.net.relays().into_iter().map(relays::told).collect(),
                 }))
             }
             Request::DaemonStop { end_prints } => {
@@ -569,7 +582,7 @@ impl Door {
         role: &str,
         expires_s: Option<u64>,
         uses: u32,
-        with_key: bool,
+        (with_key, wan): (bool, bool),
         open_s: Option<u64>,
     ) -> Result<Reply, Problem> {
         let role = if role.is_empty() {
@@ -579,6 +592,11 @@ impl Door {
         };
         let expires =
             |ms: u64| clock::rfc3339(printmesh_queue::Timestamp(clock::now().wall.0 + ms));
+        // Before anything is given out.
+        let relays = match wan {
+            true => self.relays_for_ticket(&queue).await?,
+            false => Vec::new(),
+        };
         if let Some(seconds) = open_s {
             let for_ms = seconds.saturating_mul(1000);
             self.mind
@@ -595,6 +613,7 @@ impl Door {
                 expires: Some(expires(for_ms)),
                 uses: None,
                 id: None,
+                relays: Vec::new(),
             }));
         }
         let expires_ms = expires_s.map(|seconds| seconds.saturating_mul(1000));
@@ -622,6 +641,7 @@ impl Door {
             expires_at_s: parts.expires_at_s,
             host: self.net.key(),
             addresses: self.net.addresses(),
+            relays: relays.clone(),
         };
         Ok(Reply::Share(Share {
             queue,
@@ -630,7 +650,50 @@ impl Door {
             expires: expires_ms.filter(|_| !with_key).map(expires),
             uses: (!with_key).then_some(uses),
             id: parts.invite.map(|id| id.fingerprint()),
+            relays: relays.iter().map(ToString::to_string).collect(),
         }))
+    }
+
+    /// As many as a ticket takes.
+    async fn relays_for_ticket(&self, queue: &str) -> Result<Vec<printmesh_net::Relay>, Problem> {
+        let name = queue.to_owned();
+        let agreed = self.read(move |node| Ok(node.relays_of(&name)?.to_vec()));
+        let mut relays = self.relay.for_ticket(queue, &agreed.await?, &self.home)?;
+        relays.truncate(printmesh_net::TICKET_RELAYS_MAX);
+        Ok(relays)
+    }
+
+    async fn join_by_ticket(
+        &self,
+        mut ticket: Ticket,
+        as_name: Option<String>,
+        wan: bool,
+    ) -> Result<Reply, Problem> {
+        match wan {
+            true => self.relay.may_agree(&self.home)?,
+            // Those of the config are used without a word.
+            false => ticket.relays.retain(|relay| !self.relay.names(relay)),
+        }
+        let named = ticket.relays.clone();
+        let command = Command::QueueJoin {
+            ticket,
+            as_name,
+            wan,
+        };
+        let reply = self.join(command).await?;
+        let Reply::Join(mut join) = reply else {
+            return Ok(reply);
+        };
+        let queue = join.queue.clone();
+        let used = self.read(move |node| match queue {
+            Some(queue) => Ok(node.relays_of(&queue)?.to_vec()),
+            None => Ok(Vec::new()),
+        });
+        let used = used.await?;
+        (join.relays, join.unused_relays) = named
+            .into_iter()
+            .partition(|relay| wan || self.relay != RelaySetting::Never && used.contains(relay));
+        Ok(Reply::Join(join))
     }
 
     async fn join(&self, command: Command) -> Result<Reply, Problem> {
@@ -652,6 +715,8 @@ impl Door {
             queue,
             host,
             code,
+            relays: Vec::new(),
+            unused_relays: Vec::new(),
         }))
     }
 }
@@ -698,5 +763,6 @@ fn ticket_of(text: &str) -> Result<Ticket, Problem> {
         expires_at_s: ticket.expires_at_s,
         host: HostId(ticket.host.0),
         addresses: ticket.addresses,
+        relays: ticket.relays.iter().map(ToString::to_string).collect(),
     })
 }

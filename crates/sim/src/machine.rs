@@ -207,6 +207,7 @@ impl World {
             | Effect::Tell(_)
             | Effect::Send { .. }
             | Effect::SetPeers(_)
+            | Effect::SetRelays(_)
             | Effect::Join { .. }
             | Effect::JoinSend { .. }
             | Effect::AcceptJoins(_)

@@ -319,7 +319,7 @@ impl World {
                 self.redial(host);
             }
             Effect::AcceptJoins(accepts) => self.hosts[host].accepts_joins = accepts,
-            Effect::OfferLan(_) => {}
+            Effect::OfferLan(_) | Effect::SetRelays(_) => {}
             Effect::Join {
                 attempt,
                 host: with,

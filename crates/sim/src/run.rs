@@ -120,6 +120,7 @@ impl World {
             let join = Command::QueueJoin {
                 ticket,
                 as_name: None,
+                wan: false,
             };
             self.command(host, join, Asked::Other);
             self.pass(5_000);

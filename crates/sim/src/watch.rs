@@ -611,6 +611,7 @@ impl World {
                     expires_at_s: parts.expires_at_s,
                     host: self.hosts[host].id,
                     addresses: Vec::new(),
+                    relays: Vec::new(),
                 });
             }
             (Asked::TakeOut { job }, Ok(answer)) => {

@@ -125,6 +125,12 @@ fn a_misspelt_setting_or_a_malformed_address_is_named_at_start() {
         ),
         ("[network\n", "config.bad", "line 1"),
         (
+            "[network]\nrelay = [\"relay.example.org\"]\n",
+            "config.bad",
+            "line 2",
+        ),
+        ("[network]\nrelay = \"auto\"\n", "config.bad", "none"),
+        (
             "[network]\nbind = \"192.168.1.43\"\n",
             "network.bind",
             "ip:port",

@@ -1,5 +1,5 @@
 //! Nothing leaves the local network by default: two hosts with no setting of their own find each other, share a queue and
-//! print, and no packet is on its way to anywhere else.
+//! print, and no packet is on its way to anywhere else. Two hosts with a relay call that one, and nobody else.
 //!
 //! Each host has a network namespace. Both are on one cable, and each has another one without an address, to which its
 //! default route leads: what is sent to any other network comes out at its end, in a namespace where everything is read. That
@@ -10,7 +10,9 @@
 //! which no router passes on.
 
 use std::{
-    fs::File,
+    collections::BTreeSet,
+    fs::{self, File},
+    net::Ipv4Addr,
     os::fd::{AsFd, OwnedFd},
     process::Command,
     sync::atomic::Ordering,
@@ -60,6 +62,16 @@ enum Packet {
 }
 
 impl Packet {
+    /// The address of which this asks where it is (RFC 826).
+    fn asks_where(&self) -> Option<Ipv4Addr> {
+        match self {
+            Self::Other(frame) if frame.len() >= 42 && frame[12..14] == [0x08, 0x06] => {
+                <[u8; 4]>::try_from(&frame[38..42]).ok().map(Ipv4Addr::from)
+            }
+            Self::Other(_) | Self::Group => None,
+        }
+    }
+
     /// By its Ethernet and IPv4 headers (RFC 894, RFC 791, RFC 3376).
     fn of(frame: &[u8]) -> Self {
         let (kind, ttl, protocol, to) = match frame {
@@ -164,9 +176,9 @@ impl Lan {
         heard
     }
 
-    fn host(&self, farm: &Farm, n: usize, name: &str) -> Host {
+    fn host(&self, farm: &Farm, n: usize, name: &str, config: &str) -> Host {
         let mut host = farm.host(name);
-        host.configure("");
+        host.configure(config);
         host.namespace = Some(self.namespaces.0[n].clone());
         host.start();
         host.ok(&["printer", "add", "sim", "--at", "sim://?speed=2000"]);
@@ -184,7 +196,21 @@ fn two_hosts_find_each_other_share_and_print_and_no_packet_leaves_their_network(
         }
     };
     let farm = Farm::new();
-    let (a, b) = (lan.host(&farm, 0, "a"), lan.host(&farm, 1, "b"));
+    let (a, b) = (lan.host(&farm, 0, "a", ""), lan.host(&farm, 1, "b", ""));
+    share_and_print(&a, &b);
+    assert_eq!(lan.heard(), []);
+
+    // It would have been seen: an address from the range that belongs to nobody.
+    for namespace in &lan.namespaces.0[..2] {
+        let say = "echo hello > /dev/udp/192.0.2.1/9";
+        let said = ip(&["netns", "exec", namespace, "bash", "-c", say]);
+        said.expect("a datagram is sent, whoever hears it");
+        // The question where that address is, at least.
+        assert!(!lan.heard().is_empty());
+    }
+}
+
+fn share_and_print(a: &Host, b: &Host) {
     assert_eq!(a.json(&["init", "--lan"])["lan"]["state"], "created");
     let asked = b.json(&["init", "--lan"]);
     assert_eq!(asked["lan"]["state"], "asked", "b finds a: {asked:#}");
@@ -196,14 +222,50 @@ fn two_hosts_find_each_other_share_and_print_and_no_packet_leaves_their_network(
     b.until_link("LAN", "a", "connected");
     let job = a.submit(&[&sliced("clip.gcode"), "-q", "LAN"]);
     a.wait(&[&job]);
-    assert_eq!(lan.heard(), []);
+}
 
-    // It would have been seen: an address from the range that belongs to nobody.
-    for namespace in &lan.namespaces.0[..2] {
-        let say = "echo hello > /dev/udp/192.0.2.1/9";
-        let said = ip(&["netns", "exec", namespace, "bash", "-c", say]);
-        said.expect("a datagram is sent, whoever hears it");
-        // The question where that address is, at least.
-        assert!(!lan.heard().is_empty());
+/// Name servers of this machine: what has to be asked where a relay is, and nobody else is.
+fn name_servers() -> BTreeSet<Ipv4Addr> {
+    let config = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let lines = config
+        .lines()
+        .filter_map(|line| line.strip_prefix("nameserver"));
+    lines.filter_map(|line| line.trim().parse().ok()).collect()
+}
+
+#[test]
+fn two_hosts_with_a_relay_call_that_one_and_nobody_else() {
+    let lan = match Lan::new() {
+        Ok(lan) => lan,
+        Err(why) => {
+            eprintln!("skipped: {why}");
+            return;
+        }
+    };
+    let farm = Farm::new();
+    // Neither answers: an address that belongs to nobody, and a name that there never is (RFC 6761).
+    let relay = |url| format!("[network]\nrelay = [\"{url}\"]\n");
+    let a = lan.host(&farm, 0, "a", &relay("https://192.0.2.7"));
+    let b = lan.host(&farm, 1, "b", &relay("https://relay.invalid"));
+    share_and_print(&a, &b);
+    let named = Ipv4Addr::new(192, 0, 2, 7);
+    let servers = name_servers();
+    let mut called = BTreeSet::new();
+    let until = Instant::now() + PATIENCE;
+    while !called.contains(&named) {
+        assert!(
+            Instant::now() < until,
+            "the relay is not called: {called:?}"
+        );
+        for packet in lan.heard() {
+            // Nobody answers there, so it is never more than the question where an address is.
+            let asked = packet.asks_where();
+            let asked = asked.unwrap_or_else(|| panic!("nobody was to be told {packet:?}"));
+            assert!(
+                asked == named || servers.contains(&asked),
+                "{asked} is called"
+            );
+            called.insert(asked);
+        }
     }
 }

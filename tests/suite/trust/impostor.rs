@@ -176,7 +176,7 @@ impl Impostor {
     pub(super) fn ask_to_join(&mut self) -> u64 {
         {
             let _inside = self.runtime.enter();
-            self.net.join(1, self.peer(), vec![self.at]);
+            self.net.join(1, self.peer(), vec![self.at], Vec::new());
         }
         let heard =
             self.wait(|event| matches!(event, Event::JoinOpened { .. } | Event::JoinFailed { .. }));

@@ -136,6 +136,7 @@ impl Node {
             inbox: VecDeque::new(),
             out: Step::default(),
             sent_peers: BTreeMap::new(),
+            sent_relays: BTreeMap::new(),
             sent_accept_joins: None,
             sent_offer_lan: None,
             #[cfg(feature = "sabotage")]

@@ -81,6 +81,8 @@ pub enum Command {
         ticket: Ticket,
         /// Local name.
         as_name: Option<String>,
+        /// A person at this host agrees that the ticket's relays are used for this queue.
+        wan: bool,
     },
     /// Asks the host of this LAN that offers a queue.
     QueueAsk {
@@ -283,6 +285,8 @@ pub struct Ticket {
     pub host: HostId,
     /// Where it may be.
     pub addresses: Vec<SocketAddr>,
+    /// Relays over which it says that it can be met, as URLs. None is used before a person here agrees.
+    pub relays: Vec<String>,
 }
 
 impl std::fmt::Debug for Ticket {

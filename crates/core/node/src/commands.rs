@@ -46,8 +46,12 @@ impl Node {
                 role,
                 for_ms,
             } => self.queue_open(&queue, role, for_ms)?,
-            Command::QueueJoin { ticket, as_name } => {
-                self.queue_join(id, ticket, as_name)?;
+            Command::QueueJoin {
+                ticket,
+                as_name,
+                wan,
+            } => {
+                self.queue_join(id, ticket, as_name, wan)?;
                 return Ok(None);
             }
             Command::QueueAsk { as_name } => {

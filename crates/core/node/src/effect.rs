@@ -117,6 +117,8 @@ pub enum Effect {
     },
     /// Whom to keep connected, with last known addresses: all members of all queues. Nobody else gets in.
     SetPeers(BTreeMap<HostId, Vec<SocketAddr>>),
+    /// Over which relays which members may be met, and no others: a person at this host agreed to them for their queue.
+    SetRelays(BTreeMap<HostId, Vec<String>>),
     /// Opens a join conversation.
     Join {
         /// Number of the attempt.
@@ -125,6 +127,8 @@ pub enum Effect {
         host: HostId,
         /// Where it may be.
         addresses: Vec<SocketAddr>,
+        /// Over which relays it may be asked: a person at this host agreed to them.
+        relays: Vec<String>,
     },
     /// Sends bytes in a join conversation.
     JoinSend {

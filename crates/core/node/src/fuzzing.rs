@@ -259,10 +259,12 @@ fn open_joins(running: &mut Running) {
         expires_at_s: None,
         host: stranger,
         addresses: Vec::new(),
+        relays: Vec::new(),
     };
     let command = Command::QueueJoin {
         ticket,
         as_name: None,
+        wan: false,
     };
     let effects = running.give(Input::Command { id: 1, command });
     let attempt = effects.iter().find_map(|effect| match effect {

@@ -47,6 +47,8 @@ pub(crate) struct Outgoing {
     pub(crate) command: Option<u64>,
     pub(crate) host: HostId,
     pub(crate) addresses: Vec<SocketAddr>,
+    /// What a person here agreed to.
+    pub(crate) relays: Vec<String>,
     pub(crate) ticket: Option<Ticket>,
     pub(crate) as_name: Option<String>,
     pub(crate) lan: bool,
@@ -101,13 +103,29 @@ impl Node {
         command: u64,
         ticket: Ticket,
         as_name: Option<String>,
+        wan: bool,
     ) -> Result<(), Problem> {
         if let Some(name) = &as_name {
             self.check_queue_name(name)?;
         }
+        if wan && ticket.relays.is_empty() {
+            let problem = Problem::new(Code::TicketNoRelay, "this ticket names no relay").fix(
+                "printmesh queue share QUEUE --wan",
+                "make one that does, on the host that shares the queue",
+            );
+            return Err(problem);
+        }
+        let relays = match wan {
+            true => ticket.relays.clone(),
+            false => Vec::new(),
+        };
         let id = QueueId(ticket.queue);
-        if let Some(entry) = self.queues.get(&id).filter(|entry| !entry.record.left) {
+        if let Some(entry) = self.queues.get_mut(&id).filter(|entry| !entry.record.left) {
             let queue = entry.name();
+            if wan && entry.record.relays != relays {
+                entry.record.relays = relays;
+                self.save_queue(id);
+            }
             self.reply(
                 command,
                 Ok(Answer::Joined {
@@ -129,7 +147,8 @@ impl Node {
             );
         }
         let (host, addresses) = (ticket.host, ticket.addresses.clone());
-        self.open_join(Some(command), host, addresses, Some(ticket), as_name, false);
+        let with = (addresses, relays);
+        self.open_join(Some(command), host, with, Some(ticket), as_name, false);
         Ok(())
     }
 
@@ -163,7 +182,7 @@ impl Node {
         &mut self,
         command: Option<u64>,
         host: HostId,
-        addresses: Vec<SocketAddr>,
+        (addresses, relays): (Vec<SocketAddr>, Vec<String>),
         ticket: Option<Ticket>,
         as_name: Option<String>,
         lan: bool,
@@ -175,6 +194,7 @@ impl Node {
             command,
             host,
             addresses: addresses.clone(),
+            relays: relays.clone(),
             ticket,
             as_name,
             lan,
@@ -187,6 +207,7 @@ impl Node {
             attempt,
             host,
             addresses,
+            relays,
         });
     }
 
@@ -218,7 +239,8 @@ impl Node {
         if let Some((host, addresses)) = offer {
             for search in std::mem::take(&mut self.joins.searches) {
                 let (command, as_name) = (search.command, search.as_name);
-                self.open_join(Some(command), host, addresses.clone(), None, as_name, true);
+                let at = (addresses.clone(), Vec::new());
+                self.open_join(Some(command), host, at, None, as_name, true);
                 moved = true;
             }
         }
@@ -303,12 +325,13 @@ impl Node {
                 let Outgoing {
                     host,
                     addresses,
+                    relays,
                     ticket,
                     as_name,
                     lan,
                     ..
                 } = outgoing;
-                self.open_join(None, host, addresses, ticket, as_name, lan);
+                self.open_join(None, host, (addresses, relays), ticket, as_name, lan);
                 // Keeps asking as long as the person does not give up.
                 if let Some(again) = self.joins.outgoing.get_mut(&self.joins.attempts) {
                     again.asked = true;
@@ -343,27 +366,43 @@ impl Node {
             self.joins.outgoing.insert(attempt, waiting);
             return;
         }
-        let addresses: Vec<String> = outgoing.addresses.iter().map(ToString::to_string).collect();
-        let problem = Problem::new(
+        let addresses = outgoing.addresses.iter().map(ToString::to_string);
+        let tried: Vec<String> = addresses.chain(outgoing.relays.iter().cloned()).collect();
+        let mut problem = Problem::new(
             Code::JoinUnreachable,
             format!("cannot join through host {}", outgoing.host.fingerprint()),
         )
         .because(format!(
             "tried {}: {reason}",
-            if addresses.is_empty() {
+            if tried.is_empty() {
                 "the LAN".into()
             } else {
-                addresses.join(", ")
+                tried.join(", ")
             }
-        ))
-        .fix(
-            "",
-            "see that its daemon runs and that both hosts are on one network",
-        )
-        .fix(
-            "printmesh queue share QUEUE",
-            "or make a new ticket, on a host that is in the queue",
-        );
+        ));
+        let named = outgoing.ticket.iter().flat_map(|ticket| &ticket.relays);
+        let unused: Vec<_> = named
+            .filter(|relay| !outgoing.relays.contains(relay))
+            .cloned()
+            .collect();
+        if !unused.is_empty() {
+            problem = problem.fix(
+                "printmesh join TICKET --wan",
+                format!(
+                    "meet it over {}: it learns which hosts talk through it, from where, when and how much, and not what",
+                    unused.join(", ")
+                ),
+            );
+        }
+        let problem = problem
+            .fix(
+                "",
+                "see that its daemon runs and that both hosts are on one network",
+            )
+            .fix(
+                "printmesh queue share QUEUE",
+                "or make a new ticket, on a host that is in the queue",
+            );
         if let Some(command) = outgoing.command {
             self.reply(command, Err(problem));
         }

@@ -140,6 +140,11 @@ impl Node {
             introduced_by: Some(outgoing.host),
             anchor: (welcome.epoch.id.number > 0).then_some(welcome.epoch),
             removals: Vec::new(),
+            relays: match outgoing.relays.is_empty() {
+                // Joined again without a word about relays: what was agreed to stays.
+                true => known.map_or_else(Vec::new, |record| record.relays.clone()),
+                false => outgoing.relays,
+            },
         };
         match self.queues.get_mut(&id) {
             Some(known) => known.record = record,

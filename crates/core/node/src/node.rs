@@ -116,6 +116,7 @@ pub struct Node {
     pub(crate) inbox: VecDeque<Message>,
     pub(crate) out: Step,
     pub(crate) sent_peers: BTreeMap<HostId, Vec<std::net::SocketAddr>>,
+    pub(crate) sent_relays: BTreeMap<HostId, Vec<String>>,
     pub(crate) sent_accept_joins: Option<bool>,
     pub(crate) sent_offer_lan: Option<bool>,
     #[cfg(feature = "sabotage")]
@@ -219,6 +220,8 @@ pub(crate) struct Peer {
     pub(crate) vouched: bool,
     pub(crate) record: PeerRecord,
     pub(crate) connected: bool,
+    /// From where it came; not known over a relay.
+    pub(crate) came_from: Option<std::net::SocketAddr>,
     pub(crate) note: Option<String>,
     /// Messages of it that were none.
     pub(crate) unreadable: u64,

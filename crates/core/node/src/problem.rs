@@ -112,6 +112,8 @@ codes! {
     TicketUnknown = "ticket.unknown", 3;
     /// The ticket is not for a queue of that host.
     TicketForeign = "ticket.foreign", 4;
+    /// The ticket names no relay.
+    TicketNoRelay = "ticket.no-relay", 2;
     /// The other host did not answer.
     JoinUnreachable = "join.unreachable", 7;
     /// The other host said no.

@@ -61,6 +61,7 @@ pub(crate) fn found(
         introduced_by: None,
         anchor: None,
         removals: Vec::new(),
+        relays: Vec::new(),
     };
     (id, record, change.to_bytes())
 }

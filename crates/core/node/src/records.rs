@@ -54,6 +54,9 @@ pub(crate) struct QueueRecord {
     /// Members that were removed where this host came from, and are to be removed here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) removals: Vec<HostId>,
+    /// Relays over which a person at this host agreed to meet the other members. Never taken from what another host says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) relays: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

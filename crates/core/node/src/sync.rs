@@ -32,6 +32,7 @@ impl Node {
         }
         peer.incompatible = false;
         peer.note = None;
+        peer.came_from = address;
         peer.record.software = Some(software);
         peer.record.last_seen = Some(self.now.wall);
         if let Some(address) = address {

@@ -119,6 +119,7 @@ impl Node {
     /// Tells the network whom to keep connected and what to offer, when that changed.
     pub(crate) fn tell_network(&mut self) {
         let mut peers = BTreeMap::new();
+        let mut relays: BTreeMap<_, Vec<String>> = BTreeMap::new();
         let told = |queue: &&Queue| !queue.record.left || queue.leaving_ms.is_some();
         for queue in self.queues.values().filter(told) {
             let members = queue
@@ -147,7 +148,18 @@ impl Node {
                     }
                 }
                 peers.insert(host, addresses);
+                for relay in &queue.record.relays {
+                    let agreed = relays.entry(host).or_default();
+                    if !agreed.contains(relay) {
+                        agreed.push(relay.clone());
+                    }
+                }
             }
+        }
+        // First, so that the first call already goes every way.
+        if relays != self.sent_relays {
+            self.sent_relays.clone_from(&relays);
+            self.effect(Effect::SetRelays(relays));
         }
         if peers != self.sent_peers {
             self.sent_peers.clone_from(&peers);

@@ -13,6 +13,7 @@ use crate::{
     input::Now,
     join::Asking,
     node::{Node, Progress},
+    problem::Problem,
     records::{QueueKind, Stage},
 };
 
@@ -42,7 +43,7 @@ pub struct Link {
     pub connected: bool,
     /// Speaks a version that this host does not.
     pub incompatible: bool,
-    /// Address of the connection, or the last one.
+    /// Address of the connection, or the last one; none of a connection over a relay.
     pub address: Option<SocketAddr>,
     /// Software version.
     pub software: Option<String>,
@@ -183,13 +184,25 @@ impl Node {
         self.presence(queue)
     }
 
+    /// Returns the relays over which a person at this host agreed to meet the members of a queue, as URLs.
+    ///
+    /// # Errors
+    /// `queue.unknown`.
+    pub fn relays_of(&self, queue: &str) -> Result<&[String], Problem> {
+        let id = self.queue_named(queue)?;
+        Ok(&self.queues[&id].record.relays)
+    }
+
     /// Returns how this host last met another.
     pub fn link(&self, host: HostId) -> Link {
         let peer = self.peers.get(&host);
         Link {
             connected: host == self.me || peer.is_some_and(|peer| peer.connected),
             incompatible: peer.is_some_and(|peer| peer.incompatible),
-            address: peer.and_then(|peer| peer.record.addresses.first().copied()),
+            address: peer.and_then(|peer| match peer.connected {
+                true => peer.came_from,
+                false => peer.record.addresses.first().copied(),
+            }),
             software: peer.and_then(|peer| peer.record.software.clone()),
             last_seen: peer.and_then(|peer| peer.record.last_seen),
             note: peer.and_then(|peer| peer.note.clone()),

@@ -217,7 +217,7 @@ pub struct Peer {
     pub me: bool,
     /// `connected`, `away`, `incompatible`.
     pub link: String,
-    /// Address of the live connection.
+    /// Address of the live connection; absent when it began over a relay.
     pub address: Option<String>,
     /// Software version, when it ever said one.
     pub version: Option<String>,
@@ -276,6 +276,9 @@ pub struct Share {
     /// Names the ticket ever after; absent for a window and for the queue key itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// Relays that the ticket names, as URLs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relays: Vec<String>,
 }
 
 /// A ticket that was given out; its secret is known to its holder only.
@@ -372,6 +375,12 @@ pub struct Join {
     pub host: Option<String>,
     /// Comparison code to read out, while asked.
     pub code: Option<String>,
+    /// Relays over which the members of the queue are met from now on, as URLs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relays: Vec<String>,
+    /// Relays that the ticket names and that nobody agreed to: they are not used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unused_relays: Vec<String>,
 }
 
 /// One job.
@@ -863,6 +872,24 @@ pub struct Daemon {
     pub host: String,
     /// Addresses on which other hosts reach it.
     pub addresses: Vec<String>,
+    /// Relays that it uses; without any, nothing leaves the local network.
+    #[serde(default)]
+    pub relays: Vec<RelayUse>,
+}
+
+/// A relay that a host uses: it learns which hosts talk over it, from where, when and how much, and not what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayUse {
+    /// Its URL.
+    pub url: String,
+    /// `connected`; `waiting` (it does not answer, or another one is nearer); `ending` (nobody wants it any more, and it is
+    /// connected until the daemon is started again).
+    pub state: String,
+    /// Whether the way to it is encrypted; otherwise whoever is on it sees as much as the relay.
+    pub encrypted: bool,
+    /// Why it does not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// Done.

@@ -42,6 +42,9 @@ pub enum Request {
         with_key: bool,
         /// Instead of a ticket: admit every host of this LAN that asks during so many seconds.
         open_s: Option<u64>,
+        /// Name the relays of this host in the ticket, so that hosts elsewhere can join.
+        #[serde(default)]
+        wan: bool,
     },
     /// Tickets of a queue that were given out.
     TicketList {
@@ -61,6 +64,9 @@ pub enum Request {
         ticket: Option<String>,
         /// Local name if the shared one is taken here.
         as_name: Option<String>,
+        /// Use the relays that the ticket names, for the members of this queue: the person at this host agrees to them.
+        #[serde(default)]
+        wan: bool,
     },
     /// Leaves a queue; its jobs stay with the other members.
     QueueLeave {

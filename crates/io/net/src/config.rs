@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 use thiserror::Error;
 
-use crate::{files::FileError, frames::ProtocolRange};
+use crate::{files::FileError, frames::ProtocolRange, relay::Relays};
 
 /// Where to listen. There is one UDP socket for everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,9 @@ pub struct Config {
     pub files_dir: PathBuf,
     /// Whether to announce this host on the LAN and to look for others.
     pub discovery: bool,
+    /// Over which relays members may be met. Without any, this host talks to nobody but the peers that it is told of and
+    /// the LAN.
+    pub relays: Relays,
     /// The name of the LAN service, `printmesh` unless tests want to be among themselves. At most 15 characters of
     /// `a-z0-9-`.
     pub service: String,
@@ -43,6 +46,7 @@ impl Config {
             bind: Bind::Auto,
             files_dir,
             discovery: true,
+            relays: Relays::Named(Vec::new()),
             service: "printmesh".into(),
             software: env!("CARGO_PKG_VERSION").into(),
             protocol: ProtocolRange::THIS_BUILD,

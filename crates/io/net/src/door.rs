@@ -2,7 +2,8 @@
 //!
 //! A handshake costs this host a signature and some memory before it knows who calls. A caller whose address is not proven
 //! costs little and can be anybody, so that nothing is held against the address that it names; it is asked to prove it
-//! (a stateless answer) once more than a few come. Proven addresses each have their own share.
+//! (a stateless answer) once more than a few come. Proven addresses each have their own share. Who comes over a relay has
+//! shown its key there: a member has its own share, and all strangers together have one, since keys cost nothing.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +12,34 @@ use std::{
     time::Instant,
 };
 
-use crate::{limits, pace::Bucket};
+use crate::{limits, pace::Bucket, peer_key::PeerKey};
+
+/// From where somebody calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Origin {
+    /// From an address that may be anybody's.
+    Unproven,
+    /// From an address that it has proven.
+    Address(IpAddr),
+    /// Over a relay, which says that it is this member.
+    Member(PeerKey),
+    /// Over a relay, which says that it is somebody else.
+    Relayed,
+}
+
+impl Origin {
+    /// A proven address.
+    pub(crate) fn of_address(address: IpAddr) -> Self {
+        Self::Address(share(address))
+    }
+
+    fn is_relayed(self) -> bool {
+        match self {
+            Self::Member(_) | Self::Relayed => true,
+            Self::Unproven | Self::Address(_) => false,
+        }
+    }
+}
 
 /// What to do with a caller.
 #[derive(Debug)]
@@ -31,8 +59,10 @@ pub(crate) struct Door(Mutex<Table>);
 #[derive(Debug)]
 struct Table {
     pending: usize,
+    /// Of these, over relays.
+    relayed: usize,
     unproven: Bucket,
-    addresses: BTreeMap<IpAddr, Caller>,
+    callers: BTreeMap<Origin, Caller>,
 }
 
 #[derive(Debug)]
@@ -45,16 +75,15 @@ struct Caller {
 #[derive(Debug)]
 pub(crate) struct Place {
     door: Arc<Door>,
-    address: Option<IpAddr>,
+    origin: Origin,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut table = self.door.table();
         table.pending -= 1;
-        if let Some(address) = self.address
-            && let Some(caller) = table.addresses.get_mut(&address)
-        {
+        table.relayed -= usize::from(self.origin.is_relayed());
+        if let Some(caller) = table.callers.get_mut(&self.origin) {
             caller.pending -= 1;
         }
     }
@@ -75,8 +104,9 @@ impl Door {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self(Mutex::new(Table {
             pending: 0,
+            relayed: 0,
             unproven: Bucket::new(limits::UNPROVEN, Instant::now()),
-            addresses: BTreeMap::new(),
+            callers: BTreeMap::new(),
         })))
     }
 
@@ -84,54 +114,48 @@ impl Door {
         self.0.lock().expect("no holder of this lock panics")
     }
 
-    /// Somebody calls from an address, proven or not; `None` when it is no address of IP.
-    pub(crate) fn knock(
-        self: &Arc<Self>,
-        address: Option<IpAddr>,
-        proven: bool,
-        now: Instant,
-    ) -> Verdict {
+    /// Somebody calls.
+    pub(crate) fn knock(self: &Arc<Self>, origin: Origin, now: Instant) -> Verdict {
+        let refusal = match origin {
+            Origin::Unproven => Verdict::Prove,
+            Origin::Address(_) | Origin::Member(_) | Origin::Relayed => Verdict::Refuse,
+        };
         let mut table = self.table();
-        if table.pending >= limits::HANDSHAKES_MAX {
-            return if proven {
-                Verdict::Refuse
-            } else {
-                Verdict::Prove
-            };
+        let is_full = table.pending >= limits::HANDSHAKES_MAX
+            || origin.is_relayed() && table.relayed >= limits::HANDSHAKES_RELAYED_MAX;
+        if is_full {
+            return refusal;
         }
-        let address = address.filter(|_| proven).map(share);
-        let may_enter = match address {
-            None => table.unproven.take(now),
-            Some(address) => {
-                if table.addresses.len() >= limits::CALLERS_MAX
-                    && !table.addresses.contains_key(&address)
+        let may_enter = match origin {
+            Origin::Unproven => table.unproven.take(now),
+            Origin::Address(_) | Origin::Member(_) | Origin::Relayed => {
+                if table.callers.len() >= limits::CALLERS_MAX
+                    && !table.callers.contains_key(&origin)
                 {
                     // Whoever has been quiet for a while needs not be remembered.
                     table
-                        .addresses
+                        .callers
                         .retain(|_, caller| caller.pending > 0 || !caller.bucket.is_full(now));
                 }
-                let is_room = table.addresses.len() < limits::CALLERS_MAX;
-                match table.addresses.get_mut(&address) {
+                let is_room = table.callers.len() < limits::CALLERS_MAX;
+                match table.callers.get_mut(&origin) {
                     Some(caller) => caller.knock(now),
                     None if is_room => {
                         let bucket = Bucket::new(limits::KNOCKS, now);
                         let caller = Caller { bucket, pending: 0 };
-                        table.addresses.entry(address).or_insert(caller).knock(now)
+                        table.callers.entry(origin).or_insert(caller).knock(now)
                     }
                     None => false,
                 }
             }
         };
-        match (may_enter, proven) {
-            (true, _) => {
-                table.pending += 1;
-                let door = Arc::clone(self);
-                Verdict::Enter(Place { door, address })
-            }
-            (false, true) => Verdict::Refuse,
-            (false, false) => Verdict::Prove,
+        if !may_enter {
+            return refusal;
         }
+        table.pending += 1;
+        table.relayed += usize::from(origin.is_relayed());
+        let door = Arc::clone(self);
+        Verdict::Enter(Place { door, origin })
     }
 }
 
@@ -151,31 +175,31 @@ mod tests {
 
     use super::*;
 
-    fn at(n: u32) -> Option<IpAddr> {
-        Some(IpAddr::V4(std::net::Ipv4Addr::from_bits(n)))
+    fn at(n: u32) -> Origin {
+        Origin::of_address(IpAddr::V4(std::net::Ipv4Addr::from_bits(n)))
     }
 
     #[test]
     fn one_address_takes_only_its_share_of_the_places() {
         let (door, now) = (Door::new(), Instant::now());
         let mut inside = Vec::new();
-        while let Verdict::Enter(place) = door.knock(at(1), true, now) {
+        while let Verdict::Enter(place) = door.knock(at(1), now) {
             inside.push(place);
         }
         assert_eq!(inside.len(), limits::HANDSHAKES_PER_ADDRESS_MAX);
-        assert!(matches!(door.knock(at(2), true, now), Verdict::Enter(_)));
+        assert!(matches!(door.knock(at(2), now), Verdict::Enter(_)));
         inside.pop();
-        assert!(matches!(door.knock(at(1), true, now), Verdict::Enter(_)));
+        assert!(matches!(door.knock(at(1), now), Verdict::Enter(_)));
         // The whole network of an address of IPv6 counts as one.
-        let v6 = |n: u128| Some(IpAddr::V6(Ipv6Addr::from_bits((7 << 64) + n)));
+        let v6 = |n: u128| Origin::of_address(IpAddr::V6(Ipv6Addr::from_bits((7 << 64) + n)));
         inside.clear();
         for n in 0..limits::HANDSHAKES_PER_ADDRESS_MAX as u128 {
-            match door.knock(v6(n), true, now) {
+            match door.knock(v6(n), now) {
                 Verdict::Enter(place) => inside.push(place),
                 other => panic!("{other:?}"),
             }
         }
-        assert!(matches!(door.knock(v6(99), true, now), Verdict::Refuse));
+        assert!(matches!(door.knock(v6(99), now), Verdict::Refuse));
     }
 
     #[test]
@@ -183,51 +207,71 @@ mod tests {
         let (door, now) = (Door::new(), Instant::now());
         let mut inside = Vec::new();
         for n in 0..limits::HANDSHAKES_MAX as u32 {
-            match door.knock(at(n), true, now) {
+            match door.knock(at(n), now) {
                 Verdict::Enter(place) => inside.push(place),
                 other => panic!("{other:?}"),
             }
         }
-        assert!(matches!(door.knock(at(1_000), true, now), Verdict::Refuse));
-        assert!(matches!(door.knock(at(1_000), false, now), Verdict::Prove));
+        assert!(matches!(door.knock(at(1_000), now), Verdict::Refuse));
+        assert!(matches!(door.knock(Origin::Unproven, now), Verdict::Prove));
         drop(inside);
-        assert!(matches!(
-            door.knock(at(1_000), true, now),
-            Verdict::Enter(_)
-        ));
+        assert!(matches!(door.knock(at(1_000), now), Verdict::Enter(_)));
     }
 
     #[test]
     fn an_address_knocks_so_often_and_forged_ones_do_not_count_against_it() {
         let (door, now) = (Door::new(), Instant::now());
         let unproven =
-            (0..1_000).filter(|_| matches!(door.knock(at(1), false, now), Verdict::Enter(_)));
+            (0..1_000).filter(|_| matches!(door.knock(Origin::Unproven, now), Verdict::Enter(_)));
         assert_eq!(unproven.count() as f64, limits::UNPROVEN.burst);
-        let proven =
-            (0..1_000).filter(|_| matches!(door.knock(at(1), true, now), Verdict::Enter(_)));
+        let proven = (0..1_000).filter(|_| matches!(door.knock(at(1), now), Verdict::Enter(_)));
         assert_eq!(proven.count() as f64, limits::KNOCKS.burst);
         let now = now + Duration::from_secs(1);
-        let later =
-            (0..1_000).filter(|_| matches!(door.knock(at(1), true, now), Verdict::Enter(_)));
+        let later = (0..1_000).filter(|_| matches!(door.knock(at(1), now), Verdict::Enter(_)));
         assert_eq!(later.count() as f64, limits::KNOCKS.per_s);
+    }
+
+    #[test]
+    fn strangers_on_a_relay_share_one_place_among_members() {
+        let (door, now) = (Door::new(), Instant::now());
+        let mut inside = Vec::new();
+        while let Verdict::Enter(place) = door.knock(Origin::Relayed, now) {
+            inside.push(place);
+        }
+        assert_eq!(inside.len(), limits::HANDSHAKES_PER_ADDRESS_MAX);
+        let member = Origin::Member(PeerKey([1; 32]));
+        assert!(matches!(door.knock(member, now), Verdict::Enter(_)));
+        assert!(matches!(door.knock(at(1), now), Verdict::Enter(_)));
+    }
+
+    #[test]
+    fn a_relay_that_says_that_everybody_calls_keeps_nobody_of_the_lan_out() {
+        let (door, now) = (Door::new(), Instant::now());
+        let mut inside = Vec::new();
+        for n in 0..100 {
+            if let Verdict::Enter(place) = door.knock(Origin::Member(PeerKey([n; 32])), now) {
+                inside.push(place);
+            }
+        }
+        assert_eq!(inside.len(), limits::HANDSHAKES_RELAYED_MAX);
+        assert!(matches!(door.knock(at(1), now), Verdict::Enter(_)));
+        inside.pop();
+        assert!(matches!(
+            door.knock(Origin::Relayed, now),
+            Verdict::Enter(_)
+        ));
     }
 
     #[test]
     fn addresses_that_were_quiet_are_forgotten_and_never_more_are_remembered_than_may_be() {
         let (door, now) = (Door::new(), Instant::now());
         for n in 0..2 * limits::CALLERS_MAX as u32 {
-            door.knock(at(n), true, now);
-            assert!(door.table().addresses.len() <= limits::CALLERS_MAX);
+            door.knock(at(n), now);
+            assert!(door.table().callers.len() <= limits::CALLERS_MAX);
         }
-        assert!(matches!(
-            door.knock(at(u32::MAX), true, now),
-            Verdict::Refuse
-        ));
+        assert!(matches!(door.knock(at(u32::MAX), now), Verdict::Refuse));
         let now = now + Duration::from_secs(60);
-        assert!(matches!(
-            door.knock(at(u32::MAX), true, now),
-            Verdict::Enter(_)
-        ));
-        assert_eq!(door.table().addresses.len(), 1);
+        assert!(matches!(door.knock(at(u32::MAX), now), Verdict::Enter(_)));
+        assert_eq!(door.table().callers.len(), 1);
     }
 }

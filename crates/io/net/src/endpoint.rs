@@ -1,5 +1,5 @@
-//! The iroh endpoint: one UDP socket, no relay, no lookup service, and the door through which connections come in.
-//! It decides only who may pass; what is said behind the door is in `peers.rs`, `join.rs` and `files/serve.rs`.
+//! The iroh endpoint: one UDP socket, no lookup service, no relay but those that a person named, and the door through
+//! which connections come in. It decides only who may pass; what is said behind the door is in `peers.rs`, `join.rs` and `files/serve.rs`.
 
 use std::{
     io,
@@ -9,7 +9,8 @@ use std::{
 };
 
 use iroh::{
-    Endpoint, EndpointAddr, RelayMode, SecretKey, TransportAddr,
+    Endpoint, EndpointAddr, NetReportConfig, RelayMode, SecretKey, TransportAddr,
+    dns::DnsResolver,
     endpoint::{
         BindError, Connection, Incoming, IncomingAddr, PortmapperConfig, QuicTransportConfig,
         VarInt, presets,
@@ -21,11 +22,12 @@ use tracing::{debug, warn};
 use crate::{
     codes::CloseCode,
     config::{Bind, StartError},
-    door::{Door, Verdict},
+    door::{Door, Origin, Verdict},
     files::FILES_ALPN,
     join, limits,
     peer_key::PeerKey,
     peers,
+    relay::{Relay, Relays},
     shared::Shared,
 };
 
@@ -47,6 +49,11 @@ impl Port {
 
     fn lock(&self) -> MutexGuard<'_, Option<Endpoint>> {
         self.0.lock().expect("no holder of this lock panics")
+    }
+
+    /// Returns the endpoint, for the length of a call; `None` once the network is stopped.
+    pub(crate) fn endpoint(&self) -> Option<Endpoint> {
+        self.lock().clone()
     }
 
     /// Says goodbye to all peers and gives the port back: when this returns, it can be bound again.
@@ -78,14 +85,20 @@ fn is_taken(address: SocketAddr) -> bool {
 }
 
 /// Opens the endpoint. A port that cannot be had is an error, never another port.
-pub(crate) async fn bind(secret_key: &[u8; 32], bind: Bind) -> Result<Endpoint, StartError> {
+pub(crate) async fn bind(
+    secret_key: &[u8; 32],
+    bind: Bind,
+    relays: &Relays,
+) -> Result<Endpoint, StartError> {
     let address = match bind {
         Bind::Auto => SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
         Bind::Address(address) => address,
     };
     let builder = Endpoint::builder(presets::Minimal)
         .secret_key(SecretKey::from_bytes(secret_key))
-        .relay_mode(RelayMode::Disabled)
+        .relay_mode(relays.map().map_or(RelayMode::Disabled, RelayMode::Custom))
+        .net_report_config(questions())
+        .dns_resolver(names())
         .portmapper_config(PortmapperConfig::Disabled)
         .transport_config(transport())
         .alpns(
@@ -118,6 +131,21 @@ fn listen_error(address: SocketAddr, source: io::Error) -> StartError {
     }
 }
 
+/// What a relay is asked: how far it is. Not whether somebody in between answers for it, which takes more calls.
+fn questions() -> NetReportConfig {
+    let mut questions = NetReportConfig::default();
+    questions.captive_portal_check = false;
+    questions
+}
+
+/// Only the system's name servers are asked where a relay is; by itself iroh would ask public ones when these do not answer.
+fn names() -> DnsResolver {
+    DnsResolver::builder()
+        .with_system_defaults()
+        .disable_fallback()
+        .build()
+}
+
 fn transport() -> QuicTransportConfig {
     QuicTransportConfig::builder()
         .max_idle_timeout(Some(
@@ -132,16 +160,34 @@ fn transport() -> QuicTransportConfig {
         .build()
 }
 
-/// Dials a peer at all its addresses at once.
+/// The ways to a peer. A relay that stands here is called, whether it was named before or not: only those that a person
+/// agreed to may.
+pub(crate) struct Ways {
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) relays: Vec<Relay>,
+}
+
+impl Ways {
+    pub(crate) fn is_none(&self) -> bool {
+        self.addresses.is_empty() && self.relays.is_empty()
+    }
+}
+
+/// Dials a peer in all these ways at once.
 pub(crate) async fn dial(
     port: &Port,
     peer: PeerKey,
-    addresses: &[SocketAddr],
+    ways: Ways,
     alpn: &[u8],
 ) -> Result<Connection, String> {
     let id = peer.endpoint_id().ok_or("the key is not valid")?;
-    let endpoint = port.lock().clone().ok_or("the network is stopped")?;
-    let target = EndpointAddr::from_parts(id, addresses.iter().copied().map(TransportAddr::Ip));
+    let endpoint = port.endpoint().ok_or("the network is stopped")?;
+    let direct = ways.addresses.into_iter().map(TransportAddr::Ip);
+    let relayed = ways
+        .relays
+        .iter()
+        .map(|relay| TransportAddr::Relay(relay.url()));
+    let target = EndpointAddr::from_parts(id, direct.chain(relayed));
     match timeout(limits::DIAL_TIME_MAX, endpoint.connect(target, alpn)).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(error.to_string()),
@@ -158,7 +204,7 @@ pub(crate) fn exporter(connection: &Connection) -> [u8; 32] {
     bytes
 }
 
-/// Returns where the peer is, as far as the connection knows.
+/// Returns where the peer is, as far as the connection knows; `None` when it comes over a relay.
 pub(crate) fn remote_address(connection: &Connection) -> Option<SocketAddr> {
     let paths = connection.paths();
     let path = paths
@@ -175,11 +221,20 @@ pub(crate) fn remote_address(connection: &Connection) -> Option<SocketAddr> {
 pub(crate) async fn accept(shared: Arc<Shared>, endpoint: Endpoint) {
     let door = Door::new();
     while let Some(incoming) = endpoint.accept().await {
-        let address = match incoming.remote_addr() {
-            IncomingAddr::Ip(address) => Some(address.ip()),
-            _ => None,
+        let origin = match incoming.remote_addr() {
+            IncomingAddr::Ip(address) if incoming.remote_addr_validated() => {
+                Origin::of_address(address.ip())
+            }
+            IncomingAddr::Relay { endpoint_id, .. } => {
+                let peer = PeerKey::of_endpoint(endpoint_id);
+                match shared.peers.is_member(peer) {
+                    true => Origin::Member(peer),
+                    false => Origin::Relayed,
+                }
+            }
+            _ => Origin::Unproven,
         };
-        let place = match door.knock(address, incoming.remote_addr_validated(), Instant::now()) {
+        let place = match door.knock(origin, Instant::now()) {
             Verdict::Enter(place) => place,
             Verdict::Refuse => {
                 incoming.refuse();

@@ -16,7 +16,6 @@ mod tests;
 use std::{
     collections::HashMap,
     fs::{File, TryLockError},
-    net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -41,7 +40,13 @@ pub use self::{
     error::{Asked, FetchError, FileError},
     fetch::FetchProgress,
 };
-use crate::{config::StartError, endpoint::Port, limits, peer_key::PeerKey, peers::Peers};
+use crate::{
+    config::StartError,
+    endpoint::{Port, Ways},
+    limits,
+    peer_key::PeerKey,
+    peers::Peers,
+};
 
 /// The BLAKE3 hash of a whole file: its name on the network.
 pub type FileHash = [u8; 32];
@@ -276,9 +281,9 @@ impl Files {
             .expect("no holder of this lock panics") = None;
     }
 
-    /// Where to dial a peer, for fetches.
-    fn addresses(&self, peer: PeerKey) -> Vec<SocketAddr> {
-        self.inner.peers.addresses(peer)
+    /// How to dial a peer, for fetches.
+    fn ways(&self, peer: PeerKey) -> Ways {
+        self.inner.peers.ways(peer)
     }
 }
 

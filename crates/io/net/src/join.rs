@@ -17,12 +17,13 @@ use tracing::debug;
 use crate::{
     codes::{CloseCode, describe_end},
     door::share,
-    endpoint::{self, JOIN_ALPN},
+    endpoint::{self, JOIN_ALPN, Ways},
     event::{Event, JoinFailure},
     frames::{self, ReadFrameError},
     handshake::{self, GreetError, Greeted},
     limits,
     peer_key::PeerKey,
+    relay::Relay,
     shared::{Shared, random_u64},
 };
 
@@ -132,6 +133,7 @@ pub(crate) async fn ask(
     attempt: u64,
     host: PeerKey,
     addresses: Vec<SocketAddr>,
+    relays: Vec<Relay>,
 ) {
     let mut all = addresses;
     for address in shared.peers.addresses(host) {
@@ -140,7 +142,11 @@ pub(crate) async fn ask(
         }
     }
     all.truncate(limits::ADDRESSES_MAX);
-    match open(&shared, host, &all).await {
+    let ways = Ways {
+        addresses: all,
+        relays: shared.peers.relays.with(&relays),
+    };
+    match open(&shared, host, ways).await {
         Ok((connection, greeted)) => {
             converse(&shared, host, connection, greeted, Some(attempt)).await
         }
@@ -151,12 +157,12 @@ pub(crate) async fn ask(
 async fn open(
     shared: &Arc<Shared>,
     host: PeerKey,
-    addresses: &[SocketAddr],
+    ways: Ways,
 ) -> Result<(Connection, Greeted), JoinFailure> {
-    if addresses.is_empty() {
+    if ways.is_none() {
         return Err(JoinFailure::NoAddress);
     }
-    let connection = endpoint::dial(&shared.port, host, addresses, JOIN_ALPN)
+    let connection = endpoint::dial(&shared.port, host, ways, JOIN_ALPN)
         .await
         .map_err(|reason| JoinFailure::Unreachable { reason })?;
     match handshake::greet(shared, host, &connection).await {

@@ -14,6 +14,7 @@
 //! | `handshake.rs`, `frames.rs` | the first words, and all words, as bytes |
 //! | `peers.rs`, `link.rs` | whom to dial, which connection counts, and its life |
 //! | `join.rs`, `ticket.rs` | strangers who want in, and what they are given to find it |
+//! | `relay.rs` | servers elsewhere over which hosts meet, if a person says so |
 //! | `files.rs` | the store: adding, fetching, serving, exporting |
 //! | `discovery.rs`, `interfaces.rs` | the LAN |
 //! | `limits.rs` | every bound, with why |
@@ -37,6 +38,7 @@ mod net;
 mod pace;
 mod peer_key;
 mod peers;
+mod relay;
 mod shared;
 mod ticket;
 
@@ -48,8 +50,9 @@ pub use crate::{
         FRAME_HEADER_BYTES, FrameError, Hello, ProtocolRange, SplitFrame, decode_frame_header,
         decode_hello, encode_frame_header, encode_hello, split_frame,
     },
-    limits::{FRAME_BYTES_MAX, JOIN_FRAME_BYTES_MAX},
+    limits::{FRAME_BYTES_MAX, JOIN_FRAME_BYTES_MAX, RELAYS_MAX, TICKET_RELAYS_MAX},
     net::{Net, start},
     peer_key::PeerKey,
+    relay::{Relay, RelayError, RelayUse, Relays},
     ticket::{TICKET_ADDRESSES_MAX, Ticket, TicketError, TicketKind},
 };

@@ -54,6 +54,9 @@ pub(crate) const HANDSHAKES_MAX: usize = 32;
 /// Of these, of one address: a host that stalls its handshakes leaves most places to the others.
 pub(crate) const HANDSHAKES_PER_ADDRESS_MAX: usize = 8;
 
+/// Of these, of all that come over relays: a relay that lies about who calls leaves as many to those who come directly.
+pub(crate) const HANDSHAKES_RELAYED_MAX: usize = 16;
+
 /// Handshakes of callers that have not proven their address, which saves them a round trip: hosts that start together. Beyond
 /// it, an answer that keeps nothing in memory asks for the proof.
 pub(crate) const UNPROVEN: Rate = Rate {
@@ -142,6 +145,15 @@ pub(crate) const READ_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Addresses that are kept, and dialed at once, for one peer.
 pub(crate) const ADDRESSES_MAX: usize = 16;
+
+/// Longest URL of a relay, bytes: a host name has at most 253, and a ticket has to fit a QR code.
+pub(crate) const RELAY_BYTES_MAX: usize = 255;
+
+/// Relays that are called at once for one peer. A host waits at one; more than a few make every dial expensive.
+pub const RELAYS_MAX: usize = 4;
+
+/// Relays in a ticket: the second one is for when the first is down.
+pub const TICKET_RELAYS_MAX: usize = 2;
 
 /// Hosts on the LAN that are remembered; announcements are unauthenticated and cost nothing to forge.
 pub(crate) const SEEN_MAX: usize = 512;

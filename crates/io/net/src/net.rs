@@ -22,6 +22,7 @@ use crate::{
     interfaces, join, limits,
     peer_key::PeerKey,
     peers::{self, Peers},
+    relay::{self, Agreed, Relay, RelayUse, Relays},
     shared::{Shared, random_u64},
 };
 
@@ -50,7 +51,7 @@ impl Drop for Owned {
 /// [`StartError`]; nothing is left running then.
 pub async fn start(config: Config, events: mpsc::Sender<Event>) -> Result<Net, StartError> {
     let store = files::open(&config.files_dir).await?;
-    let endpoint = match endpoint::bind(&config.secret_key, config.bind).await {
+    let endpoint = match endpoint::bind(&config.secret_key, config.bind, &config.relays).await {
         Ok(endpoint) => endpoint,
         Err(error) => {
             store.close().await;
@@ -62,7 +63,7 @@ pub async fn start(config: Config, events: mpsc::Sender<Event>) -> Result<Net, S
         .first()
         .copied()
         .expect("an endpoint that is bound has a socket");
-    let peers = Arc::new(Peers::default());
+    let peers = Arc::new(Peers::new(Agreed::new(config.relays.clone())));
     let (provider, gate) = Provider::new(store.store(), Arc::clone(&peers));
     let port = Arc::new(Port::new(endpoint.clone()));
     let files = store.with_network(Arc::clone(&port), Arc::clone(&peers));
@@ -81,7 +82,10 @@ pub async fn start(config: Config, events: mpsc::Sender<Event>) -> Result<Net, S
     });
     let offers_lan = watch::Sender::new(false);
     shared.spawn(gate);
-    shared.spawn(endpoint::accept(Arc::clone(&shared), endpoint));
+    shared.spawn(endpoint::accept(Arc::clone(&shared), endpoint.clone()));
+    if config.relays != Relays::Never {
+        shared.spawn(relay::keep(Arc::clone(&shared), endpoint));
+    }
     if config.discovery {
         shared.spawn(discovery::run(
             Arc::clone(&shared),
@@ -137,6 +141,24 @@ impl Net {
         peers::set(&self.owned.shared, peers);
     }
 
+    /// Names the relays over which members may be met, beside those of the config, which are for all members. Each of them
+    /// was agreed to by a person at this host: naming one here is what makes this host call it. No effect when the config
+    /// says [`Relays::Never`].
+    pub fn set_relays(&self, members: BTreeMap<PeerKey, Vec<Relay>>) {
+        let shared = &self.owned.shared;
+        shared.peers.relays.set(members);
+        shared.peers.wake_all();
+    }
+
+    /// Returns the relays that this host uses, as of now.
+    pub fn relays(&self) -> Vec<RelayUse> {
+        let shared = &self.owned.shared;
+        match shared.port.endpoint() {
+            Some(endpoint) => shared.peers.relays.in_use(&endpoint),
+            None => Vec::new(),
+        }
+    }
+
     /// Sends a frame of at most [`crate::FRAME_BYTES_MAX`] bytes to a member, after those sent before. It is dropped if the
     /// member is not connected. If it is over the limit, or if more than 64 MiB wait for the member, the link is closed:
     /// within one link, either all frames arrive in order or it ends.
@@ -144,11 +166,18 @@ impl Net {
         self.owned.shared.peers.send(peer, frame);
     }
 
-    /// Opens a join conversation with a host at these addresses and where discovery sees it. The answer is
-    /// [`Event::JoinOpened`] or [`Event::JoinFailed`] with this attempt.
-    pub fn join(&self, attempt: u64, host: PeerKey, addresses: Vec<SocketAddr>) {
+    /// Opens a join conversation with a host at these addresses, where discovery sees it, and over these relays and those of
+    /// the config. The answer is [`Event::JoinOpened`] or [`Event::JoinFailed`] with this attempt.
+    pub fn join(
+        &self,
+        attempt: u64,
+        host: PeerKey,
+        addresses: Vec<SocketAddr>,
+        relays: Vec<Relay>,
+    ) {
         let shared = &self.owned.shared;
-        shared.spawn(join::ask(Arc::clone(shared), attempt, host, addresses));
+        let task = join::ask(Arc::clone(shared), attempt, host, addresses, relays);
+        shared.spawn(task);
     }
 
     /// Says something in a conversation, at most [`crate::JOIN_FRAME_BYTES_MAX`] bytes. The `last` word ends it: the peer

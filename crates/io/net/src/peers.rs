@@ -21,18 +21,19 @@ use tracing::{debug, error};
 
 use crate::{
     codes::{CloseCode, describe_end},
-    endpoint::{self, SYNC_ALPN},
+    endpoint::{self, SYNC_ALPN, Ways},
     handshake::{self, GreetError, Greeted},
     limits,
     link::{self, Intake, Link, Outgoing},
     peer_key::PeerKey,
+    relay::Agreed,
     shared::{Shared, random_u64},
 };
 
-/// The members, their addresses and their links.
-#[derive(Default)]
+/// The members, the ways to them and their links.
 pub(crate) struct Peers {
     table: Mutex<Table>,
+    pub(crate) relays: Agreed,
 }
 
 #[derive(Default)]
@@ -68,6 +69,13 @@ struct Held {
 }
 
 impl Peers {
+    pub(crate) fn new(relays: Agreed) -> Self {
+        Self {
+            table: Mutex::default(),
+            relays,
+        }
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().expect("no holder of this lock panics")
     }
@@ -89,6 +97,14 @@ impl Peers {
         let table = self.table();
         let places = Arc::clone(&table.members.get(&peer)?.greetings);
         places.try_acquire_owned().ok()
+    }
+
+    /// Returns every way in which `peer` may be reached.
+    pub(crate) fn ways(&self, peer: PeerKey) -> Ways {
+        Ways {
+            addresses: self.addresses(peer),
+            relays: self.relays.of(peer),
+        }
     }
 
     /// Returns every address at which `peer` may be, the one in use first.
@@ -114,6 +130,13 @@ impl Peers {
         let mut table = self.table();
         table.seen.insert(peer, addresses.to_vec());
         if let Some(member) = table.members.get(&peer) {
+            member.wake.notify_one();
+        }
+    }
+
+    /// There are other ways to members than before.
+    pub(crate) fn wake_all(&self) {
+        for member in self.table().members.values() {
             member.wake.notify_one();
         }
     }
@@ -283,8 +306,8 @@ impl Caller {
                 self.rest(&mut pause, true).await;
                 continue;
             }
-            let addresses = shared.peers.addresses(self.peer);
-            if addresses.is_empty() {
+            let ways = shared.peers.ways(self.peer);
+            if ways.is_none() {
                 tokio::select! {
                     () = self.wake.notified() => continue,
                     changed = self.is_linked.changed() => match changed {
@@ -299,7 +322,7 @@ impl Caller {
                     Ok(_) => continue,
                     Err(_no_member) => return,
                 },
-                outcome = call(&shared, self.peer, &addresses) => outcome,
+                outcome = call(&shared, self.peer, ways) => outcome,
             };
             match outcome {
                 Ok(()) => {}
@@ -328,12 +351,8 @@ impl Caller {
     }
 }
 
-async fn call(
-    shared: &Arc<Shared>,
-    peer: PeerKey,
-    addresses: &[SocketAddr],
-) -> Result<(), GreetError> {
-    let connection = endpoint::dial(&shared.port, peer, addresses, SYNC_ALPN)
+async fn call(shared: &Arc<Shared>, peer: PeerKey, ways: Ways) -> Result<(), GreetError> {
+    let connection = endpoint::dial(&shared.port, peer, ways, SYNC_ALPN)
         .await
         .map_err(GreetError::Failed)?;
     let greeted = handshake::greet(shared, peer, &connection).await?;

@@ -3,6 +3,8 @@
 //!
 //! Text: `pmq1`, then in lower-case base32 without padding: the length of the body (2 bytes, big endian), the body
 //! (postcard), and 4 bytes of its BLAKE3 hash. The length tells a ticket that was cut from one that was mistyped.
+//! Relays follow the rest of the body, and only where there are any: builds that know of none read such a ticket too, and
+//! use its addresses.
 
 use std::{fmt, net::SocketAddr, str::FromStr};
 
@@ -10,7 +12,11 @@ use data_encoding::{BASE32_NOPAD, DecodeKind};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::peer_key::PeerKey;
+use crate::{
+    limits::{RELAY_BYTES_MAX, TICKET_RELAYS_MAX},
+    peer_key::PeerKey,
+    relay::Relay,
+};
 
 pub(crate) const PREFIX: &str = "pmq";
 pub(crate) const VERSION: &str = "1";
@@ -50,6 +56,10 @@ pub struct Ticket {
     pub host: PeerKey,
     /// Where that host was when the ticket was made. Only the first [`TICKET_ADDRESSES_MAX`] are written.
     pub addresses: Vec<SocketAddr>,
+    /// Over which relays that host can be met, by its own word: no relay is called because a ticket names it. Only the
+    /// first [`TICKET_RELAYS_MAX`] are written.
+    #[serde(skip)]
+    pub relays: Vec<Relay>,
 }
 
 /// Why a text is not a ticket that can be used.
@@ -73,7 +83,11 @@ impl fmt::Display for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut written = self.clone();
         written.addresses.truncate(TICKET_ADDRESSES_MAX);
-        let body = postcard::to_allocvec(&written).map_err(|_| fmt::Error)?;
+        written.relays.truncate(TICKET_RELAYS_MAX);
+        let mut body = postcard::to_allocvec(&written).map_err(|_| fmt::Error)?;
+        if !written.relays.is_empty() {
+            body = postcard::to_extend(&written.relays, body).map_err(|_| fmt::Error)?;
+        }
         let length = u16::try_from(body.len()).map_err(|_| fmt::Error)?;
         let mut bytes = length.to_be_bytes().to_vec();
         bytes.extend_from_slice(&body);
@@ -116,12 +130,24 @@ impl FromStr for Ticket {
             return Err(TicketError::Damaged);
         }
         // The checksum is right, so this is what was written: fields that are not known are from a newer build.
-        let ticket: Self = postcard::from_bytes(body).map_err(|_| TicketError::NewerVersion)?;
+        let newer = |_| TicketError::NewerVersion;
+        let (mut ticket, rest) = postcard::take_from_bytes::<Self>(body).map_err(newer)?;
+        if !rest.is_empty() {
+            let relays: Vec<&str> = postcard::from_bytes(rest).map_err(newer)?;
+            ticket.relays = relays_of(&relays).ok_or(TicketError::Damaged)?;
+        }
         if ticket.addresses.len() > TICKET_ADDRESSES_MAX {
             return Err(TicketError::Damaged);
         }
         Ok(ticket)
     }
+}
+
+fn relays_of(texts: &[&str]) -> Option<Vec<Relay>> {
+    let is_bounded =
+        texts.len() <= TICKET_RELAYS_MAX && texts.iter().all(|text| text.len() <= RELAY_BYTES_MAX);
+    let relays = texts.iter().map(|text| text.parse().ok());
+    relays.collect::<Option<Vec<_>>>().filter(|_| is_bounded)
 }
 
 /// Decodes base32; of a text that ends inside a byte, everything before that byte.
@@ -153,6 +179,7 @@ impl fmt::Debug for Ticket {
             .field("expires_at_s", &self.expires_at_s)
             .field("host", &self.host)
             .field("addresses", &self.addresses)
+            .field("relays", &self.relays)
             .finish_non_exhaustive()
     }
 }
@@ -176,6 +203,7 @@ mod tests {
                 "192.168.1.5:47321".parse().unwrap(),
                 "[fe80::1]:1".parse().unwrap(),
             ],
+            relays: Vec::new(),
         }
     }
 
@@ -191,6 +219,11 @@ mod tests {
                 }
                 all
             });
+        let relays = proptest::collection::vec(
+            "https?://[a-z]{1,40}\\.org(:[1-9][0-9]{0,3})?",
+            0..=TICKET_RELAYS_MAX,
+        )
+        .prop_map(|all| all.iter().map(|relay| relay.parse().unwrap()).collect());
         let kind = prop_oneof![Just(TicketKind::Invite), Just(TicketKind::QueueKey)];
         let fields = (
             any::<[u8; 32]>(),
@@ -199,16 +232,20 @@ mod tests {
             kind,
             proptest::collection::vec(any::<u8>(), 0..200),
         );
-        (fields, any::<Option<u64>>(), any::<[u8; 32]>(), addresses).prop_map(
-            |((queue, name, secret, kind, proof), expires_at_s, host, addresses)| Ticket {
-                queue,
-                name,
-                secret,
-                kind,
-                proof,
-                expires_at_s,
-                host: PeerKey(host),
-                addresses,
+        let host = (any::<[u8; 32]>(), addresses, relays);
+        (fields, any::<Option<u64>>(), host).prop_map(
+            |((queue, name, secret, kind, proof), expires_at_s, (host, addresses, relays))| {
+                Ticket {
+                    queue,
+                    name,
+                    secret,
+                    kind,
+                    proof,
+                    expires_at_s,
+                    host: PeerKey(host),
+                    addresses,
+                    relays,
+                }
             },
         )
     }
@@ -233,6 +270,52 @@ mod tests {
     fn capitals_and_a_line_break_do_no_harm() {
         let text = format!(" {}\n", ticket().to_string().to_ascii_uppercase());
         assert_eq!(text.parse(), Ok(ticket()));
+    }
+
+    /// As it was written before there were relays.
+    const OLD: &str = "pmq1aecacaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiio5xxe23tnbxxbk5lvov2xk5lvov2xk5lvov2xk5l\
+        vov2xk5lvov2xk5lvov2xk5lab4ascijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeq\
+        scijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscij\
+        beeqscijbeeqscijbeeqdafeu7namaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiambkabaxm7caqb72aa\
+        aaaaaaaaaaaaaaaaaaaaaeaujqtjpq";
+
+    #[test]
+    fn a_ticket_of_an_older_build_is_read_and_one_without_relays_is_written_as_before() {
+        assert_eq!(OLD.parse(), Ok(ticket()));
+        assert_eq!(ticket().to_string(), OLD);
+    }
+
+    #[test]
+    fn a_ticket_that_leads_over_relays_is_bounded_and_names_nothing_else() {
+        let relay = |n: usize| {
+            format!("https://r{n}.example.org")
+                .parse::<Relay>()
+                .unwrap()
+        };
+        let wide = Ticket {
+            relays: (0..9).map(relay).collect(),
+            ..ticket()
+        };
+        let read: Ticket = wide.to_string().parse().unwrap();
+        assert_eq!(read.relays, [relay(0), relay(1)]);
+
+        let with = |relays: &[&str]| {
+            let body = postcard::to_allocvec(&ticket()).unwrap();
+            let body = postcard::to_extend(relays, body).unwrap();
+            let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+            let bytes = [&length[..], &body, &checksum(&body)].concat();
+            let text = format!("{PREFIX}{VERSION}{}", BASE32_NOPAD.encode(&bytes));
+            text.parse::<Ticket>().map(|ticket| ticket.relays.len())
+        };
+        assert_eq!(with(&["https://r.example.org"]), Ok(1));
+        for wrong in [
+            &["https://r.example.org"; 3][..],
+            &["file:///etc/passwd"],
+            &["https://me:secret@r.example.org"],
+            &[&format!("https://{}.org", "a".repeat(300))],
+        ] {
+            assert_eq!(with(wrong), Err(TicketError::Damaged), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -46,6 +46,7 @@ fn join(ticket: printmesh_node::Ticket) -> Command {
     Command::QueueJoin {
         ticket,
         as_name: None,
+        wan: false,
     }
 }
 

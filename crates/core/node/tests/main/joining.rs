@@ -21,6 +21,7 @@ fn join(ticket: Ticket) -> Command {
     Command::QueueJoin {
         ticket,
         as_name: None,
+        wan: false,
     }
 }
 

@@ -49,7 +49,14 @@ fn a_newcomer_that_was_let_in_beyond_the_cut_stays_a_member() {
     farm.cut(0, 2);
     let ticket = farm.ticket(1, "farm", Role::Operator);
     let as_name = None;
-    farm.ok(2, Command::QueueJoin { ticket, as_name });
+    farm.ok(
+        2,
+        Command::QueueJoin {
+            ticket,
+            as_name,
+            wan: false,
+        },
+    );
     let made = farm.submit(2, job("farm", "of the newcomer"));
     farm.pass(10_000);
     // Who ends the epoch has not heard of it, and tells it before the one who let it in is back.

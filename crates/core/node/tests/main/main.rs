@@ -26,6 +26,7 @@ mod pacing;
 mod predecessors;
 mod printing;
 mod reconfig;
+mod relays;
 mod requests;
 mod resuming;
 mod retrying;

@@ -106,6 +106,7 @@ fn who_becomes_an_admin_lets_others_in() {
         Command::QueueJoin {
             ticket,
             as_name: None,
+            wan: false,
         },
     );
     assert_eq!(farm.snapshot(1, "farm").members.len(), 3);
@@ -155,6 +156,7 @@ fn a_removed_member_is_told_cut_off_and_changes_nothing_any_more() {
     let again = Command::QueueJoin {
         ticket,
         as_name: None,
+        wan: false,
     };
     assert_eq!(code(&mut farm, 1, again), "member.removed");
     assert!(matches!(
@@ -235,6 +237,7 @@ fn tickets_are_listed_and_taken_back_by_every_admin() {
     let join = |ticket| Command::QueueJoin {
         ticket,
         as_name: None,
+        wan: false,
     };
     farm.ok(2, join(ticket.clone()));
     let queue = farm.queue(1, "farm");
@@ -292,6 +295,7 @@ fn of_two_that_used_one_invite_in_a_cut_network_the_first_one_stays_everywhere()
         Command::QueueJoin {
             ticket: at_a,
             as_name: None,
+            wan: false,
         },
     );
     farm.pass(2_000);
@@ -300,6 +304,7 @@ fn of_two_that_used_one_invite_in_a_cut_network_the_first_one_stays_everywhere()
         Command::QueueJoin {
             ticket: at_b,
             as_name: None,
+            wan: false,
         },
     );
     farm.heal(0, 1);
@@ -331,6 +336,7 @@ fn a_proof_that_somebody_overheard_lets_nobody_in_on_another_connection() {
         Command::QueueJoin {
             ticket,
             as_name: None,
+            wan: false,
         },
     );
     farm.input(
@@ -439,6 +445,7 @@ fn who_is_let_in_again_at_once_hears_what_it_missed_over_the_link_that_was_there
         Command::QueueJoin {
             ticket,
             as_name: None,
+            wan: false,
         },
     );
     farm.submit(1, job("farm", "again"));

@@ -429,6 +429,13 @@ fn a_queue_takes_so_many_members_and_no_more() {
     farm.boot(0);
     farm.settle();
     let as_name = None;
-    let problem = farm.refused(1, Command::QueueJoin { ticket, as_name });
+    let problem = farm.refused(
+        1,
+        Command::QueueJoin {
+            ticket,
+            as_name,
+            wan: false,
+        },
+    );
     assert_eq!(problem.code.as_str(), "queue.full");
 }

@@ -199,14 +199,17 @@ pub(crate) fn requests() -> Vec<Request> {
             uses: 1,
             with_key: false,
             open_s: None,
+            wan: false,
         },
         Request::QueueJoin {
             ticket: Some("pmq1abc".to_owned()),
             as_name: None,
+            wan: false,
         },
         Request::QueueJoin {
             ticket: None,
             as_name: Some("farm-2".to_owned()),
+            wan: false,
         },
         Request::QueueLeave { queue: queue() },
         Request::QueueRename {

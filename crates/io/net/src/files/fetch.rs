@@ -108,12 +108,11 @@ impl Files {
         peer: PeerKey,
         progress: &mut (impl FnMut(FetchProgress) + Send),
     ) -> Outcome {
-        let addresses = self.addresses(peer);
-        if addresses.is_empty() {
+        let ways = self.ways(peer);
+        if ways.is_none() {
             return Outcome::Refused("no address is known".into());
         }
-        let connection = match endpoint::dial(&self.inner.port, peer, &addresses, FILES_ALPN).await
-        {
+        let connection = match endpoint::dial(&self.inner.port, peer, ways, FILES_ALPN).await {
             Ok(connection) => connection,
             Err(reason) => return Outcome::Refused(reason),
         };

@@ -9,18 +9,23 @@ use crate::{
     Bind,
     endpoint::{self, Port},
     peers::Peers,
+    relay::{Agreed, Relays},
 };
 
 #[tokio::test]
 async fn what_is_kept_stays_and_what_is_released_goes() {
     let dir = tempfile::tempdir().unwrap();
-    let endpoint = endpoint::bind(&[1; 32], Bind::Address("127.0.0.1:0".parse().unwrap()))
+    let bind = Bind::Address("127.0.0.1:0".parse().unwrap());
+    let endpoint = endpoint::bind(&[1; 32], bind, &Relays::Never)
         .await
         .unwrap();
     let store = open_with(&dir.path().join("files"), Duration::from_millis(20))
         .await
         .unwrap();
-    let files = store.with_network(Arc::new(Port::new(endpoint)), Arc::new(Peers::default()));
+    let files = store.with_network(
+        Arc::new(Port::new(endpoint)),
+        Arc::new(Peers::new(Agreed::new(Relays::Never))),
+    );
     let add = async |contents: &[u8]| {
         files
             .add_stream(std::io::Cursor::new(contents.to_vec()), u64::MAX)

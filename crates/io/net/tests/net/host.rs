@@ -155,9 +155,13 @@ pub(crate) fn member(key: PeerKey) -> BTreeMap<PeerKey, Vec<SocketAddr>> {
 
 /// An endpoint without any manners of this product.
 pub(crate) async fn raw(seed: u8) -> Endpoint {
+    raw_with(seed, RelayMode::Disabled).await
+}
+
+pub(crate) async fn raw_with(seed: u8, relays: RelayMode) -> Endpoint {
     Endpoint::builder(presets::Minimal)
         .secret_key(SecretKey::from_bytes(&[seed; 32]))
-        .relay_mode(RelayMode::Disabled)
+        .relay_mode(relays)
         .clear_ip_transports()
         .bind_addr("127.0.0.1:0")
         .unwrap()
@@ -167,8 +171,17 @@ pub(crate) async fn raw(seed: u8) -> Endpoint {
 }
 
 pub(crate) async fn raw_connect(raw: &Endpoint, host: &Host, alpn: &[u8]) -> Connection {
+    raw_connect_at(raw, host, TransportAddr::Ip(host.address()), alpn).await
+}
+
+pub(crate) async fn raw_connect_at(
+    raw: &Endpoint,
+    host: &Host,
+    at: TransportAddr,
+    alpn: &[u8],
+) -> Connection {
     let id = iroh::EndpointId::from_bytes(&host.key().0).unwrap();
-    let target = EndpointAddr::from_parts(id, [TransportAddr::Ip(host.address())]);
+    let target = EndpointAddr::from_parts(id, [at]);
     timeout(HANG, raw.connect(target, alpn))
         .await
         .unwrap()

@@ -29,7 +29,9 @@ async fn failure(host: &mut Host, wanted: u64) -> JoinFailure {
 async fn a_stranger_and_a_host_talk_until_one_says_the_last_word() {
     let (mut guest, mut door) = (host(1).await, host(2).await);
     door.net.accept_joins(true);
-    guest.net.join(77, door.key(), vec![door.address()]);
+    guest
+        .net
+        .join(77, door.key(), vec![door.address()], Vec::new());
     let (at_guest, guest_secret, attempt) = opened(&mut guest).await;
     let (at_door, door_secret, none) = opened(&mut door).await;
     assert_eq!((attempt, none), (Some(77), None));
@@ -78,10 +80,14 @@ async fn a_stranger_and_a_host_talk_until_one_says_the_last_word() {
 #[tokio::test]
 async fn a_host_that_takes_no_members_says_only_that() {
     let (mut guest, door) = (host(1).await, host(2).await);
-    guest.net.join(1, door.key(), vec![door.address()]);
+    guest
+        .net
+        .join(1, door.key(), vec![door.address()], Vec::new());
     assert_eq!(failure(&mut guest, 1).await, JoinFailure::NotOpen);
     door.net.accept_joins(true);
-    guest.net.join(2, door.key(), vec![door.address()]);
+    guest
+        .net
+        .join(2, door.key(), vec![door.address()], Vec::new());
     opened(&mut guest).await;
     assert_eq!(door.finish().await.len(), 1);
 }
@@ -90,10 +96,14 @@ async fn a_host_that_takes_no_members_says_only_that() {
 async fn one_key_has_one_conversation_at_a_time() {
     let (mut guest, mut door) = (host(1).await, host(2).await);
     door.net.accept_joins(true);
-    guest.net.join(1, door.key(), vec![door.address()]);
+    guest
+        .net
+        .join(1, door.key(), vec![door.address()], Vec::new());
     let (first, ..) = opened(&mut guest).await;
     let (at_door, ..) = opened(&mut door).await;
-    guest.net.join(2, door.key(), vec![door.address()]);
+    guest
+        .net
+        .join(2, door.key(), vec![door.address()], Vec::new());
     assert_eq!(failure(&mut guest, 2).await, JoinFailure::NotOpen);
     guest.net.join_send(first, Vec::new(), true);
     assert_eq!(
@@ -103,7 +113,9 @@ async fn one_key_has_one_conversation_at_a_time() {
             reason: "the peer finished".into()
         }
     );
-    guest.net.join(3, door.key(), vec![door.address()]);
+    guest
+        .net
+        .join(3, door.key(), vec![door.address()], Vec::new());
     opened(&mut door).await;
 }
 
@@ -117,17 +129,17 @@ async fn a_host_that_is_not_there_is_unreachable() {
         gone.finish().await;
         (key, at)
     };
-    guest.net.join(1, lost, vec![address]);
+    guest.net.join(1, lost, vec![address], Vec::new());
     assert!(matches!(
         failure(&mut guest, 1).await,
         JoinFailure::Unreachable { .. }
     ));
-    guest.net.join(2, lost, Vec::new());
+    guest.net.join(2, lost, Vec::new(), Vec::new());
     assert_eq!(failure(&mut guest, 2).await, JoinFailure::NoAddress);
     // Someone else is at the address: TLS tells.
     let other = host(3).await;
     lost.0[0] ^= 1;
-    guest.net.join(3, lost, vec![other.address()]);
+    guest.net.join(3, lost, vec![other.address()], Vec::new());
     assert!(matches!(
         failure(&mut guest, 3).await,
         JoinFailure::Unreachable { .. }
@@ -151,7 +163,9 @@ async fn a_host_of_another_version_is_named() {
     )
     .await;
     door.net.accept_joins(true);
-    guest.net.join(1, door.key(), vec![door.address()]);
+    guest
+        .net
+        .join(1, door.key(), vec![door.address()], Vec::new());
     assert!(
         matches!(guest.next().await, Event::Incompatible { protocol, .. } if protocol == newer)
     );

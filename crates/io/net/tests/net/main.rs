@@ -8,5 +8,6 @@ mod joins;
 mod lan;
 mod links;
 mod predecessors;
+mod relays;
 mod start;
 mod strangers;

@@ -6,7 +6,7 @@ use printmesh_net::PeerKey;
 use crate::host::{JOIN_ALPN, SYNC_ALPN, close_code, host, member, raw, raw_connect};
 
 /// Tries everything that could make a host say something, and returns what it said.
-async fn provoke(connection: &Connection) -> Vec<u8> {
+pub(crate) async fn provoke(connection: &Connection) -> Vec<u8> {
     let mut heard = Vec::new();
     if let Ok((mut send, mut recv)) = connection.open_bi().await {
         let _ = send.write_all(&[0, 0, 0, 1, 0]).await;

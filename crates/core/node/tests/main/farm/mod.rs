@@ -246,6 +246,7 @@ impl Farm {
             Command::QueueJoin {
                 ticket,
                 as_name: None,
+                wan: false,
             },
         );
     }
@@ -273,6 +274,7 @@ impl Farm {
             expires_at_s: parts.expires_at_s,
             host: self.hosts[host].id,
             addresses: Vec::new(),
+            relays: Vec::new(),
         }
     }
 
@@ -379,6 +381,8 @@ impl Farm {
                 assert!(host.replies.insert(id, result).is_none(), "answered twice");
             }
             Effect::Tell(event) => host.events.push(event),
+            // Wires here go everywhere.
+            Effect::SetRelays(_) => {}
             Effect::SetPeers(peers) => host.peers = peers.into_keys().collect(),
             Effect::AcceptJoins(accepts) => host.accepts_joins = accepts,
             Effect::Send { to, bytes } => self.wire.send(&self.hosts, n, to, bytes),
