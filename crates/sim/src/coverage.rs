@@ -125,8 +125,5 @@ pub const WANTED: &[&str] = &[
     "person: remove a member",
     "protocol: forgery refused",
     "protocol: two stories proven",
-    "protocol: member held to its pace",
     "protocol: member removed",
-    "protocol: two ways that put each other out",
-    "protocol: third admin decides",
 ];
