@@ -77,6 +77,11 @@ pub const LAWS: &[(&str, &str)] = &[
         "D",
         "a power cut never damages the state database, and what was committed is there",
     ),
+    ("F", "nothing that a member forged is ever taken in"),
+    (
+        "P",
+        "a proof that a member told two stories is never forgotten, and known to all or to nobody in the end",
+    ),
     ("L", "after the last fault everything comes to its end"),
     (
         "Q",

@@ -41,6 +41,9 @@ struct Arguments {
     /// Printers of every farm; drawn by the seed when not given.
     #[arg(long)]
     printers: Option<usize>,
+    /// Of those seeds only the ones in which a member lies or is removed.
+    #[arg(long)]
+    members: bool,
     /// Threads.
     #[arg(long)]
     threads: Option<usize>,
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
     let size = Size {
         hosts: arguments.hosts,
         printers: arguments.printers,
+        members: arguments.members,
     };
     if arguments.persist {
         let fine = persist_points();

@@ -501,6 +501,7 @@ impl World {
         entry.asked.clear();
         self.say(Some(host), || format!("starts, life {life}"));
         self.check_acknowledged(host);
+        self.check_proof(host);
         self.scan_voters(host);
         self.scan_records(host);
         self.person_visits(host);

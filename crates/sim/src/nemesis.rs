@@ -3,7 +3,9 @@
 use crate::{
     host::{Backup, CrashPoint, Trap},
     machine::Kind,
+    malice::Mischief,
     people::Act,
+    removal::Removal,
     wire::Dirt,
     world::{Event, World},
 };
@@ -55,6 +57,10 @@ pub(crate) enum FaultKind {
     UnpluggedAtStart,
     /// Not drawn like the others: see `Plan::new`.
     Restored,
+    /// In farms with a liar.
+    Mischief(Mischief),
+    /// In some farms.
+    Removal(Removal),
 }
 
 impl FaultKind {
@@ -124,6 +130,8 @@ impl FaultKind {
             Self::UnpluggedAtStart => "armed: unplugged at a start",
             Self::Destroyed => "fault: host lost for good",
             Self::Restored => "fault: old backup restored",
+            Self::Mischief(mischief) => mischief.name(),
+            Self::Removal(removal) => removal.name(),
         }
     }
 }
@@ -344,6 +352,8 @@ impl World {
                 }
                 runs
             }
+            FaultKind::Mischief(mischief) => self.does_mischief(mischief, fault),
+            FaultKind::Removal(removal) => self.removes(removal, fault),
         }
     }
 
@@ -439,7 +449,13 @@ impl World {
             }
             FaultKind::CutInCommit | FaultKind::DiskError => {}
             FaultKind::Restored => self.put_back(host),
-            FaultKind::Kill
+            FaultKind::Removal(removal) => {
+                for (from, to) in self.removal_cuts(removal, &fault) {
+                    self.mend(from, to);
+                }
+            }
+            FaultKind::Mischief(_)
+            | FaultKind::Kill
             | FaultKind::WallClock
             | FaultKind::Flap
             | FaultKind::Reset

@@ -2,6 +2,7 @@
 
 use crate::{
     draw::Draw,
+    malice::Liar,
     nemesis::{Fault, FaultKind},
     people::{Act, LATEST, Shape},
     sabotage::Bug,
@@ -31,6 +32,8 @@ pub struct Plan {
     pub(crate) settings: Vec<(&'static str, &'static str)>,
     /// Changes after which an epoch of a queue ends.
     pub(crate) epoch_changes: usize,
+    /// A host that lies.
+    pub(crate) liar: Option<Liar>,
     /// A deliberate bug.
     pub(crate) bug: Option<Bug>,
 }
@@ -42,6 +45,8 @@ pub struct Size {
     pub hosts: Option<usize>,
     /// Printers in all, or drawn.
     pub printers: Option<usize>,
+    /// Only farms in which a member lies or is removed: other seeds are passed over.
+    pub members: bool,
 }
 
 impl Plan {
@@ -88,6 +93,14 @@ impl Plan {
             };
             faults = vec![restored];
         }
+        let mut liar = None;
+        if !faults.iter().any(|fault| fault.kind == FaultKind::Restored) {
+            if let Some((who, lies)) = crate::malice::liar_of(seed, hosts, until) {
+                liar = Some(who);
+                faults.extend(lies);
+            }
+            faults.extend(crate::removal::removals(seed, hosts, until));
+        }
         faults.sort_by_key(|fault| fault.at);
         faults
             .iter_mut()
@@ -117,6 +130,7 @@ impl Plan {
             clocks,
             settings,
             epoch_changes: crate::epochs::epoch_changes(seed),
+            liar,
             bug: None,
         }
     }
@@ -133,6 +147,7 @@ impl Plan {
             delay_ms: 2,
             settings: vec![("claims", "majority")],
             epoch_changes: 10_000,
+            liar: None,
             bug: None,
         }
     }
@@ -147,6 +162,17 @@ impl Plan {
     /// Whether the queue starts nothing without its voters.
     pub(crate) fn is_majority(&self) -> bool {
         self.settings.contains(&("claims", "majority"))
+    }
+
+    /// Whether one of its hosts lies.
+    pub fn has_liar(&self) -> bool {
+        self.liar.is_some()
+    }
+
+    /// Whether somebody is removed while the network is cut.
+    pub fn has_removal(&self) -> bool {
+        let removal = |fault: &Fault| matches!(fault.kind, FaultKind::Removal(_));
+        self.faults.iter().any(removal)
     }
 
     /// Returns how many faults it has.

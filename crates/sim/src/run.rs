@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ed25519_dalek::SigningKey;
 use printmesh_node::{Command, Node};
 use printmesh_queue::{
-    Abandon, ClaimState, CopyId, CopyState, HostId, JobId, JobState, Role, Signer as _,
+    Abandon, ClaimState, CopyId, CopyState, HostId, JobId, JobState, Signer as _,
 };
 use printmesh_schedule::{JobStatus, Reason};
 use printmesh_store::Database;
@@ -65,6 +65,11 @@ pub enum Telling {
 
 /// Runs a plan.
 pub fn run(plan: Plan, telling: Telling) -> Outcome {
+    #[cfg(feature = "sabotage")]
+    printmesh_queue::sabotage::make(match plan.bug {
+        Some(Bug::Queue(bug)) => Some(bug),
+        Some(_) | None => None,
+    });
     let mut world = World::empty(plan);
     if telling != Telling::Nothing {
         world.tell_lines(telling == Telling::All);
@@ -106,7 +111,7 @@ impl World {
         for host in 1..self.hosts.len() {
             let share = Command::QueueShare {
                 queue: "farm".to_owned(),
-                role: Role::Admin,
+                role: self.role_of(host),
                 expires_ms: None,
                 uses: 1,
                 with_key: false,
@@ -133,6 +138,7 @@ impl World {
         let queue = "farm".to_owned();
         self.command(0, Command::QueueSet { queue, values }, Asked::Settings);
         self.pass(MINUTE);
+        self.keep_liar_from_voting();
         for host in 0..self.hosts.len() {
             if self.farm_view(host).is_none() {
                 self.broken("L", format!("host {host} did not get into the queue"));
@@ -245,8 +251,12 @@ impl World {
             // What a link swallowed before it healed is asked for again.
             self.hiccup(host);
         }
+        self.look_at_removals();
+        self.put_liar_out();
         while self.violation.is_none() && self.now < end {
             self.pass(30 * MINUTE);
+            self.look_at_removals();
+            self.put_liar_out();
             self.people_do_their_part();
             if self.unrest().is_none() {
                 // Somebody may be about to do something: put a file back, take a part off.
@@ -304,11 +314,11 @@ impl World {
         let farm = self.farm_view(first).map(|view| view.id);
         let node = self.hosts[first].node();
         let voters = farm.and_then(|farm| node.map(|node| node.deciding_voters(farm)));
-        if let Some(voters) = voters {
+        if let Some(voters) = voters.filter(|_| !self.alive().is_empty()) {
             let gone = self
                 .hosts
                 .iter()
-                .filter(|host| host.destroyed && voters.hosts.contains(&host.id));
+                .filter(|host| self.is_gone(host.id) && voters.hosts.contains(&host.id));
             if voters.hosts.len() - gone.count() < voters.majority() {
                 let (queue, confirm) = ("farm".to_owned(), "farm".to_owned());
                 self.command(
@@ -322,7 +332,8 @@ impl World {
 
     /// Jobs that a host wanted out that is gone for good: whoever sees that takes them out instead.
     fn orphaned_wishes(&self) -> Vec<(usize, JobId)> {
-        let gone: Vec<_> = self.hosts.iter().filter(|host| host.destroyed).collect();
+        let gone = self.hosts.iter().filter(|host| self.is_gone(host.id));
+        let gone: Vec<_> = gone.collect();
         let mut jobs = self.open_jobs();
         jobs.retain(|(host, job)| {
             let views = self.hosts[*host].node().map(|node| node.queues());
@@ -338,7 +349,7 @@ impl World {
     fn open_jobs(&self) -> Vec<(usize, JobId)> {
         let mut found = Vec::new();
         for (host, entry) in self.hosts.iter().enumerate() {
-            let Some(node) = entry.node().filter(|_| !entry.destroyed) else {
+            let Some(node) = entry.node().filter(|_| !self.is_gone(entry.id)) else {
                 continue;
             };
             for (_, view) in node.queues() {
@@ -359,7 +370,11 @@ impl World {
         if let Some(host) = alive.find(|host| !host.runs()) {
             return Some(format!("{} does not run", host.name));
         }
-        if let Some(machine) = self.machines.iter().find(|machine| machine.print.is_some()) {
+        let mut theirs = self.machines.iter();
+        let prints = |machine: &&crate::machine::Machine| {
+            machine.print.is_some() && !self.out.contains(&machine.host)
+        };
+        if let Some(machine) = theirs.find(prints) {
             return Some(format!("{} prints", machine.name));
         }
         let mut logs = BTreeSet::new();
@@ -391,7 +406,7 @@ impl World {
             let status = printmesh_schedule::job_status(view.snapshot, entry);
             let near = |machine: &crate::machine::Machine| match view.local {
                 true => machine.host == host,
-                false => !self.hosts[machine.host].destroyed,
+                false => !self.is_gone(self.hosts[machine.host].id),
             };
             if status == JobStatus::Draft || !self.machines.iter().any(near) {
                 continue;
@@ -401,7 +416,7 @@ impl World {
                 .snapshot
                 .copies_of(entry)
                 .all(|(copy, state)| match state {
-                    CopyState::Begun(claim) => self.is_destroyed(claim.host),
+                    CopyState::Begun(claim) => self.is_gone(claim.host),
                     CopyState::Done(_) | CopyState::Failed(_) => true,
                     // It was given to a host that died before it could say so.
                     CopyState::Open(attempt) => self.given_to_dead(copy, attempt),
@@ -412,7 +427,7 @@ impl World {
             let mut begun = view.snapshot.copies_of(entry);
             let wish_of_dead = status.word() == "cancel-requested"
                 && begun.any(|(_, state)| match state {
-                    CopyState::Begun(claim) => self.is_destroyed(claim.host),
+                    CopyState::Begun(claim) => self.is_gone(claim.host),
                     CopyState::Done(_)
                     | CopyState::Failed(_)
                     | CopyState::Open(_)
@@ -440,7 +455,7 @@ impl World {
             // A file that fails on every printer is set aside, and says so.
             let fails = why
                 .iter()
-                .filter(|(id, _)| !self.is_destroyed(id.host))
+                .filter(|(id, _)| !self.is_gone(id.host))
                 .all(|(_, reason)| {
                     reason
                         .as_ref()
@@ -460,7 +475,7 @@ impl World {
 
     pub(crate) fn alive(&self) -> Vec<usize> {
         (0..self.hosts.len())
-            .filter(|host| !self.hosts[*host].destroyed)
+            .filter(|host| !self.is_gone(self.hosts[*host].id))
             .collect()
     }
 
@@ -474,14 +489,14 @@ impl World {
             copy: copy.index,
         };
         let attempt = Attempt { unit, number };
-        let mut dead = self.hosts.iter().filter(|host| host.destroyed);
+        let mut dead = self.hosts.iter().filter(|host| self.is_gone(host.id));
         dead.any(|dead| self.judge.given_to(&attempt).any(|name| name == dead.name))
     }
 
-    fn is_destroyed(&self, id: HostId) -> bool {
-        self.hosts
-            .iter()
-            .any(|host| host.id == id && host.destroyed)
+    /// Whether a host is gone, as far as the others may wait for it: lost, put out, or a liar.
+    pub(crate) fn is_gone(&self, id: HostId) -> bool {
+        let mut hosts = self.hosts.iter().enumerate();
+        hosts.any(|(n, host)| host.id == id && (host.destroyed || self.out.contains(&n)))
     }
 
     /// Everybody sees the same jobs in the same states; in peace nothing was started in vain.
@@ -534,6 +549,7 @@ impl World {
                 self.coverage.hit("protocol: unknown at rest");
             }
         }
+        self.check_proofs_at_rest();
         if let Err(violation) = self.judge.at_rest() {
             self.violation = Some(violation);
         }
@@ -560,7 +576,7 @@ impl World {
                     claim.record.state,
                     ClaimState::Started | ClaimState::Printing | ClaimState::Finished
                 );
-                if claim.record.speculative && open && !self.is_destroyed(claim.host) {
+                if claim.record.speculative && open && !self.is_gone(claim.host) {
                     let job = copy.job;
                     return Some(format!(
                         "{job}/{} was started without the voters and never reconciled",

@@ -23,6 +23,9 @@ pub enum Bug {
     /// One in the node.
     #[cfg(feature = "sabotage")]
     Node(Sabotage),
+    /// One in the document.
+    #[cfg(feature = "sabotage")]
+    Queue(printmesh_queue::sabotage::Bug),
 }
 
 /// Every deliberate bug, by name.
@@ -58,6 +61,18 @@ pub const BUGS: &[(&str, Bug)] = &[
     (
         "seals-without-transfer",
         Bug::Node(Sabotage::SealsWithoutTransfer),
+    ),
+    #[cfg(feature = "sabotage")]
+    ("volatile-proofs", Bug::Node(Sabotage::VolatileProofs)),
+    #[cfg(feature = "sabotage")]
+    (
+        "anybody-writes",
+        Bug::Queue(printmesh_queue::sabotage::Bug::AnybodyWrites),
+    ),
+    #[cfg(feature = "sabotage")]
+    (
+        "unsigned-counts",
+        Bug::Queue(printmesh_queue::sabotage::Bug::UnsignedCounts),
     ),
 ];
 

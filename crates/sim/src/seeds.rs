@@ -73,7 +73,11 @@ pub fn seeds(
                     if seed >= from + count {
                         return;
                     }
-                    let outcome = run(Plan::new(seed, size), Telling::Nothing);
+                    let plan = Plan::new(seed, size);
+                    if size.members && !plan.has_liar() && !plan.has_removal() {
+                        continue;
+                    }
+                    let outcome = run(plan, Telling::Nothing);
                     let mut figures = figures.lock().unwrap_or_else(PoisonError::into_inner);
                     figures.add(outcome);
                     told(&figures);

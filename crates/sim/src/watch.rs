@@ -85,6 +85,7 @@ impl World {
         self.hosts[host].memory.in_flight = None;
         self.hosts[host].memory.apply(writes);
         self.note_epochs(writes);
+        self.check_forged(host, writes);
         let configured = writes.iter().any(|write| match write {
             Write::Put { key, .. } => key.starts_with(b"config/"),
             Write::Delete { .. } | Write::Append { .. } | Write::Clear { .. } => false,
@@ -498,6 +499,7 @@ impl World {
 
     pub(crate) fn watch_effect(&mut self, host: usize, effect: &Effect) {
         self.say(Some(host), || effect_line(effect));
+        self.note_mischief(host, effect);
         match effect {
             Effect::Send { bytes, .. } => {
                 self.note(host, SEND, bytes);
@@ -507,6 +509,11 @@ impl World {
                 self.note(host, OTHER, event.kind.as_bytes());
                 match event.kind {
                     "host.slept" => self.coverage.hit("protocol: sleep noticed"),
+                    "refused" if event.state.as_deref() == Some("epoch-split") => {
+                        self.coverage
+                            .hit("protocol: two ways that put each other out");
+                    }
+                    "member.removed" => self.coverage.hit("protocol: member removed"),
                     "host.problem" => self.coverage.hit("protocol: restored host noticed it"),
                     _ => {}
                 }

@@ -132,6 +132,7 @@ impl World {
         let Some(link) = self.wire.seen(from, to) else {
             return;
         };
+        self.overhear(from, &bytes);
         let input = Input::Message {
             from: self.hosts[from].id,
             bytes,

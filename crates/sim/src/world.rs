@@ -17,6 +17,7 @@ use crate::{
     host::Host,
     laws::{Judge, Violation},
     machine::{Machine, Physics},
+    malice::Malice,
     people::Act,
     plan::Plan,
     wire::Wire,
@@ -163,6 +164,12 @@ pub(crate) struct World {
     pub(crate) striking: BTreeSet<usize>,
     /// After the last fault: everything heals, people do their part.
     pub(crate) healing: bool,
+    /// A host that lies, and what it has done.
+    pub(crate) malice: Option<Malice>,
+    /// Somebody was to be removed.
+    pub(crate) removed: bool,
+    /// Hosts for which nobody waits in the end: the liar, those that were put out.
+    pub(crate) out: BTreeSet<usize>,
     trace: blake3::Hasher,
     pub(crate) history: Option<History>,
     lines: Option<BTreeMap<usize, VecDeque<String>>>,
@@ -173,6 +180,7 @@ impl World {
     /// A world in which nothing has happened yet.
     pub(crate) fn empty(plan: Plan) -> Self {
         let seed = plan.seed;
+        let malice = plan.liar.map(|liar| Malice::new(seed, liar));
         Self {
             now: 0,
             next: BinaryHeap::new(),
@@ -192,6 +200,9 @@ impl World {
             ticket: None,
             striking: BTreeSet::new(),
             healing: false,
+            malice,
+            removed: false,
+            out: BTreeSet::new(),
             trace: blake3::Hasher::new(),
             history: None,
             lines: None,

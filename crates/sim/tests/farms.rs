@@ -20,6 +20,32 @@ fn farms_in_which_everything_goes_wrong_break_no_law() {
     assert!(figures.faults() > 10, "{}", figures.faults());
 }
 
+fn broken(plans: impl Iterator<Item = Plan>) -> Vec<String> {
+    let outcomes = plans.map(|plan| run(plan, Telling::Nothing));
+    let broken = outcomes.filter(|outcome| outcome.violation.is_some());
+    broken
+        .map(|outcome| format!("seed {}: {:?}", outcome.seed, outcome.violation))
+        .collect()
+}
+
+#[test]
+fn a_member_that_lies_breaks_no_law_among_the_others_and_they_come_to_one_view() {
+    let plans = (0..).map(|seed| Plan::new(seed, Size::default()));
+    assert_eq!(
+        broken(plans.filter(Plan::has_liar).take(4)),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn members_that_are_removed_while_the_network_is_cut_break_no_law_whoever_removes_whom() {
+    let plans = (0..).map(|seed| Plan::new(seed, Size::default()));
+    assert_eq!(
+        broken(plans.filter(Plan::has_removal).take(4)),
+        Vec::<String>::new()
+    );
+}
+
 #[test]
 fn a_seed_is_one_history() {
     let [one, same, other] =

@@ -264,6 +264,9 @@ impl Node {
             self.withdrawal_refused(from, reply, phase, unit, nack);
             return;
         };
+        if !claim.round.asks(from) {
+            return;
+        }
         let mut verdict = claim.round.no(from, phase, unit, nack.clone());
         if verdict == Verdict::Open {
             match claim.round.phase {
@@ -300,7 +303,8 @@ impl Node {
                 // It stays that printer's until the document says otherwise, and then it is another attempt.
                 Nack::Accepted(_) => self.lease_ms(queue) * GIVEN_LEASES,
                 Nack::Closed | Nack::NotAllowed | Nack::Lost | Nack::Place { .. } => REFUSED_MS,
-                Nack::StaleConfig { .. } | Nack::Unknown | Nack::Waking => BEHIND_MS,
+                Nack::Unknown => self.unheard_ms(queue, (copy, attempt)),
+                Nack::StaleConfig { .. } | Nack::Waking => BEHIND_MS,
             };
             let until = now + wait_ms + self.entropy.below(wait_ms.min(DUEL_MS));
             if let Some(entry) = self.queues.get_mut(&queue) {
@@ -317,6 +321,19 @@ impl Node {
                 _ => self.drop_claim(&printer, &why),
             }
         }
+    }
+
+    /// How long to wait for voters that have not heard of a copy. Mostly it is on its way to them; but who was told another
+    /// story by somebody hears of it in the next epoch only, and is not asked ten times a second until then.
+    fn unheard_ms(&mut self, queue: QueueId, unit: (CopyId, u32)) -> u64 {
+        let now = self.now.mono_ms;
+        let Some(entry) = self.queues.get_mut(&queue) else {
+            return REFUSED_MS;
+        };
+        let last = entry.unheard.get(&unit).map(|(wait_ms, _)| *wait_ms);
+        let wait_ms = last.map_or(BEHIND_MS, |last| (last * 2).min(REFUSED_MS));
+        entry.unheard.insert(unit, (wait_ms, now + 2 * REFUSED_MS));
+        wait_ms
     }
 
     /// The voters promised: the lease record becomes visible.

@@ -217,8 +217,19 @@ impl Node {
                 }
             }
             Ok(None) => self.ask_founding(from, queue, way),
+            // Its author may have heard the other one of two stories: that is no forgery.
+            Err(EpochRefusal::Forged) if self.is_in_doubt(queue, &way) => {
+                self.ask_founding(from, queue, way);
+            }
             Err(why) => self.refuse_epoch(queue, from, Some(way.first().author), why),
         }
+    }
+
+    /// Whether somebody is proven to have told two stories in what an epoch was made of.
+    fn is_in_doubt(&self, queue: QueueId, way: &Way) -> bool {
+        let entry = &self.queues[&queue];
+        let mut proofs = entry.proofs.values();
+        proofs.any(|proof| proof.is_within(&entry.doc, &way.first().cut))
     }
 
     fn refuse_epoch(
@@ -451,6 +462,7 @@ impl Node {
         entry.paces.values_mut().for_each(Pace::forget);
         entry.index = None;
         entry.refused.clear();
+        entry.unheard.clear();
         let number = entry.doc.epoch().number;
         for write in writes {
             self.write(write);

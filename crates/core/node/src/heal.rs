@@ -335,6 +335,9 @@ impl Node {
         let Some(round) = &mut heal.round else {
             return false;
         };
+        if !round.asks(voter) {
+            return true;
+        }
         let mut verdict = round.no(voter, phase, unit, nack.clone());
         if verdict == Verdict::Open && round.phase == Phase::Preparing {
             let peers = &self.peers;

@@ -492,6 +492,9 @@ impl Node {
         let Some((round, _)) = self.heat_round(reply) else {
             return false;
         };
+        if !round.asks(from) {
+            return true;
+        }
         let verdict = round.no(from, phase, unit, nack.clone());
         let known = match nack {
             Nack::Place { next, held } => (*next, held.then_some(now)),

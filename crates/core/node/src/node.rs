@@ -131,6 +131,8 @@ pub(crate) struct Queue {
     pub(crate) leases: BTreeMap<(CopyId, u32), (Ballot, u64)>,
     /// Copies that the voters refused, until when.
     pub(crate) refused: BTreeMap<(CopyId, u32), u64>,
+    /// Copies of which voters had not heard: how long this host waited last, and until when that is remembered.
+    pub(crate) unheard: BTreeMap<(CopyId, u32), (u64, u64)>,
     pub(crate) votes: BTreeMap<(CopyId, u32), Vote>,
     /// The configuration that this host serves as a voter, or served last.
     pub(crate) config: Option<ConfigRecord>,
@@ -640,6 +642,7 @@ impl Node {
         let now = self.now.mono_ms;
         for queue in self.queues.values_mut() {
             queue.refused.retain(|_, until| *until > now);
+            queue.unheard.retain(|_, (_, until)| *until > now);
             queue.parting.retain(|_, until| *until > now);
             queue.leaving_ms = queue.leaving_ms.filter(|until| *until > now);
         }
@@ -675,6 +678,7 @@ impl Queue {
             was_here,
             leases: BTreeMap::new(),
             refused: BTreeMap::new(),
+            unheard: BTreeMap::new(),
             votes: BTreeMap::new(),
             config: None,
             change: None,

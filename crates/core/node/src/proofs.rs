@@ -12,6 +12,7 @@ use crate::{
     message::Message,
     node::Node,
     records::key,
+    sabotage::Sabotage,
 };
 
 impl Node {
@@ -48,10 +49,12 @@ impl Node {
         }
         let value = proof.to_bytes();
         entry.proofs.insert(author, proof);
-        self.write(Write::Put {
-            key: key::proof(queue, author).into_bytes(),
-            value,
-        });
+        if !self.sabotaged(Sabotage::VolatileProofs) {
+            self.write(Write::Put {
+                key: key::proof(queue, author).into_bytes(),
+                value,
+            });
+        }
         tracing::error!(%queue, member = %author, "a member signed two histories");
         self.tell(Event {
             queue: self.queue_names().remove(&queue),

@@ -233,7 +233,11 @@ impl Node {
         }
     }
 
-    pub(crate) fn config_refused(&mut self, ask: &ConfigAsk, why: ConfigNack) {
+    pub(crate) fn config_refused(&mut self, from: HostId, ask: &ConfigAsk, why: ConfigNack) {
+        let change = self.change_of(ask.queue).filter(|c| c.is_about(ask));
+        if change.is_none_or(|change| !change.before.hosts.contains(&from)) {
+            return;
+        }
         tracing::debug!(
             cfg = ask.cfg,
             ?why,

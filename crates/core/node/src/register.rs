@@ -237,6 +237,11 @@ impl Round {
         self.no.clear();
     }
 
+    /// Whether a host is one of those that were asked: nobody else's answer says anything.
+    pub(crate) fn asks(&self, host: HostId) -> bool {
+        self.voters.hosts.contains(&host)
+    }
+
     /// Counts a yes.
     pub(crate) fn yes(&mut self, voter: HostId, phase: Phase) -> Verdict {
         if phase != self.phase || !self.voters.hosts.contains(&voter) {

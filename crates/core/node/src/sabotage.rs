@@ -32,6 +32,8 @@ pub enum Sabotage {
     BedStaysClear,
     /// New voters begin with nothing of what the old ones knew.
     SealsWithoutTransfer,
+    /// A proof that a member told two stories is kept in memory only.
+    VolatileProofs,
 }
 
 impl Node {

@@ -113,7 +113,7 @@ impl Node {
                 self.config_promised(from, &ask, accepted);
             }
             ConfigMessage::Accepted(ask) => self.config_accepted(from, &ask),
-            ConfigMessage::Refused { ask, why } => self.config_refused(&ask, why),
+            ConfigMessage::Refused { ask, why } => self.config_refused(from, &ask, why),
             ConfigMessage::Sealed {
                 queue,
                 next,

@@ -343,6 +343,7 @@ impl Node {
                 // Only what somebody said something about is worth another question: else all ask at once, again and again.
                 let same = |copy: &CopyId| !copies.contains(copy) && !jobs.contains(&copy.job);
                 entry.refused.retain(|(copy, _), _| same(copy));
+                entry.unheard.retain(|(copy, _), _| same(copy));
             }
             let copies = copies.clone();
             self.note_touched(queue, admitted.touched);

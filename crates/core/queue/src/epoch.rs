@@ -290,20 +290,36 @@ impl Lineage {
 
 /// Which of two ways a queue went from one epoch counts: `theirs` or the one that this host is on.
 ///
-/// Whoever was put out on one way and not on the other one has lost. Otherwise the lower hash of the first record counts, on
-/// every host alike. Who each put the other out are not judged.
+/// Whoever was put out on one way and not on the other one has lost. Of two ways that put each other's authors out the one counts on
+/// which a third admin has put its own author out as well: neither of the two wins by it. If both have, and otherwise, the lower
+/// hash of the first record counts, on every host alike. If neither has, it is not judged.
 pub(crate) fn theirs_count(
     mine: &[EpochRecord],
     theirs: &[EpochRecord],
     out_here: &BTreeSet<HostId>,
 ) -> Result<bool, EpochRefusal> {
-    let puts_out = |way: &[EpochRecord], more: &BTreeSet<HostId>, other: &[EpochRecord]| {
-        let out: BTreeSet<&HostId> = way.iter().flat_map(|r| &r.out).chain(more).collect();
-        other.iter().any(|record| out.contains(&record.author))
+    let out = |way: &[EpochRecord]| -> BTreeSet<HostId> {
+        let out = way.iter().flat_map(|record| &record.out);
+        out.copied().collect()
     };
-    let mine_puts_out = puts_out(mine, out_here, theirs);
-    let theirs_puts_out = puts_out(theirs, &BTreeSet::new(), mine);
-    match (mine_puts_out, theirs_puts_out) {
+    let (out_mine, out_theirs) = (out(mine), out(theirs));
+    let known = out_mine.union(out_here).copied().collect();
+    // Its authors that the other way puts out, and whether it has put them all out itself.
+    let lost = |way: &[EpochRecord], by: &BTreeSet<HostId>| {
+        way.iter().any(|record| by.contains(&record.author))
+    };
+    let unrepaired = |way: &[EpochRecord], by: &BTreeSet<HostId>, own: &BTreeSet<HostId>| {
+        way.iter()
+            .any(|record| by.contains(&record.author) && !own.contains(&record.author))
+    };
+    let verdict = match (lost(theirs, &known), lost(mine, &out_theirs)) {
+        (true, true) => (
+            unrepaired(theirs, &known, &out_theirs),
+            unrepaired(mine, &out_theirs, &out_mine),
+        ),
+        one => one,
+    };
+    match verdict {
         (true, true) => Err(EpochRefusal::Split),
         (true, false) => Err(EpochRefusal::NotAdmin),
         (false, true) => Ok(true),

@@ -1,8 +1,11 @@
-//! What the fuzz targets and the benchmark call. No part of the interface.
+//! What the fuzz targets, the benchmark and the simulator call. No part of the interface.
+
+mod forged;
 
 use std::sync::LazyLock;
 
 use ed25519_dalek::{Signer as _, SigningKey};
+pub use forged::{Forgery, forged};
 
 use crate::{
     Author, Certificate, DEPS_MAX, EditError, HostId, QueueDocument, QueueId, Role, SignedChange,

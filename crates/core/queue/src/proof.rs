@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Author, HostId, QueueId, SignedChange, limits::PROOF_BYTES_MAX};
+use crate::{
+    Author, HostId, QueueDocument, QueueId, SignedChange, VersionVector, limits::PROOF_BYTES_MAX,
+};
 
 /// Proof that a host signed two histories. It holds for everybody, whatever else they know of the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +70,12 @@ impl Equivocation {
     /// Returns the number that both have.
     pub fn seq(&self) -> u64 {
         self.first.seq()
+    }
+
+    /// Whether one of the two is in what an epoch of a document was made of: then nobody knows which, and two hosts that have
+    /// as much of everybody need not have the same.
+    pub fn is_within(&self, document: &QueueDocument, cut: &VersionVector) -> bool {
+        self.first.epoch() == document.epoch().tag() && cut.of(self.chain()) >= self.seq()
     }
 
     /// Returns the two.

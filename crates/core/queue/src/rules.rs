@@ -107,6 +107,8 @@ impl Write<'_> {
                 id.host == self.host && role >= Role::Printer
             }
         };
+        #[cfg(any(test, feature = "sabotage"))]
+        let permitted = permitted || crate::sabotage::has(crate::sabotage::Bug::AnybodyWrites);
         if permitted {
             Ok(())
         } else {

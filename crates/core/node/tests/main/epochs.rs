@@ -220,6 +220,76 @@ fn two_admins_that_rotate_at_once_end_in_one_epoch_and_both_removals_hold() {
     }
 }
 
+fn refusals(farm: &Farm, n: usize, code: &str) -> usize {
+    let events = farm.hosts[n].events.iter();
+    let of_it = |event: &&printmesh_node::Event| {
+        event.kind == "refused" && event.state.as_deref() == Some(code)
+    };
+    events.filter(of_it).count()
+}
+
+#[test]
+fn two_admins_that_remove_each_other_part_the_others_until_a_third_one_puts_both_out() {
+    let mut farm = Farm::shared(&[0, 0, 1, 1, 0]);
+    admin(&mut farm, "b");
+    admin(&mut farm, "c");
+    farm.pass(5_000);
+    farm.set_voters(&[2, 3, 4]);
+    let before = farm.submit(3, job("farm", "before"));
+    farm.pass(60_000);
+    for (one, other) in [(0, 1), (0, 3), (2, 1), (2, 3), (4, 1), (4, 3)] {
+        farm.cut(one, other);
+    }
+    farm.ok(0, remove("b"));
+    farm.ok(1, remove("a"));
+    let (here, there) = (
+        farm.submit(2, job("farm", "here")),
+        farm.submit(3, job("farm", "there")),
+    );
+    farm.pass(120_000);
+    farm.heal_all();
+    farm.pass(120_000);
+    // Each of the others stays where it is, and says so.
+    let is_out = |farm: &Farm, n: usize, member: usize| {
+        farm.snapshot(n, "farm").members[&farm.hosts[member].id].is_removed()
+    };
+    for n in [2, 3, 4] {
+        let with_a = n != 3;
+        assert_eq!(
+            (is_out(&farm, n, 0), is_out(&farm, n, 1)),
+            (!with_a, with_a)
+        );
+        assert!(refusals(&farm, n, "epoch-split") > 0, "host {n}");
+        assert_eq!(farm.status(n, before), "done", "host {n}");
+    }
+    // The side that has the voters goes on, the other one starts nothing.
+    assert_eq!(farm.status(2, here), "done");
+    assert_eq!(farm.status(3, there), "queued");
+    assert_eq!(farm.starts.len(), 2);
+
+    farm.ok(2, rotate(&["a"]));
+    farm.pass(120_000);
+    agree(&farm, &[2, 3, 4], 2);
+    for n in [2, 3, 4] {
+        assert!(is_out(&farm, n, 0) && is_out(&farm, n, 1), "host {n}");
+        for id in [before, there] {
+            assert_eq!(farm.status(n, id), "done", "host {n}");
+        }
+    }
+    // It was over before d came.
+    assert_eq!(farm.status(4, here), "done");
+    // Whoever was wronged is let in again by a person that knows.
+    let back = Command::MemberRole {
+        queue: "farm".into(),
+        member: "a".into(),
+        role: Role::Admin,
+    };
+    farm.ok(2, back);
+    assert!(!is_out(&farm, 3, 0));
+    assert_eq!(farm.starts.len(), 3, "nothing was printed twice");
+    farm.check();
+}
+
 #[test]
 fn the_old_key_lets_nobody_in_and_tickets_of_the_queue_still_do() {
     let mut farm = Farm::new(&[0, 0, 0, 0, 0]);

@@ -1,8 +1,10 @@
 //! Members that break the document of others, or tell different hosts different things: what a person sees of it.
 
-use printmesh_node::{Answer, Command, Input, Message};
+use printmesh_node::{
+    Answer, Command, ConfigAsk, ConfigMessage, ConfigNack, Effect, Input, Message, NewJob,
+};
 use printmesh_queue::{
-    Author, Equivocation, HostId, QueueDocument, QueueId, SignedChange, sabotage,
+    Author, Ballot, Equivocation, HostId, QueueDocument, QueueId, SignedChange, sabotage,
 };
 
 use crate::farm::{Device, Farm, job};
@@ -110,7 +112,11 @@ fn whose_change_breaks_the_document_is_named_and_kept_out_until_a_person_release
 
 /// Host `b` of four tells `a` one thing and `c` another under one number, while these cannot compare.
 fn forked() -> (Farm, QueueId, HostId) {
-    let mut farm = Farm::shared(&[0, 0, 0, 0]);
+    forked_with(&[0, 0, 0, 0])
+}
+
+fn forked_with(printers: &[usize; 4]) -> (Farm, QueueId, HostId) {
+    let mut farm = Farm::shared(printers);
     let (queue, b) = (farm.queue(0, "farm"), farm.hosts[1].id);
     for (one, other) in [(0, 2), (0, 1), (1, 2), (1, 3), (2, 3)] {
         farm.cut(one, other);
@@ -149,6 +155,64 @@ fn who_tells_different_hosts_different_things_is_found_out_when_they_meet() {
 }
 
 #[test]
+fn who_was_told_the_other_story_follows_into_the_next_epoch_and_accuses_nobody_of_forging_it() {
+    let (mut farm, queue, b) = forked();
+    farm.heal(0, 2);
+    // The others cannot help: only a and c meet.
+    let on_c = farm.submit(2, job("farm", "built on what c was told"));
+    assert!(farm.node(2).proof(queue, b).is_some());
+    assert!(!farm.snapshot(0, "farm").jobs.contains_key(&on_c));
+    let rotate = Command::QueueRotateKey {
+        queue: "farm".into(),
+        remove: Vec::new(),
+    };
+    farm.ok(0, rotate);
+    farm.pass(30_000);
+    assert_eq!(farm.node(2).queue_view(queue).epoch, 1);
+    assert_eq!(
+        farm.node(0).shared_view(queue),
+        farm.node(2).shared_view(queue)
+    );
+    assert!(
+        farm.snapshot(0, "farm").jobs.contains_key(&on_c),
+        "brought again"
+    );
+    let a = farm.hosts[0].id;
+    let forged = farm.hosts[2]
+        .events
+        .iter()
+        .filter(|event| event.host == Some(a) && event.state.as_deref() == Some("epoch-forged"));
+    assert_eq!(forged.count(), 0);
+}
+
+#[test]
+fn a_printer_whose_job_the_voters_may_not_hear_of_does_not_ask_them_ten_times_a_second() {
+    let (mut farm, _, _) = forked_with(&[0, 0, 1, 0]);
+    farm.heal(0, 2);
+    // The one voter was told another story, and takes in nothing that follows this one.
+    let on_c = farm.submit(2, job("farm", "built on what c was told"));
+    assert!(!farm.snapshot(0, "farm").jobs.contains_key(&on_c));
+    farm.pass(600_000);
+    let asked = farm.hosts[2].effects.iter().filter(|effect| {
+        matches!(effect, Effect::Send { bytes, .. }
+            if matches!(Message::decode(bytes), Some(Message::Prepare(_))))
+    });
+    let asked = asked.count();
+    assert!(
+        (10..200).contains(&asked),
+        "{asked} questions in ten minutes"
+    );
+    // In the next epoch they hear of it.
+    let rotate = Command::QueueRotateKey {
+        queue: "farm".into(),
+        remove: Vec::new(),
+    };
+    farm.ok(0, rotate);
+    farm.pass(30_000);
+    assert_eq!(farm.status(0, on_c), "done");
+}
+
+#[test]
 fn a_proof_that_proves_nothing_accuses_nobody() {
     let mut farm = Farm::shared(&[0, 0, 0]);
     let (queue, b, c) = (farm.queue(0, "farm"), farm.hosts[1].id, farm.hosts[2].id);
@@ -169,6 +233,47 @@ fn a_proof_that_proves_nothing_accuses_nobody() {
     }
     assert_eq!(farm.node(0).proof(queue, c), None);
     assert_eq!(told(&farm, 0, "member.equivocation", c), 0);
+}
+
+/// The highest number that a host may ever ask voters with, less one.
+const LAST_BALLOT: u64 = (1 << 40) - 1;
+
+fn ballot_of(host: HostId, n: u64) -> Ballot {
+    Ballot {
+        n,
+        host,
+        printer: String::new(),
+    }
+}
+
+fn three_copies(farm: &mut Farm) {
+    let id = farm.submit(
+        0,
+        NewJob {
+            copies: 3,
+            ..job("farm", "bracket")
+        },
+    );
+    farm.pass(120_000);
+    assert_eq!(farm.status(0, id), "done", "{}", farm.dump(id));
+}
+
+#[test]
+fn who_is_no_voter_cannot_use_up_the_numbers_of_a_printer_with_a_word_about_voters() {
+    let mut farm = Farm::shared(&[0, 1, 0]);
+    let (queue, b, c) = (farm.queue(0, "farm"), farm.hosts[1].id, farm.hosts[2].id);
+    let why = ConfigNack::Promised(ballot_of(c, LAST_BALLOT));
+    let ballot = ballot_of(b, 1);
+    let ask = ConfigAsk {
+        queue,
+        cfg: 1,
+        ballot,
+    };
+    let bytes = Message::Config(ConfigMessage::Refused { ask, why }).encode();
+    farm.input(1, Input::Message { from: c, bytes });
+    farm.settle();
+    three_copies(&mut farm);
+    farm.check();
 }
 
 /// A number as postcard writes it.

@@ -284,19 +284,76 @@ fn a_removed_admin_begins_no_epoch_and_its_key_is_good_for_nothing() {
     assert!(hosts[1].snapshot().members[&stranger.id()].may(Role::Printer));
 }
 
-#[test]
-fn two_admins_that_put_each_other_out_are_left_to_a_person() {
-    let mut hosts = at_work();
+/// The admins 0 and 3 have put each other out, 1 has followed the one and 2 the other; and what their epochs began with.
+fn put_each_other_out(hosts: &mut [Host]) -> [Vec<Vec<u8>>; 2] {
     let both = [hosts[0].id(), hosts[3].id()];
     for (n, other) in [(0, both[1]), (3, both[0])] {
         let known = hosts[n].snapshot().members[&other].certificate.clone();
         let removal = known.replace(&queue_key(), Role::Admin, true, Timestamp(50));
         hosts[n].edit(|edit| edit.put_certificate(&removal));
     }
-    hosts[0].rotate(&queue_key(), &next_key(1));
-    hosts[3].rotate(&queue_key(), &next_key(2));
-    assert_eq!(hosts[0].judge(hosts[3].records()), Err(EpochRefusal::Split));
-    assert_eq!(hosts[3].judge(hosts[0].records()), Err(EpochRefusal::Split));
+    let (one, of_one) = hosts[0].rotate(&queue_key(), &next_key(1));
+    let (other, of_other) = hosts[3].rotate(&queue_key(), &next_key(2));
+    hosts[1].follow(&one, of_one.clone(), None);
+    hosts[2].follow(&other, of_other.clone(), None);
+    [of_one, of_other]
+}
+
+#[test]
+fn two_admins_that_put_each_other_out_are_left_to_a_person() {
+    let mut hosts = at_work();
+    put_each_other_out(&mut hosts);
+    for (n, other) in [(0, 3), (3, 0), (1, 2), (2, 1)] {
+        let judged = hosts[n].judge(hosts[other].records());
+        assert_eq!(judged, Err(EpochRefusal::Split), "{n} of {other}");
+    }
+}
+
+#[test]
+fn a_third_admin_that_puts_both_out_unites_those_that_two_admins_have_parted() {
+    // On either side.
+    for (third, other) in [(1, 2), (2, 1)] {
+        let mut hosts = farm(&[Role::Admin, Role::Admin, Role::Admin]);
+        settle(&mut hosts);
+        let both = [hosts[0].id(), hosts[3].id()];
+        put_each_other_out(&mut hosts);
+        let key = next_key(u8::try_from(third).unwrap());
+        // That it goes on there says nothing yet: it may not have heard of the other side.
+        hosts[third].rotate(&key, &next_key(5));
+        for n in [other, if third == 1 { 3 } else { 0 }] {
+            let judged = hosts[n].judge(hosts[third].records());
+            assert_eq!(judged, Err(EpochRefusal::Split));
+        }
+        let still_in = if third == 1 { both[0] } else { both[1] };
+        let known = hosts[third].snapshot().members[&still_in]
+            .certificate
+            .clone();
+        let removal = known.replace(&next_key(5), Role::Admin, true, Timestamp(60));
+        hosts[third].edit(|edit| edit.put_certificate(&removal));
+        let (_, founding) = hosts[third].rotate(&next_key(5), &next_key(6));
+        let way = hosts[other]
+            .judge(hosts[third].records())
+            .unwrap()
+            .expect("it counts");
+        assert!(way.is_fork());
+        let back = hosts[third].judge(hosts[other].records());
+        assert_eq!(back, Err(EpochRefusal::NotAdmin), "not the other way round");
+        hosts[other].follow(&way, founding, None);
+        let members = &hosts[other].snapshot().members;
+        assert!(both.iter().all(|host| members[host].is_removed()));
+        // Neither of the two comes back by going on, whatever hash it finds.
+        let epoch = hosts[other].document.epoch();
+        for n in [0, 3] {
+            let mut key = next_key(if n == 0 { 1 } else { 2 });
+            for next in 10..20 {
+                hosts[n].rotate(&key, &next_key(next));
+                key = next_key(next);
+                let judged = hosts[other].judge(hosts[n].records());
+                assert!(judged.is_err(), "{judged:?}");
+            }
+        }
+        assert_eq!(hosts[other].document.epoch(), epoch);
+    }
 }
 
 #[test]

@@ -1,0 +1,178 @@
+//! Members that are removed while the network is cut: one that works on behind the cut, and two admins that remove each other.
+//!
+//! Who was put out, and who is on a side on which nobody decides any more, is judged on: nothing it prints may break a law. But
+//! nobody waits for it to come to rest.
+
+use std::collections::BTreeSet;
+
+use printmesh_node::Command;
+
+use crate::{
+    draw::Draw,
+    host::Asked,
+    nemesis::{Fault, FaultKind},
+    people::Shape,
+    world::World,
+};
+
+/// What an admin decides in a cut network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// A member that nobody reaches is put out, and goes on working.
+    BehindACut,
+    /// Two admins, each with some of the others, put each other out.
+    OneAnother,
+}
+
+impl Removal {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::BehindACut => "fault: member removed behind a cut",
+            Self::OneAnother => "fault: two admins remove each other",
+        }
+    }
+}
+
+/// Removals in the farm of a seed, if there are any.
+pub(crate) fn removals(seed: u64, hosts: usize, until: u64) -> Vec<Fault> {
+    let mut draw = Draw::new(seed, "removals");
+    if hosts < 3 {
+        return Vec::new();
+    }
+    let removal = match draw.below(100) {
+        0..10 => Removal::BehindACut,
+        10..18 => Removal::OneAnother,
+        _ => return Vec::new(),
+    };
+    let host = draw.index(hosts);
+    let other = (host + 1 + draw.index(hosts - 1)) % hosts;
+    vec![Fault {
+        index: 0,
+        kind: FaultKind::Removal(removal),
+        at: draw.below(until),
+        for_ms: draw.between(60_000, 3 * 3_600_000),
+        host,
+        other,
+        number: draw.next(),
+    }]
+}
+
+impl World {
+    /// Returns whether it did anything.
+    pub(crate) fn removes(&mut self, removal: Removal, fault: &Fault) -> bool {
+        let (host, other) = (fault.host, fault.other);
+        let liar = self.liar();
+        let able = |n: usize| self.hosts[n].runs() && Some(n) != liar;
+        if !able(host) || !able(other) || self.farm_view(host).is_none() {
+            return false;
+        }
+        for (from, to) in self.removal_cuts(removal, fault) {
+            self.cut(from, to);
+        }
+        self.removed = true;
+        self.remove(host, other);
+        match removal {
+            Removal::BehindACut => {
+                let shape = Shape {
+                    copies: 1,
+                    sets: 1,
+                    per_run: 1,
+                    together: false,
+                    minutes: 20,
+                    bad: false,
+                };
+                self.submit(other, shape);
+            }
+            Removal::OneAnother => self.remove(other, host),
+        }
+        true
+    }
+
+    fn remove(&mut self, by: usize, member: usize) {
+        let command = Command::MemberRemove {
+            queue: "farm".to_owned(),
+            member: self.hosts[member].id.fingerprint(),
+        };
+        self.ask(by, "person: remove a member", command, Asked::Other);
+    }
+
+    /// The directions that are cut meanwhile.
+    pub(crate) fn removal_cuts(&self, removal: Removal, fault: &Fault) -> Vec<(usize, usize)> {
+        let (count, first, second) = (self.hosts.len(), fault.host, fault.other);
+        let side = |host: usize| match removal {
+            Removal::BehindACut => u64::from(host == second),
+            Removal::OneAnother if host == first => 0,
+            Removal::OneAnother if host == second => 1,
+            // 2 is on nobody's side.
+            Removal::OneAnother => fault.number >> (2 * host) & 3,
+        };
+        let pairs = (0..count).flat_map(|a| (0..count).map(move |b| (a, b)));
+        pairs
+            .filter(|(a, b)| a != b && side(*a) != side(*b))
+            .collect()
+    }
+
+    /// Whom a host knows to be put out.
+    fn put_out_by(&self, host: usize) -> BTreeSet<usize> {
+        let Some(view) = self.farm_view(host) else {
+            return BTreeSet::new();
+        };
+        let is_out = |n: &usize| {
+            let member = view.snapshot.members.get(&self.hosts[*n].id);
+            member.is_some_and(|member| member.is_removed())
+        };
+        (0..self.hosts.len()).filter(is_out).collect()
+    }
+
+    /// Hosts that are there and that nobody has put out.
+    fn unquestioned(&self) -> Vec<usize> {
+        let liar = self.liar();
+        let there: Vec<usize> = (0..self.hosts.len())
+            .filter(|host| !self.hosts[*host].destroyed && Some(*host) != liar)
+            .collect();
+        let out: BTreeSet<usize> = there
+            .iter()
+            .flat_map(|host| self.put_out_by(*host))
+            .collect();
+        there
+            .into_iter()
+            .filter(|host| !out.contains(host))
+            .collect()
+    }
+
+    /// Looks at who takes part no more, and lets a person put right what two removals have parted.
+    pub(crate) fn look_at_removals(&mut self) {
+        self.out = self.liar().into_iter().collect();
+        if !self.removed {
+            return;
+        }
+        let rest = self.unquestioned();
+        let Some(first) = rest.first().copied() else {
+            // Two that put each other out, and nobody else: no rule says who is right, and nobody is left to say so.
+            self.coverage.hit("protocol: nobody left to decide");
+            self.out = (0..self.hosts.len()).collect();
+            return;
+        };
+        let views: Vec<BTreeSet<usize>> = rest.iter().map(|host| self.put_out_by(*host)).collect();
+        self.out.extend(views.iter().flatten());
+        let epochs: BTreeSet<_> = rest
+            .iter()
+            .map(|host| {
+                let view = self.farm_view(*host);
+                view.map(|view| (view.epoch, self.hosts[*host].memory.logs.get(&view.id.0)))
+            })
+            .collect();
+        let parted = views.iter().any(|view| *view != views[0]) || epochs.len() > 1;
+        let all: BTreeSet<usize> = views.into_iter().flatten().collect();
+        if parted && all.len() > 1 {
+            // A third admin, whom nobody has put out, puts both out.
+            self.coverage.hit("protocol: third admin decides");
+            let out = all.iter().map(|host| self.hosts[*host].id.fingerprint());
+            let command = Command::QueueRotateKey {
+                queue: "farm".to_owned(),
+                remove: out.collect(),
+            };
+            self.ask(first, "person: another key", command, Asked::Other);
+        }
+    }
+}
