@@ -517,7 +517,7 @@ impl World {
                 view.epoch > 0
                     && claims.any(|(copy, claims)| {
                         let mut holders = claims.values().map(|claim| claim.host);
-                        copy.job == job && holders.any(|holder| world.is_destroyed(holder))
+                        copy.job == job && holders.any(|holder| world.is_gone(holder))
                     })
             };
             let jobs = view.snapshot.jobs.values().filter_map(|job| {
