@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use printmesh_queue::{ClaimState, CopyState, RunResult, Touched};
-use printmesh_schedule::{Index, Planner, choose, plan, turn, why, why_printer};
+use printmesh_schedule::{Index, Planner, plan, turn};
 
 use crate::{
     farm::{Farm, job_id, printer},
@@ -114,40 +114,6 @@ fn nothing_starts_that_may_not_and_never_more_than_is_wanted() {
                 .filter(|(_, state)| matches!(state, CopyState::Open(_)))
                 .count();
             assert!(starts as usize <= open, "{}", job.name);
-        }
-    }
-}
-
-/// DESIGN §1: it never waits in silence.
-#[test]
-fn no_job_that_waits_and_no_printer_that_idles_is_without_a_code() {
-    for farm in farms(2000) {
-        let plan = farm.plan();
-        for (id, row) in &plan.printers {
-            let chosen = choose(&farm.snapshot, &farm.presence, id);
-            assert_eq!(chosen.is_ok(), row.is_ok());
-            if let Err(reason) = row {
-                assert!(!reason.code().is_empty() && !reason.text().is_empty());
-            }
-            for (job, reason) in why_printer(&farm.snapshot, &farm.presence, id) {
-                let takes = row.as_ref().is_ok_and(|turn| turn.open.copy.job == job);
-                assert_eq!(reason.is_none(), takes, "{job:?} on {id:?}: {reason:?}");
-            }
-        }
-        for job in farm.snapshot.jobs.values() {
-            let rows = why(&farm.snapshot, &farm.presence, job);
-            assert_eq!(rows.len(), farm.snapshot.printers.len());
-            for (id, reason) in rows {
-                let takes = plan.printers[&id]
-                    .as_ref()
-                    .is_ok_and(|turn| turn.open.copy.job == job.id);
-                assert_eq!(
-                    reason.is_none(),
-                    takes,
-                    "{} on {id:?}: {reason:?}",
-                    job.name
-                );
-            }
         }
     }
 }

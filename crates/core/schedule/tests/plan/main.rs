@@ -1,11 +1,14 @@
 //! The plan as a specification: what starts where, by which rule, and why the rest waits.
 
 mod ahead;
+mod any;
 mod farm;
 mod laws;
 mod matching;
 mod oracle;
 mod order;
 mod pauses;
+mod reasons;
 mod seed;
+mod silence;
 mod todo;
