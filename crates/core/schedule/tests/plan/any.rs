@@ -43,7 +43,7 @@ pub(crate) fn any(dice: &mut Dice) -> Farm {
     own_knowledge(
         &mut farm,
         &mut Odds {
-            rare: dice.of(&[5, 15, 60]),
+            rare: dice.of(&[5, 20, 80]),
             dice,
         },
     );
@@ -52,7 +52,7 @@ pub(crate) fn any(dice: &mut Dice) -> Farm {
 
 /// Any farm as every host sees it that can reach the same hosts: nothing is known to one of them alone.
 pub(crate) fn any_shared(dice: &mut Dice) -> Farm {
-    let rare = dice.of(&[5, 15, 60]);
+    let rare = dice.of(&[5, 20, 80]);
     let odds = &mut Odds { dice, rare };
     let mut farm = settings(Farm::new(0), odds.dice);
     members(&mut farm, odds);
@@ -177,7 +177,7 @@ fn record(n: u32, odds: &mut Odds<'_>) -> PrinterRecord {
     }
 }
 
-const MATERIALS: [&str; 4] = ["PLA", "pla", "PETG", "PA-CF"];
+const MATERIALS: [&str; 5] = ["PLA", "pla", "PETG", "PA-CF", "PAHT-CF"];
 const COLORS: [&str; 3] = ["black", "000000", "red"];
 
 fn equipment(odds: &mut Odds<'_>) -> Equipment {
@@ -449,6 +449,9 @@ fn own_knowledge(farm: &mut Farm, odds: &mut Odds<'_>) {
     for id in &own {
         if odds.rarely() {
             farm.presence.busy.insert(id.clone());
+        } else if odds.dice.one_in(4) {
+            // It goes on although its start waits for voters that are away.
+            farm.presence.busy.remove(id);
         }
     }
     let jobs = farm.snapshot.jobs.values();

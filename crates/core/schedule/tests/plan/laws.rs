@@ -1,12 +1,10 @@
 //! What holds of every plan of every farm.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use printmesh_queue::{ClaimState, CopyState, RunResult, Touched};
+use printmesh_queue::{ClaimState, RunResult, Touched};
 use printmesh_schedule::{Index, Planner, plan, turn};
 
 use crate::{
-    farm::{Farm, job_id, printer},
+    farm::{Farm, job_id},
     oracle::{Dice, any_farm},
 };
 
@@ -75,81 +73,5 @@ fn an_index_that_was_kept_says_the_same_as_one_that_is_made_now() {
         index.update(&then.snapshot, &touched);
         let kept = Planner::new(&then.snapshot, &then.presence, &index).plan();
         assert_eq!(kept, then.plan(), "farm {seed}");
-    }
-}
-
-#[test]
-fn nothing_starts_that_may_not_and_never_more_than_is_wanted() {
-    for farm in farms(3000) {
-        let starts = farm.plan().starts;
-        let mut printers = BTreeSet::new();
-        let mut copies = BTreeSet::new();
-        let mut per_job: BTreeMap<_, u32> = BTreeMap::new();
-        for start in &starts {
-            assert!(printers.insert(&start.printer), "one start per printer");
-            assert!(copies.insert(start.open.copy), "one printer per copy");
-            *per_job.entry(start.open.copy.job).or_default() += 1;
-            let record = &farm.snapshot.printers[&start.printer];
-            assert!(record.paused.is_none() && !farm.presence.busy.contains(&start.printer));
-            let job = &farm.snapshot.jobs[&start.open.copy.job];
-            assert!(
-                !job.held
-                    && !job.draft
-                    && job
-                        .terms
-                        .not_before
-                        .is_none_or(|at| at <= farm.presence.now)
-            );
-            assert!(!(job.terms.backburner && farm.snapshot.settings.exclude_backburner));
-            assert!(printmesh_schedule::misfit_of(&farm.snapshot, job, &start.printer).is_none());
-            assert!(matches!(
-                farm.snapshot.copy_state(start.open.copy),
-                CopyState::Open(_)
-            ));
-        }
-        for (job, starts) in per_job {
-            let job = &farm.snapshot.jobs[&job];
-            let open = farm.snapshot.copies_of(job);
-            let open = open
-                .filter(|(_, state)| matches!(state, CopyState::Open(_)))
-                .count();
-            assert!(starts as usize <= open, "{}", job.name);
-        }
-    }
-}
-
-/// A job that some printer can print is printed in the end, whatever comes in meanwhile.
-#[test]
-fn no_job_starves() {
-    for (order, urgent) in [
-        ("sequential", false),
-        ("sequential", true),
-        ("round-robin", true),
-    ] {
-        let mut farm = Farm::new(1).set(&[("order", order)]).job("old", 1);
-        let mut now = 10;
-        let mut printed = false;
-        for n in 0..20 {
-            // Something comes in before each start, urgent or not.
-            farm = farm.job(&format!("n{n:02}"), 2).with(|job| {
-                job.created = printmesh_queue::Timestamp(now);
-                if urgent {
-                    job.terms.priority = printmesh_queue::Priority::Rush;
-                }
-            });
-            let start = farm.plan().starts.remove(0);
-            let name = farm.snapshot.jobs[&start.open.copy.job].name.clone();
-            printed |= name == "old";
-            farm = farm.printed(
-                &name,
-                start.open.copy.index + 1,
-                "q",
-                now + 1,
-                RunResult::Ok,
-            );
-            assert_eq!(start.printer, printer("p1"));
-            now += 2;
-        }
-        assert!(printed, "{order}, urgent: {urgent}");
     }
 }

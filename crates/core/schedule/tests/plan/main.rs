@@ -2,6 +2,7 @@
 
 mod ahead;
 mod any;
+mod eligible;
 mod farm;
 mod laws;
 mod matching;
@@ -12,3 +13,4 @@ mod reasons;
 mod seed;
 mod silence;
 mod todo;
+mod views;

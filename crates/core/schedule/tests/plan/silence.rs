@@ -65,8 +65,11 @@ fn no_job_that_waits_and_no_printer_that_idles_is_without_a_code() {
                     known(&reason);
                     assert!(row.is_err(), "{id:?} {reason:?} {}", say());
                 }
-                PrinterStatus::HostAway | PrinterStatus::Working(..) => {
-                    assert!(row.is_err(), "{id:?} {}", say());
+                PrinterStatus::HostAway => assert!(row.is_err(), "{id:?} {}", say()),
+                // An own start that waits for voters that are away keeps its printer from nothing.
+                PrinterStatus::Working(..) => {
+                    let waits = id.host == presence.me && !presence.busy.contains(id);
+                    assert!(row.is_err() || waits, "{id:?} {}", say());
                 }
                 PrinterStatus::Free => assert!(row.is_ok(), "{id:?} {}", say()),
             }
