@@ -50,6 +50,8 @@ pub(crate) struct Row {
     pub(crate) level: u64,
     /// When a print of it last began.
     pub(crate) began: Option<Timestamp>,
+    /// When one first did.
+    pub(crate) first_began: Option<Timestamp>,
     /// What it needs of a printer, by number: jobs that need the same share it.
     pub(crate) class: usize,
     /// It names printers.
@@ -311,7 +313,8 @@ impl Index {
             .flat_map(|(_, claims)| claims.values())
             .filter(|claim| claim.record.state != ClaimState::Credited)
             .flat_map(|claim| claim.runs.values().map(|run| run.started))
-            .max();
+            // One that left the queue overtakes nobody any more.
+            .filter(|_| job.state == JobState::Open);
         let has_alternatives = job.sets.iter().any(|set| set.spec.files.len() > 1);
         Row {
             id: job.id,
@@ -324,8 +327,8 @@ impl Index {
             marks,
             first,
             level,
-            // One that left the queue overtakes nobody any more.
-            began: began.filter(|_| job.state == JobState::Open),
+            began: began.clone().max(),
+            first_began: began.min(),
             class: self.class(job),
             pinned: !job.printers.is_empty(),
             has_alternatives,

@@ -3,6 +3,7 @@
 mod ahead;
 mod any;
 mod eligible;
+mod fair;
 mod farm;
 mod laws;
 mod matching;

@@ -466,6 +466,31 @@ fn r_s6_an_item_that_was_overtaken_once_is_not_overtaken_again() {
     check(&late, &[], &["p1 S1"]);
 }
 
+/// Found by the law of [`crate::fair`]: what came later was let past as soon as it had begun on a printer that cannot print A, or
+/// as something still more urgent had overtaken it there; for ever, where such jobs keep coming.
+#[test]
+fn r_s6_what_came_later_is_not_let_past_for_what_happens_on_other_printers() {
+    let came = |farm: Farm, name: &str, priority: Priority, at: u64| {
+        let farm = farm.job(name, 2);
+        farm.with(|job| (job.terms.priority, job.created) = (priority, Timestamp(at)))
+    };
+    let farm = pin(Farm::new(1).job("A", 1), "p1");
+    let overtaken = came(farm, "R", Priority::Rush, 5)
+        .printed("R", 1, "p2", 10, RunResult::Ok)
+        .printed("R", 2, "p2", 12, RunResult::Ok);
+    let later = came(overtaken, "X", Priority::High, 20);
+    check(&later, &[], &["p1 A1"]);
+    let begun = later.clone().printed("X", 1, "p2", 30, RunResult::Started);
+    check(&begun, &[], &["p1 A1"]);
+    let again = came(later.clone(), "Y", Priority::Rush, 25);
+    let again = again.printed("Y", 1, "p2", 30, RunResult::Started);
+    check(&again, &[], &["p1 A1"]);
+    // What was there already when R overtook A keeps its place before it, and so do the two among themselves.
+    let there = later.edit("X", |job| job.created = Timestamp(6));
+    let begun = there.printed("X", 1, "p2", 30, RunResult::Started);
+    check(&begun, &[], &["p1 X2"]);
+}
+
 #[test]
 fn a_job_with_a_date_to_start_waits_for_it_and_no_longer() {
     let farm = Farm::new(1)
