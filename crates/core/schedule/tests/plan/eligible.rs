@@ -298,7 +298,7 @@ fn loaded(
 fn nothing_ever_starts_where_it_may_not() {
     let mut alone: BTreeMap<&str, usize> = BTreeMap::new();
     let mut starts = 0;
-    for seed in 0..12_000 {
+    for seed in 0..8000 {
         let farm = any(&mut Dice::new(30_000_000 + seed));
         let mut wanted: BTreeMap<_, u32> = BTreeMap::new();
         let (mut printers, mut copies) = (BTreeSet::new(), BTreeSet::new());
@@ -349,7 +349,7 @@ fn nothing_ever_starts_where_it_may_not() {
             }
         }
     }
-    assert!(starts > 4000, "{starts}");
+    assert!(starts > 3000, "{starts}");
     let seen: Vec<&str> = alone.keys().copied().collect();
     let all = [
         "amount",

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod any;
+mod clicks;
 mod eligible;
 mod fair;
 mod farm;

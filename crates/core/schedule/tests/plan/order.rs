@@ -195,6 +195,40 @@ fn r_d5_by_hours_the_one_that_has_printed_least_by_best_fit_the_one_with_most_ma
 }
 
 #[test]
+fn r_d6_a_colour_that_is_preferred_is_looked_for_at_every_printer_before_one_is_taken() {
+    let black = printmesh_queue::ToolNeed {
+        color: Some("black".into()),
+        ..tool(0, "PLA", 1)
+    };
+    let needs = Needs {
+        tools: vec![black],
+        ..Needs::default()
+    };
+    let loaded = |color: &str| printmesh_queue::Slot {
+        color: Some(color.into()),
+        ..slot(0, "PLA", 900)
+    };
+    let farm = Farm::new(3)
+        .has("p1", |e| e.slots = vec![loaded("red")])
+        .has("p2", |e| e.slots = vec![loaded("white")])
+        .has("p3", |e| e.slots = vec![loaded("black")])
+        .job("A", 1)
+        .needs(needs)
+        .with(|job| job.terms.color = printmesh_queue::ColorRule::Prefer);
+    for how in [
+        "position",
+        "least-recently-used",
+        "hours",
+        "best-fit",
+        "random",
+    ] {
+        check(&farm, &[("distribute", how)], &["p3 A1"]);
+    }
+    // It is a wish: with that printer at work the first of the others takes it.
+    check(&farm.busy(&["p3"]), &[], &["p1 A1"]);
+}
+
+#[test]
 fn r_g1_a_group_is_drained_but_what_is_blocked_in_it_holds_nobody_unless_nothing_is_skipped() {
     let needs = Needs {
         tools: vec![tool(0, "PETG", 1)],
@@ -243,6 +277,34 @@ fn r_g2_when_groups_are_not_drained_they_interleave_by_position() {
 }
 
 #[test]
+fn r_g3_a_job_is_in_one_group_and_goes_into_another_one_whole() {
+    let farm = Farm::new(3)
+        .job("B1", 1)
+        .in_group("B")
+        .job("A1", 2)
+        .in_group("A")
+        .set(&[("drain-groups", "on"), ("groups", "A,B")]);
+    assert_eq!(farm.jobs(), "A1 A1 B1");
+    let moved = farm.edit("A1", |job| job.terms.group = "C".into());
+    assert_eq!(moved.jobs(), "B1 A1 A1");
+}
+
+#[test]
+fn r_g4_a_group_that_is_listed_no_more_keeps_its_jobs() {
+    let farm = Farm::new(3)
+        .job("N1", 1)
+        .job("A1", 1)
+        .in_group("A")
+        .job("B1", 1)
+        .in_group("B")
+        .set(&[("drain-groups", "on"), ("groups", "A,B")]);
+    assert_eq!(farm.jobs(), "A1 B1 N1");
+    // After the listed ones, by name, and before what has no group.
+    assert_eq!(farm.clone().set(&[("groups", "B")]).jobs(), "B1 A1 N1");
+    assert_eq!(farm.set(&[("groups", "none")]).jobs(), "A1 B1 N1");
+}
+
+#[test]
 fn r_g5_round_robin_cycles_within_the_group() {
     let farm = Farm::new(6)
         .job("B", 2)
@@ -281,6 +343,16 @@ fn r_b2_a_person_starts_what_is_parked() {
     let job = &farm.snapshot.jobs[&job_id("P")];
     let chosen = choose_of(&farm.snapshot, &farm.presence, &printer("p1"), job);
     assert_eq!(chosen.map(|open| open.copy.job), Ok(job.id));
+}
+
+#[test]
+fn r_b3_unless_somebody_says_otherwise_what_is_parked_is_printed_when_nothing_else_can_be() {
+    assert!(!printmesh_queue::Settings::default().exclude_backburner);
+    let farm = Farm::new(2)
+        .job("P", 1)
+        .with(|job| job.terms.backburner = true)
+        .job("A", 1);
+    check(&farm, &[], &["p1 A1", "p2 P1"]);
 }
 
 /// A job that p1 could print if somebody loaded something.
