@@ -1,9 +1,10 @@
 //! What holds of every plan of every farm.
 
-use printmesh_queue::{ClaimState, RunResult, Touched};
+use printmesh_queue::{ClaimState, CopyId, RunResult, Touched};
 use printmesh_schedule::{Index, Planner, plan, turn};
 
 use crate::{
+    any::any,
     farm::{Farm, job_id},
     oracle::{Dice, any_farm},
 };
@@ -50,7 +51,7 @@ fn an_index_that_was_kept_says_the_same_as_one_that_is_made_now() {
                     true => then.printed(name, 1, "p1", 50, RunResult::Failed),
                     false => then.claim(name, 1, "p1", state[dice.below(3) as usize]),
                 };
-                touched.copies.insert(printmesh_queue::CopyId {
+                touched.copies.insert(CopyId {
                     job: job_id(name),
                     index: 0,
                 });
@@ -74,4 +75,46 @@ fn an_index_that_was_kept_says_the_same_as_one_that_is_made_now() {
         let kept = Planner::new(&then.snapshot, &then.presence, &index).plan();
         assert_eq!(kept, then.plan(), "farm {seed}");
     }
+}
+
+/// The same where several hosts' printers claim, print, fail and give back, as many at once as there are.
+#[test]
+fn an_index_that_hears_of_claims_one_by_one_says_the_same_as_one_that_is_made_now() {
+    let mut heard = 0;
+    for seed in 0..3000 {
+        let dice = &mut Dice::new(80_000_000 + seed);
+        let mut farm = any(dice);
+        let mut index = Index::new(&farm.snapshot);
+        for _ in 0..3 {
+            let copies: Vec<CopyId> = farm.snapshot.claims.keys().copied().collect();
+            for copy in copies {
+                if dice.one_in(2) {
+                    continue;
+                }
+                let claims = farm.snapshot.claims.get_mut(&copy).expect("a key of it");
+                let last = claims.values_mut().last().expect("a claim");
+                last.record.state = dice.of(&[
+                    ClaimState::Claimed,
+                    ClaimState::Dropped,
+                    ClaimState::Printing,
+                    ClaimState::Finished,
+                    ClaimState::Failed,
+                ]);
+                if last.record.state == ClaimState::Finished {
+                    last.runs
+                        .values_mut()
+                        .for_each(|run| run.result = RunResult::Ok);
+                }
+                let touched = Touched {
+                    copies: [copy].into(),
+                    ..Touched::default()
+                };
+                index.update(&farm.snapshot, &touched);
+                let kept = Planner::new(&farm.snapshot, &farm.presence, &index).plan();
+                assert_eq!(kept, farm.plan(), "farm {seed}, {copy:?}");
+                heard += 1;
+            }
+        }
+    }
+    assert!(heard > 5000, "{heard}");
 }
