@@ -15,5 +15,6 @@ mod pictures;
 mod reasons;
 mod seed;
 mod silence;
+mod sorting;
 mod todo;
 mod views;
