@@ -46,7 +46,8 @@ fn until_why(a: &Host, job: &str, code: &str) {
 }
 
 #[test]
-fn a_printer_cools_down_runs_its_owners_script_and_prints_the_next_copy_while_nobody_is_there() {
+fn r_a2_a_printer_cools_down_runs_its_owners_script_and_prints_the_next_copy_while_nobody_is_there()
+{
     let farm = Farm::new();
     let (a, b) = farm.two_hosts(BY_HAND);
     a.ok(&["printer", "pause", "sim"]);

@@ -8,7 +8,7 @@ use super::environment::{Farm, sliced};
 const BY_HAND: &str = "sim://?speed=20000&clear=manual";
 
 #[test]
-fn what_is_shown_is_started_on_both_hosts_once_and_a_plan_that_has_changed_is_refused() {
+fn r_c4_what_is_shown_is_started_on_both_hosts_once_and_a_plan_that_has_changed_is_refused() {
     let farm = Farm::new();
     let (a, b) = farm.two_hosts(BY_HAND);
     for host in [&a, &b] {

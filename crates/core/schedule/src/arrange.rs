@@ -103,14 +103,14 @@ fn sorted<'a>(settings: &Settings, rows: &[Row], entries: Vec<Entry<'a>>) -> Vec
         .sort_limit
         .of(entries.iter().filter(|entry| pending(entry)).count());
     let mut within = 0;
-    let mut sortable: Vec<(usize, bool)> = Vec::new();
-    let mut fixed: Vec<(usize, bool)> = Vec::new();
+    let mut sortable: Vec<(usize, Guard)> = Vec::new();
+    let mut fixed: Vec<usize> = Vec::new();
     for (at, entry) in entries.iter().enumerate() {
         let counts = pending(entry);
         within += usize::from(counts);
         match counts && within <= scope {
             true => sortable.push((at, guarded[at])),
-            false => fixed.push((at, guarded[at])),
+            false => fixed.push(at),
         }
     }
     // Whole stretches at once: a job never leaves its group.
@@ -118,7 +118,7 @@ fn sorted<'a>(settings: &Settings, rows: &[Row], entries: Vec<Entry<'a>>) -> Vec
     for part in sortable.chunk_by(|(a, _), (b, _)| entries[*a].group == entries[*b].group) {
         order.extend(by_urgency(part, rows, &entries));
     }
-    order.extend(fixed.into_iter().map(|(at, _)| at));
+    order.extend(fixed);
     let mut entries: Vec<Option<Entry<'a>>> = entries.into_iter().map(Some).collect();
     let taken = order.into_iter().filter_map(|at| entries[at].take());
     let mut taken: Vec<Entry<'a>> = taken.collect();
@@ -127,62 +127,146 @@ fn sorted<'a>(settings: &Settings, rows: &[Row], entries: Vec<Entry<'a>>) -> Vec
     taken
 }
 
-/// The most urgent one first. Nothing new comes before a job that was overtaken once and stood before it in the list; what
-/// has begun goes on, and what was overtaken itself is not new.
-fn by_urgency(part: &[(usize, bool)], rows: &[Row], entries: &[Entry<'_>]) -> Vec<usize> {
-    let is_known = |at: usize, guarded: bool| guarded || rows[entries[at].row].began.is_some();
-    let key = |at: usize| Reverse((entries[at].urgency, at));
-    let known = part.iter().filter(|(at, guarded)| is_known(*at, *guarded));
-    let mut heap: BinaryHeap<_> = known.map(|(at, _)| key(*at)).collect();
+/// When a job was first overtaken, if it was.
+type Guard = Option<Timestamp>;
+
+/// The most urgent one first. Before a job that was overtaken once comes nothing that stood behind it in the list, but for what was
+/// there already when that happened, and has begun or was overtaken itself: that is not new.
+fn by_urgency(part: &[(usize, Guard)], rows: &[Row], entries: &[Entry<'_>]) -> Vec<usize> {
+    let has_begun = |at: usize| rows[entries[at].row].began.is_some();
+    let key = |place: usize| {
+        let (at, _) = part[place];
+        Reverse((entries[at].urgency, place))
+    };
+    let is_known = |place: &usize| part[*place].1.is_some() || has_begun(part[*place].0);
+    let mut heap: BinaryHeap<_> = (0..part.len()).filter(is_known).map(key).collect();
+    let mut guards = Guards::new(part.iter().map(|(_, guard)| *guard));
+    // Who waits for a job that must not be overtaken again.
+    let mut behind: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     let mut order = Vec::with_capacity(part.len());
-    let mut picked = vec![false; entries.len()];
-    let mut rest = part.iter();
+    let mut rest = 0..part.len();
     let mut barrier = None;
     loop {
-        // Lets jobs in up to the first one that must not be overtaken again.
+        // Lets new jobs in up to the first one that must not be overtaken again.
         while barrier.is_none()
-            && let Some((at, guarded)) = rest.next()
+            && let Some(place) = rest.next()
         {
-            if !is_known(*at, *guarded) {
-                heap.push(key(*at));
+            if !is_known(&place) {
+                heap.push(key(place));
             }
-            barrier = (*guarded && !picked[*at]).then_some(*at);
+            barrier = guards.is_there(place).then_some(place);
         }
-        let Some(Reverse((_, at))) = heap.pop() else {
+        let Some(Reverse((_, place))) = heap.pop() else {
             return order;
         };
-        picked[at] = true;
-        barrier = barrier.filter(|guard| *guard != at);
+        let (at, _) = part[place];
+        if is_known(&place)
+            && let Some(other) = guards.last_earlier(place, entries[at].created)
+        {
+            behind.entry(other).or_default().push(place);
+            continue;
+        }
+        guards.remove(place);
+        barrier = barrier.filter(|guard| *guard != place);
+        let freed = behind.remove(&place).unwrap_or_default();
+        heap.extend(freed.into_iter().map(key));
         order.push(at);
     }
 }
 
-/// Jobs that a less senior but more urgent one has overtaken: it stood behind them in the list, and a print of it began
-/// after they had come.
-fn overtaken(rows: &[Row], entries: &[Entry<'_>]) -> Vec<bool> {
+/// The jobs of a list that must not be overtaken again, by their places: a tree of the earliest times.
+struct Guards {
+    earliest: Vec<Timestamp>,
+    places: usize,
+}
+
+/// Later than any.
+const NEVER: Timestamp = Timestamp(u64::MAX);
+
+impl Guards {
+    fn new(guards: impl ExactSizeIterator<Item = Guard>) -> Self {
+        let places = guards.len().next_power_of_two();
+        let mut earliest = vec![NEVER; 2 * places];
+        for (place, guard) in guards.enumerate() {
+            earliest[places + place] = guard.map_or(NEVER, |at| at.min(Timestamp(NEVER.0 - 1)));
+        }
+        for node in (1..places).rev() {
+            earliest[node] = earliest[2 * node].min(earliest[2 * node + 1]);
+        }
+        Self { earliest, places }
+    }
+
+    fn is_there(&self, place: usize) -> bool {
+        self.earliest[self.places + place] < NEVER
+    }
+
+    fn remove(&mut self, place: usize) {
+        let mut node = self.places + place;
+        self.earliest[node] = NEVER;
+        while node > 1 {
+            node /= 2;
+            self.earliest[node] = self.earliest[2 * node].min(self.earliest[2 * node + 1]);
+        }
+    }
+
+    /// The last place before this one whose time is earlier than that.
+    fn last_earlier(&self, before: usize, than: Timestamp) -> Option<usize> {
+        let mut node = self.places + before;
+        // Up until something earlier stands to the left, then down to the last of it.
+        while node > 1 && (node.is_multiple_of(2) || self.earliest[node - 1] >= than) {
+            node /= 2;
+        }
+        if node <= 1 {
+            return None;
+        }
+        node -= 1;
+        while node < self.places {
+            node = 2 * node + usize::from(self.earliest[2 * node + 1] < than);
+        }
+        Some(node - self.places)
+    }
+}
+
+/// Of jobs that a less senior but more urgent one has overtaken, when that was: it stood behind them in the list, and a print of
+/// it began after they had come.
+fn overtaken(rows: &[Row], entries: &[Entry<'_>]) -> Vec<Guard> {
     let mut urgencies: Vec<Urgency> = entries.iter().map(|entry| entry.urgency).collect();
     urgencies.sort_unstable();
     urgencies.dedup();
-    // When a print last began of the jobs behind, by how urgent they are: a tree of maxima over the more urgent ones.
-    let mut latest: Vec<Option<Timestamp>> = vec![None; urgencies.len() + 1];
-    let mut result = vec![false; entries.len()];
+    // When a print first and last began of the jobs behind, by how urgent they are: a tree over the more urgent ones.
+    let mut behind: Vec<Option<(Timestamp, Timestamp)>> = vec![None; urgencies.len() + 1];
+    let mut result = vec![None; entries.len()];
     for (at, entry) in entries.iter().enumerate().rev() {
         let place = urgencies.partition_point(|other| *other < entry.urgency);
         let mut below = place;
         let mut began = None;
         while below > 0 {
-            began = began.max(latest[below]);
+            began = both(began, behind[below]);
             below &= below - 1;
         }
-        result[at] = began.is_some_and(|began| began > entry.created);
-        let own = rows[entry.row].began;
+        result[at] = began
+            .filter(|(_, last)| *last > entry.created)
+            .map(|(first, _)| first.max(entry.created));
+        let row = &rows[entry.row];
+        let own = row.first_began.zip(row.began);
         let mut node = place + 1;
-        while node < latest.len() {
-            latest[node] = latest[node].max(own);
+        while node < behind.len() {
+            behind[node] = both(behind[node], own);
             node += node & node.wrapping_neg();
         }
     }
     result
+}
+
+/// The earlier first and the later last of two.
+fn both(
+    a: Option<(Timestamp, Timestamp)>,
+    b: Option<(Timestamp, Timestamp)>,
+) -> Option<(Timestamp, Timestamp)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (one, None) | (None, one) => one,
+    }
 }
 
 fn stretches(settings: &Settings, rows: &[Row], entries: &[Entry<'_>]) -> Arranged {

@@ -50,6 +50,8 @@ pub(crate) struct Row {
     pub(crate) level: u64,
     /// When a print of it last began.
     pub(crate) began: Option<Timestamp>,
+    /// When one first did.
+    pub(crate) first_began: Option<Timestamp>,
     /// What it needs of a printer, by number: jobs that need the same share it.
     pub(crate) class: usize,
     /// It names printers.
@@ -61,6 +63,12 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Whether both stand alike in the order, as far as their copies decide it; what the job itself says is another matter.
+    fn is_arranged_like(&self, other: &Self) -> bool {
+        let of = |row: &Self| (row.offered, row.began, row.first_began);
+        of(self) == of(other)
+    }
+
     /// What is known of one copy; `None` when the job has no such copy.
     pub(crate) fn mark_of(&self, index: u32) -> Option<Option<Mark>> {
         let at = self
@@ -169,7 +177,6 @@ impl Index {
             index.add(snapshot, job);
         }
         index.arranged = arrange(snapshot, &index.rows);
-        index.read_claims();
         index.read_printers(snapshot);
         index.find_fits();
         index
@@ -184,19 +191,27 @@ impl Index {
         }
         let mut jobs = touched.jobs.clone();
         jobs.extend(touched.copies.iter().map(|copy| copy.job));
+        // A print that ends changes nothing about the order: the next one is found at once.
+        let mut moved = !touched.jobs.is_empty();
         for id in &jobs {
             self.read_active(snapshot, *id);
             let job = snapshot.jobs.get(id);
             match (self.by_job.get(id).copied(), job) {
-                (Some(at), Some(job)) => self.rows[at] = self.row(snapshot, job),
-                (None, Some(job)) if job.state == JobState::Open => self.add(snapshot, job),
+                (Some(at), Some(job)) => {
+                    let row = self.row(snapshot, job);
+                    moved |= !row.is_arranged_like(&self.rows[at]);
+                    self.rows[at] = row;
+                }
+                (None, Some(job)) if job.state == JobState::Open => {
+                    self.add(snapshot, job);
+                    moved = true;
+                }
                 // A job never leaves the document.
                 (Some(_) | None, _) => {}
             }
         }
-        if !jobs.is_empty() {
+        if moved {
             self.arranged = arrange(snapshot, &self.rows);
-            self.read_claims();
         }
         let models_known = models_known(snapshot);
         if self.models_known != models_known {
@@ -242,6 +257,19 @@ impl Index {
         u32::try_from(least.unwrap_or(0)).unwrap_or(u32::MAX)
     }
 
+    /// Changes what a printer works on.
+    fn work(&mut self, id: &PrinterId, change: impl FnOnce(&mut BTreeSet<JobId>)) {
+        let jobs = self.working.entry(id.clone()).or_default();
+        change(jobs);
+        let works = !jobs.is_empty();
+        if !works {
+            self.working.remove(id);
+        }
+        if let Some(at) = self.seat_at(id) {
+            self.seats[at].claims = works;
+        }
+    }
+
     /// The row of an open job.
     pub(crate) fn of(&self, job: JobId) -> Option<&Row> {
         self.by_job.get(&job).map(|at| &self.rows[*at])
@@ -274,9 +302,15 @@ impl Index {
                 name: claim.record.printer.clone(),
             });
         let active: BTreeSet<PrinterId> = active.collect();
-        match active.is_empty() {
-            true => _ = self.active.remove(&job),
-            false => _ = self.active.insert(job, active),
+        let before = self.active.remove(&job).unwrap_or_default();
+        for id in before.difference(&active) {
+            self.work(id, |jobs| _ = jobs.remove(&job));
+        }
+        for id in active.difference(&before) {
+            self.work(id, |jobs| _ = jobs.insert(job));
+        }
+        if !active.is_empty() {
+            self.active.insert(job, active);
         }
     }
 
@@ -311,7 +345,8 @@ impl Index {
             .flat_map(|(_, claims)| claims.values())
             .filter(|claim| claim.record.state != ClaimState::Credited)
             .flat_map(|claim| claim.runs.values().map(|run| run.started))
-            .max();
+            // One that left the queue overtakes nobody any more.
+            .filter(|_| job.state == JobState::Open);
         let has_alternatives = job.sets.iter().any(|set| set.spec.files.len() > 1);
         Row {
             id: job.id,
@@ -324,8 +359,8 @@ impl Index {
             marks,
             first,
             level,
-            // One that left the queue overtakes nobody any more.
-            began: began.filter(|_| job.state == JobState::Open),
+            began: began.clone().max(),
+            first_began: began.min(),
             class: self.class(job),
             pinned: !job.printers.is_empty(),
             has_alternatives,

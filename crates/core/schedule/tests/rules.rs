@@ -8,7 +8,7 @@ use printmesh_queue::{
     Role, RunRecord, RunResult, Set, SetId, SetSpec, Snapshot, Timestamp, Voters, Wanted,
 };
 use printmesh_schedule::{
-    JobStatus, Presence, PrinterStatus, Reason, Without, choose, choose_of, fails_everything,
+    JobStatus, Presence, PrinterStatus, Reason, choose, choose_of, fails_everything,
     good_runs_of_set, job_status, no_copy_left, open_copies, printer_status, stop_wish, why,
 };
 use proptest::prelude::*;
@@ -386,42 +386,6 @@ fn a_job_says_why_it_waits_for_each_printer() {
             .whys(1),
         ["voters-away"; 2]
     );
-}
-
-#[test]
-fn every_reason_has_its_own_code_and_words() {
-    let text = || "x".to_owned();
-    let all = [
-        Reason::Draft,
-        Reason::Held,
-        Reason::NotQueued,
-        Reason::NoCopyLeft,
-        Reason::CopyFailed,
-        Reason::CopyUnknown,
-        Reason::PinnedElsewhere,
-        Reason::QueueOrder { ahead: 1 },
-        Reason::Busy,
-        Reason::PrinterPaused { reason: text() },
-        Reason::AutoprintOff,
-        Reason::BedNotClear,
-        Reason::BedUnknown,
-        Reason::PrinterOffline,
-        Reason::PrinterFault { fault: text() },
-        Reason::HostAway,
-        Reason::Role,
-        Reason::VotersAway {
-            names: text(),
-            without: Without::Never,
-        },
-        Reason::Contended,
-        Reason::FileMissing { file: text() },
-        Reason::NoPrinter,
-        Reason::QueueEmpty,
-        Reason::NotSynced,
-    ];
-    let codes: BTreeSet<_> = all.iter().map(Reason::code).collect();
-    let texts: BTreeSet<_> = all.iter().map(Reason::text).collect();
-    assert_eq!((codes.len(), texts.len()), (all.len(), all.len()));
 }
 
 #[test]

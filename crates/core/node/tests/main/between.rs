@@ -171,7 +171,7 @@ fn no_script_runs_after_a_print_that_failed_nor_twice_nor_on_a_printer_that_was_
 }
 
 #[test]
-fn a_crash_in_the_script_leaves_the_bed_unknown_and_a_machine_that_reset_is_no_proof() {
+fn r_a8_a_crash_in_the_script_leaves_the_bed_unknown_and_a_machine_that_reset_is_no_proof() {
     for lost in ["host", "link"] {
         let mut farm = farm(ejects());
         let id = farm.submit(0, bracket(2));

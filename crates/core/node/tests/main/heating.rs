@@ -162,6 +162,55 @@ fn r_p2_in_a_partition_each_side_heats_only_with_what_it_has() {
     }
 }
 
+/// One place of two is on the side without a majority of the voters, taken before the cut: its printer heats on, and nothing else
+/// there begins; the other side has the other place, and not that one.
+#[test]
+fn r_p2_a_minority_that_has_a_place_heats_with_that_and_begins_nothing_more() {
+    for level in ["majority", "available"] {
+        let mut farm = farm(("heat-slots", "2"), 4);
+        farm.set("claims", level);
+        farm.level_available = true;
+        for n in [3, 0] {
+            let printers = vec![format!("{}/p0", farm.hosts[n].name)];
+            let part = parts(1);
+            farm.submit(0, NewJob { printers, ..part });
+        }
+        farm.pass(60_000);
+        assert_eq!(heating(&farm, &[]), [0, 3], "{level}");
+        let sides = [(0, 2), (0, 3), (1, 2), (1, 3)];
+        for (x, y) in sides {
+            farm.cut(x, y);
+        }
+        farm.submit(0, parts(4));
+        farm.submit(2, parts(4));
+        farm.pass(3_600_000);
+        assert_eq!(
+            heating(&farm, &[]),
+            [0, 3],
+            "{level}: both places are taken"
+        );
+        // It is hot and has its place no more; whom to ask for one it cannot reach.
+        hot(&mut farm, 3, true, true);
+        farm.pass(3_600_000);
+        assert_eq!(heating(&farm, &[3]), [0], "{level}");
+        farm.finish(3, "p0");
+        farm.ready(3);
+        farm.pass(3_600_000);
+        assert_eq!(heating(&farm, &[]), [0], "{level}");
+        // The side with the majority goes on with the place that it knows to be free.
+        hot(&mut farm, 0, true, true);
+        farm.pass(3_600_000);
+        assert_eq!(heating(&farm, &[0]), [1], "{level}");
+        for (x, y) in sides {
+            farm.heal(x, y);
+        }
+        farm.pass(3_600_000);
+        let now = heating(&farm, &[0]);
+        assert!(now.len() == 2 && now.contains(&1), "{level}: {now:?}");
+        farm.check();
+    }
+}
+
 #[test]
 fn a_host_that_died_while_it_heated_keeps_its_place_until_it_is_back_or_a_person_frees_it() {
     for person in [false, true] {
@@ -238,10 +287,20 @@ proptest! {
 
     #[test]
     fn whatever_happens_never_more_printers_heat_than_the_queue_allows(
-        k in 1..4_usize,
+        k in 1..4_u32,
+        by_watts in any::<bool>(),
         chances in prop::collection::vec(chance(), 1..40),
     ) {
-        let mut farm = farm(("heat-slots", &k.to_string()), 5);
+        // So many printers, or so many watts; what each printer draws is a place, or some hundred watts.
+        let (setting, most, draws) = match by_watts {
+            true => ("heat-watts", 500 * k, [300, 400, 500, 600, 700]),
+            false => ("heat-slots", k, [1; 5]),
+        };
+        let mut farm = farm((setting, &most.to_string()), 5);
+        for (n, draw) in draws.into_iter().enumerate().filter(|_| by_watts) {
+            let watts = Some(draw);
+            edit(&mut farm, n, PrinterEdit { watts, ..PrinterEdit::default() });
+        }
         farm.submit(0, parts(30));
         // A machine stays hot, or heats on, when its host dies: it counts until the host is back.
         let mut heats: Vec<usize> = farm.starts.iter().map(|start| start.host).collect();
@@ -275,7 +334,8 @@ proptest! {
             farm.settle();
             heats.extend(farm.starts[begun..].iter().map(|start| start.host));
             begun = farm.starts.len();
-            prop_assert!(heats.len() <= k, "{heats:?} heat, and {k} may");
+            let drawn: u32 = heats.iter().map(|n| draws[*n]).sum();
+            prop_assert!(drawn <= most, "{heats:?} heat with {drawn}, and {most} may");
         }
         // Everything comes back: somebody heats again.
         for n in 0..5 {

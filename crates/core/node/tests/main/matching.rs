@@ -167,7 +167,7 @@ fn a_plan_that_has_changed_starts_nothing_and_says_so() {
 }
 
 #[test]
-fn two_people_who_press_at_once_start_nothing_twice() {
+fn r_c2_two_people_who_press_at_once_start_nothing_twice() {
     let mut farm = Farm::shared(&[1, 1, 1]);
     farm.machines = Machines::Wait;
     autoprint(&mut farm, false);
@@ -186,7 +186,7 @@ fn two_people_who_press_at_once_start_nothing_twice() {
 }
 
 #[test]
-fn a_bed_that_nobody_called_clear_is_in_no_plan() {
+fn r_c3_a_bed_that_nobody_called_clear_is_in_no_plan() {
     // R-C3.
     let mut farm = Farm::shared(&[1, 1]);
     farm.machines = Machines::Wait;

@@ -113,7 +113,7 @@ fn a_job_that_a_printer_prints_is_neither_cancelled_nor_moved_and_the_printer_is
 }
 
 #[test]
-fn when_a_printer_and_a_cancellation_want_one_copy_exactly_one_gets_it() {
+fn r_l2_when_a_printer_and_a_cancellation_want_one_copy_exactly_one_gets_it() {
     let mut outcomes = std::collections::BTreeSet::new();
     for seed in 0..60 {
         let mut farm = Farm::shared(&[0, 1, 0]);
@@ -331,7 +331,7 @@ fn a_move_that_a_crash_interrupts_anywhere_happens_once_or_not_at_all() {
 }
 
 #[test]
-fn copies_and_printers_of_a_job_can_be_edited_on_any_host_until_they_are_begun() {
+fn r_l2_copies_and_printers_of_a_job_can_be_edited_on_any_host_until_they_are_begun() {
     let mut farm = quiet(&[1, 1]);
     let id = farm.submit(
         0,

@@ -539,7 +539,7 @@ fn a_printer_is_tried_before_it_is_added_and_can_be_removed_when_it_is_idle() {
 }
 
 #[test]
-fn a_printer_that_goes_offline_before_the_start_gives_its_copy_to_another() {
+fn r_l7_a_printer_that_goes_offline_before_the_start_gives_its_copy_to_another() {
     let mut farm = Farm::shared(&[0, 1, 1]);
     farm.machines = Machines::Wait;
     farm.printer_says(2, "p0", PrinterReport::Offline("unplugged".into()));
@@ -564,7 +564,7 @@ fn a_printer_that_goes_offline_before_the_start_gives_its_copy_to_another() {
 }
 
 #[test]
-fn switching_autoprint_off_keeps_a_claimed_copy_from_starting() {
+fn r_a1_switching_autoprint_off_keeps_a_claimed_copy_from_starting() {
     let mut farm = Farm::shared(&[0, 1]);
     farm.lan = false;
     // Claimed, and its file is on its way.

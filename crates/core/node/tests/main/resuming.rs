@@ -265,7 +265,7 @@ fn a_print_that_ended_while_its_host_was_down_has_the_end_that_its_printer_remem
 }
 
 #[test]
-fn a_printer_that_forgot_or_prints_something_else_leaves_the_end_unknown() {
+fn r_l11_a_printer_that_forgot_or_prints_something_else_leaves_the_end_unknown() {
     for alone in [Alone::Rests(None), Alone::Prints("from its screen".into())] {
         let mut farm = autonomous();
         let id = farm.submit(0, job("local", "bracket"));

@@ -38,7 +38,7 @@ fn resolve(copy: &str, resolve: Resolve) -> Command {
 }
 
 #[test]
-fn a_copy_that_fails_is_tried_three_times_more_and_then_rests_with_the_last_reason() {
+fn r_l6_a_copy_that_fails_is_tried_three_times_more_and_then_rests_with_the_last_reason() {
     let mut farm = Farm::new(&[1]);
     farm.machines = Machines::Wait;
     let id = farm.submit(0, job("local", "bracket"));
@@ -246,7 +246,7 @@ fn where_the_queue_says_restart_the_next_try_prints_the_whole_copy_again() {
 }
 
 #[test]
-fn a_bad_file_and_a_bad_printer_are_told_apart_and_neither_drags_the_other_down() {
+fn r_l9_a_bad_file_and_a_bad_printer_are_told_apart_and_neither_drags_the_other_down() {
     let mut farm = Farm::shared(&[0, 1, 1, 1]);
     farm.machines = Machines::Wait;
     // Host 3 has the bad printer; whoever prints `crooked` fails as well.

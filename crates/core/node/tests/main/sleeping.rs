@@ -54,7 +54,7 @@ fn claimed_by_b() -> Farm {
 }
 
 #[test]
-fn a_host_that_was_frozen_for_longer_than_its_lease_gives_its_claim_up() {
+fn r_l3_a_host_that_was_frozen_for_longer_than_its_lease_gives_its_claim_up() {
     let mut farm = claimed_by_b();
     farm.hosts[1].frozen = true;
     farm.settle();

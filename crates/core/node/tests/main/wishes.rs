@@ -630,7 +630,7 @@ proptest! {
     /// I6 and I1: of a printer, two hosts that pull the job back and one that cancels it exactly one wins, in
     /// whatever order messages arrive.
     #[test]
-    fn of_a_printer_two_pullers_and_a_canceller_exactly_one_wins(
+    fn r_l1_of_a_printer_two_pullers_and_a_canceller_exactly_one_wins(
         seed in any::<u64>(),
         before in 0usize..25,
         between in 0usize..12,

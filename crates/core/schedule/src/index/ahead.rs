@@ -19,6 +19,7 @@ impl Index {
         }
         row.level += 1;
         row.began = row.began.max(Some(now));
+        row.first_began.get_or_insert(now);
         if row.first >= row.units {
             row.offered = false;
         }

@@ -8,18 +8,6 @@ use crate::{
 };
 
 impl Index {
-    pub(super) fn read_claims(&mut self) {
-        self.working.clear();
-        for (job, printers) in &self.active {
-            for id in printers {
-                self.working.entry(id.clone()).or_default().insert(*job);
-            }
-        }
-        for seat in &mut self.seats {
-            seat.claims = self.working.contains_key(&seat.id);
-        }
-    }
-
     pub(super) fn read_printers(&mut self, snapshot: &Snapshot) {
         let mut seats: Vec<Seat> = Vec::new();
         for (id, record) in snapshot.present_printers() {

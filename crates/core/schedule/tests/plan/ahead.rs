@@ -153,7 +153,7 @@ fn a_print_that_is_under_way_ends_when_its_machine_says_or_else_when_its_file_do
 }
 
 #[test]
-fn somebody_has_to_clear_the_bed_between_two_prints() {
+fn r_a5_somebody_has_to_clear_the_bed_between_two_prints() {
     let farm = job(free(1), "A", 2, 60);
     let assume = Assume {
         turnaround_ms: 10 * MINUTE,

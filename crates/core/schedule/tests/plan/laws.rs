@@ -1,12 +1,11 @@
 //! What holds of every plan of every farm.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use printmesh_queue::{ClaimState, CopyState, RunResult, Touched};
-use printmesh_schedule::{Index, Planner, choose, plan, turn, why, why_printer};
+use printmesh_queue::{ClaimState, CopyId, RunResult, Touched};
+use printmesh_schedule::{Index, Planner, plan, turn};
 
 use crate::{
-    farm::{Farm, job_id, printer},
+    any::any,
+    farm::{Farm, job_id},
     oracle::{Dice, any_farm},
 };
 
@@ -52,7 +51,7 @@ fn an_index_that_was_kept_says_the_same_as_one_that_is_made_now() {
                     true => then.printed(name, 1, "p1", 50, RunResult::Failed),
                     false => then.claim(name, 1, "p1", state[dice.below(3) as usize]),
                 };
-                touched.copies.insert(printmesh_queue::CopyId {
+                touched.copies.insert(CopyId {
                     job: job_id(name),
                     index: 0,
                 });
@@ -78,112 +77,44 @@ fn an_index_that_was_kept_says_the_same_as_one_that_is_made_now() {
     }
 }
 
+/// The same where several hosts' printers claim, print, fail and give back, as many at once as there are.
 #[test]
-fn nothing_starts_that_may_not_and_never_more_than_is_wanted() {
-    for farm in farms(3000) {
-        let starts = farm.plan().starts;
-        let mut printers = BTreeSet::new();
-        let mut copies = BTreeSet::new();
-        let mut per_job: BTreeMap<_, u32> = BTreeMap::new();
-        for start in &starts {
-            assert!(printers.insert(&start.printer), "one start per printer");
-            assert!(copies.insert(start.open.copy), "one printer per copy");
-            *per_job.entry(start.open.copy.job).or_default() += 1;
-            let record = &farm.snapshot.printers[&start.printer];
-            assert!(record.paused.is_none() && !farm.presence.busy.contains(&start.printer));
-            let job = &farm.snapshot.jobs[&start.open.copy.job];
-            assert!(
-                !job.held
-                    && !job.draft
-                    && job
-                        .terms
-                        .not_before
-                        .is_none_or(|at| at <= farm.presence.now)
-            );
-            assert!(!(job.terms.backburner && farm.snapshot.settings.exclude_backburner));
-            assert!(printmesh_schedule::misfit_of(&farm.snapshot, job, &start.printer).is_none());
-            assert!(matches!(
-                farm.snapshot.copy_state(start.open.copy),
-                CopyState::Open(_)
-            ));
-        }
-        for (job, starts) in per_job {
-            let job = &farm.snapshot.jobs[&job];
-            let open = farm.snapshot.copies_of(job);
-            let open = open
-                .filter(|(_, state)| matches!(state, CopyState::Open(_)))
-                .count();
-            assert!(starts as usize <= open, "{}", job.name);
-        }
-    }
-}
-
-/// DESIGN §1: it never waits in silence.
-#[test]
-fn no_job_that_waits_and_no_printer_that_idles_is_without_a_code() {
-    for farm in farms(2000) {
-        let plan = farm.plan();
-        for (id, row) in &plan.printers {
-            let chosen = choose(&farm.snapshot, &farm.presence, id);
-            assert_eq!(chosen.is_ok(), row.is_ok());
-            if let Err(reason) = row {
-                assert!(!reason.code().is_empty() && !reason.text().is_empty());
-            }
-            for (job, reason) in why_printer(&farm.snapshot, &farm.presence, id) {
-                let takes = row.as_ref().is_ok_and(|turn| turn.open.copy.job == job);
-                assert_eq!(reason.is_none(), takes, "{job:?} on {id:?}: {reason:?}");
-            }
-        }
-        for job in farm.snapshot.jobs.values() {
-            let rows = why(&farm.snapshot, &farm.presence, job);
-            assert_eq!(rows.len(), farm.snapshot.printers.len());
-            for (id, reason) in rows {
-                let takes = plan.printers[&id]
-                    .as_ref()
-                    .is_ok_and(|turn| turn.open.copy.job == job.id);
-                assert_eq!(
-                    reason.is_none(),
-                    takes,
-                    "{} on {id:?}: {reason:?}",
-                    job.name
-                );
-            }
-        }
-    }
-}
-
-/// A job that some printer can print is printed in the end, whatever comes in meanwhile.
-#[test]
-fn no_job_starves() {
-    for (order, urgent) in [
-        ("sequential", false),
-        ("sequential", true),
-        ("round-robin", true),
-    ] {
-        let mut farm = Farm::new(1).set(&[("order", order)]).job("old", 1);
-        let mut now = 10;
-        let mut printed = false;
-        for n in 0..20 {
-            // Something comes in before each start, urgent or not.
-            farm = farm.job(&format!("n{n:02}"), 2).with(|job| {
-                job.created = printmesh_queue::Timestamp(now);
-                if urgent {
-                    job.terms.priority = printmesh_queue::Priority::Rush;
+fn an_index_that_hears_of_claims_one_by_one_says_the_same_as_one_that_is_made_now() {
+    let mut heard = 0;
+    for seed in 0..3000 {
+        let dice = &mut Dice::new(80_000_000 + seed);
+        let mut farm = any(dice);
+        let mut index = Index::new(&farm.snapshot);
+        for _ in 0..3 {
+            let copies: Vec<CopyId> = farm.snapshot.claims.keys().copied().collect();
+            for copy in copies {
+                if dice.one_in(2) {
+                    continue;
                 }
-            });
-            let start = farm.plan().starts.remove(0);
-            let name = farm.snapshot.jobs[&start.open.copy.job].name.clone();
-            printed |= name == "old";
-            farm = farm.printed(
-                &name,
-                start.open.copy.index + 1,
-                "q",
-                now + 1,
-                RunResult::Ok,
-            );
-            assert_eq!(start.printer, printer("p1"));
-            now += 2;
+                let claims = farm.snapshot.claims.get_mut(&copy).expect("a key of it");
+                let last = claims.values_mut().last().expect("a claim");
+                last.record.state = dice.of(&[
+                    ClaimState::Claimed,
+                    ClaimState::Dropped,
+                    ClaimState::Printing,
+                    ClaimState::Finished,
+                    ClaimState::Failed,
+                ]);
+                if last.record.state == ClaimState::Finished {
+                    last.runs
+                        .values_mut()
+                        .for_each(|run| run.result = RunResult::Ok);
+                }
+                let touched = Touched {
+                    copies: [copy].into(),
+                    ..Touched::default()
+                };
+                index.update(&farm.snapshot, &touched);
+                let kept = Planner::new(&farm.snapshot, &farm.presence, &index).plan();
+                assert_eq!(kept, farm.plan(), "farm {seed}, {copy:?}");
+                heard += 1;
+            }
         }
-        assert!(printed, "{order}, urgent: {urgent}");
     }
+    assert!(heard > 5000, "{heard}");
 }

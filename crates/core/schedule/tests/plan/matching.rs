@@ -380,3 +380,66 @@ fn a_model_goes_to_a_printer_whose_host_slices_it() {
         ("slice-failed", true)
     );
 }
+
+/// The sentence that crashed elsewhere, in every shape: it names what is needed and what is there.
+#[test]
+fn r_l12_a_printer_with_the_wrong_material_says_which_it_needs_and_which_it_has() {
+    let said = |slots: Vec<Slot>, needs: Needs| {
+        let farm = Farm::new(1).has("p1", |e| e.slots = slots);
+        let farm = farm.job("A", 1).needs(needs);
+        farm.with(|job| job.terms.color = ColorRule::Require)
+            .why("A", "p1")
+            .expect("it waits")
+            .text()
+    };
+    let petg = || Needs {
+        tools: vec![tool(0, "PETG", 5)],
+        ..Needs::default()
+    };
+    let black = |slot: u32| Needs {
+        tools: vec![ToolNeed {
+            color: Some("black".into()),
+            ..tool(slot, "PLA", 5)
+        }],
+        ..Needs::default()
+    };
+    let empty = Slot {
+        slot: 0,
+        ..Slot::default()
+    };
+    let pla = || slot(0, "PLA", 900);
+    for (slots, needs, words) in [
+        (
+            vec![pla()],
+            petg(),
+            "it needs PETG in slot 0, where PLA is loaded",
+        ),
+        (
+            vec![empty],
+            petg(),
+            "it needs PETG in slot 0, where nothing is loaded",
+        ),
+        (
+            vec![pla()],
+            black(1),
+            "it needs PLA in slot 1, where nothing is loaded",
+        ),
+        (
+            vec![pla()],
+            black(0),
+            "it must be black, and slot 0 has an unknown colour",
+        ),
+        (
+            vec![],
+            black(0),
+            "it prints from slot 0, and nobody has said what is loaded there",
+        ),
+        (
+            vec![slot(0, "PETG", 4)],
+            petg(),
+            "it takes 5 g from slot 0, where 4 g are left",
+        ),
+    ] {
+        assert_eq!(said(slots, needs), words);
+    }
+}

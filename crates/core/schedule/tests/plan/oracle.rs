@@ -177,16 +177,16 @@ fn urgency(job: &Job) -> (u64, std::cmp::Reverse<Priority>) {
     (due, std::cmp::Reverse(job.terms.priority))
 }
 
-fn began(farm: &Farm, job: &Job) -> Option<Timestamp> {
+/// When prints of a job began.
+fn began<'f>(farm: &'f Farm, job: &Job) -> impl Iterator<Item = Timestamp> + use<'f> {
+    let id = job.id;
     let claims = farm
         .snapshot
         .claims
         .iter()
-        .filter(|(copy, _)| copy.job == job.id);
+        .filter(move |(copy, _)| copy.job == id);
     let claims = claims.flat_map(|(_, claims)| claims.values());
-    claims
-        .flat_map(|claim| claim.runs.values().map(|run| run.started))
-        .max()
+    claims.flat_map(|claim| claim.runs.values().map(|run| run.started))
 }
 
 fn is_offered(farm: &Farm, job: &Job) -> bool {
@@ -217,11 +217,15 @@ fn arranged(farm: &Farm) -> Vec<Vec<&Job>> {
         .sort_limit
         .of(all.iter().filter(|job| pending(job)).count());
     let scoped: Vec<&Job> = all.iter().copied().filter(pending).take(scope).collect();
-    let is_overtaken = |at: usize| {
+    let overtaken = |at: usize| {
         let job = all[at];
-        all[at + 1..]
+        let urgent = all[at + 1..]
             .iter()
-            .any(|other| urgency(other) < urgency(job) && began(farm, other) > Some(job.created))
+            .filter(|other| urgency(other) < urgency(job));
+        let began: Vec<Timestamp> = urgent.flat_map(|other| began(farm, other)).collect();
+        let was = began.iter().max() > Some(&job.created);
+        let first = began.into_iter().min().filter(|_| was)?;
+        Some(first.max(job.created))
     };
     let mut order: Vec<&Job> = Vec::new();
     let mut rest: Vec<usize> = (0..all.len()).collect();
@@ -238,9 +242,10 @@ fn arranged(farm: &Farm) -> Vec<Vec<&Job>> {
                     !listed
                         || same
                             && sortable(other)
-                            && (began(farm, all[at]).is_some()
-                                || is_overtaken(at)
-                                || !is_overtaken(other))
+                            && overtaken(other).is_none_or(|first| {
+                                let begun = began(farm, all[at]).next().is_some();
+                                (begun || overtaken(at).is_some()) && all[at].created <= first
+                            })
                 });
             is_free || earlier().all(|other| !is_offered(farm, all[other]))
         };

@@ -1,16 +1,16 @@
-//! The rules of order and distribution, each under its id: `check(farm, rules, starts)`.
+//! The rules of order, distribution, groups and the backburner, each under its id: `check(farm, rules, starts)`.
 
-use printmesh_queue::{Bed, ClaimState, JobState, Needs, Priority, RunResult, Timestamp};
-use printmesh_schedule::{Reason, choose_of};
+use printmesh_queue::{Bed, ClaimState, Needs, RunResult, Timestamp};
+use printmesh_schedule::choose_of;
 
-use crate::farm::{Farm, ME, check, job_id, printer, slot, tool};
+use crate::farm::{Farm, check, job_id, printer, slot, tool};
 
-fn pin(farm: Farm, name: &str) -> Farm {
+pub(crate) fn pin(farm: Farm, name: &str) -> Farm {
     farm.with(|job| job.printers = vec![name.into()])
 }
 
 const ROUND_ROBIN: (&str, &str) = ("order", "round-robin");
-const NEVER_SKIP: (&str, &str) = ("never-skip", "on");
+pub(crate) const NEVER_SKIP: (&str, &str) = ("never-skip", "on");
 
 #[test]
 fn r_e2_a_printer_that_is_out_of_order_is_dealt_nothing() {
@@ -195,6 +195,40 @@ fn r_d5_by_hours_the_one_that_has_printed_least_by_best_fit_the_one_with_most_ma
 }
 
 #[test]
+fn r_d6_a_colour_that_is_preferred_is_looked_for_at_every_printer_before_one_is_taken() {
+    let black = printmesh_queue::ToolNeed {
+        color: Some("black".into()),
+        ..tool(0, "PLA", 1)
+    };
+    let needs = Needs {
+        tools: vec![black],
+        ..Needs::default()
+    };
+    let loaded = |color: &str| printmesh_queue::Slot {
+        color: Some(color.into()),
+        ..slot(0, "PLA", 900)
+    };
+    let farm = Farm::new(3)
+        .has("p1", |e| e.slots = vec![loaded("red")])
+        .has("p2", |e| e.slots = vec![loaded("white")])
+        .has("p3", |e| e.slots = vec![loaded("black")])
+        .job("A", 1)
+        .needs(needs)
+        .with(|job| job.terms.color = printmesh_queue::ColorRule::Prefer);
+    for how in [
+        "position",
+        "least-recently-used",
+        "hours",
+        "best-fit",
+        "random",
+    ] {
+        check(&farm, &[("distribute", how)], &["p3 A1"]);
+    }
+    // It is a wish: with that printer at work the first of the others takes it.
+    check(&farm.busy(&["p3"]), &[], &["p1 A1"]);
+}
+
+#[test]
 fn r_g1_a_group_is_drained_but_what_is_blocked_in_it_holds_nobody_unless_nothing_is_skipped() {
     let needs = Needs {
         tools: vec![tool(0, "PETG", 1)],
@@ -243,6 +277,34 @@ fn r_g2_when_groups_are_not_drained_they_interleave_by_position() {
 }
 
 #[test]
+fn r_g3_a_job_is_in_one_group_and_goes_into_another_one_whole() {
+    let farm = Farm::new(3)
+        .job("B1", 1)
+        .in_group("B")
+        .job("A1", 2)
+        .in_group("A")
+        .set(&[("drain-groups", "on"), ("groups", "A,B")]);
+    assert_eq!(farm.jobs(), "A1 A1 B1");
+    let moved = farm.edit("A1", |job| job.terms.group = "C".into());
+    assert_eq!(moved.jobs(), "B1 A1 A1");
+}
+
+#[test]
+fn r_g4_a_group_that_is_listed_no_more_keeps_its_jobs() {
+    let farm = Farm::new(3)
+        .job("N1", 1)
+        .job("A1", 1)
+        .in_group("A")
+        .job("B1", 1)
+        .in_group("B")
+        .set(&[("drain-groups", "on"), ("groups", "A,B")]);
+    assert_eq!(farm.jobs(), "A1 B1 N1");
+    // After the listed ones, by name, and before what has no group.
+    assert_eq!(farm.clone().set(&[("groups", "B")]).jobs(), "B1 A1 N1");
+    assert_eq!(farm.set(&[("groups", "none")]).jobs(), "A1 B1 N1");
+}
+
+#[test]
 fn r_g5_round_robin_cycles_within_the_group() {
     let farm = Farm::new(6)
         .job("B", 2)
@@ -283,8 +345,18 @@ fn r_b2_a_person_starts_what_is_parked() {
     assert_eq!(chosen.map(|open| open.copy.job), Ok(job.id));
 }
 
+#[test]
+fn r_b3_unless_somebody_says_otherwise_what_is_parked_is_printed_when_nothing_else_can_be() {
+    assert!(!printmesh_queue::Settings::default().exclude_backburner);
+    let farm = Farm::new(2)
+        .job("P", 1)
+        .with(|job| job.terms.backburner = true)
+        .job("A", 1);
+    check(&farm, &[], &["p1 A1", "p2 P1"]);
+}
+
 /// A job that p1 could print if somebody loaded something.
-fn blocked(farm: Farm) -> Farm {
+pub(crate) fn blocked(farm: Farm) -> Farm {
     let needs = Needs {
         tools: vec![tool(0, "PETG", 1)],
         ..Needs::default()
@@ -298,182 +370,4 @@ fn r_b4_the_backburner_blocks_nobody() {
     let farm = blocked(Farm::new(1)).with(|job| job.terms.backburner = true);
     let farm = farm.job("Q", 1).with(|job| job.terms.backburner = true);
     check(&farm, &[NEVER_SKIP], &["p1 Q1"]);
-}
-
-#[test]
-fn r_n1_by_default_a_printer_moves_past_what_it_cannot_print() {
-    check(&blocked(Farm::new(1)).job("B", 1), &[], &["p1 B1"]);
-}
-
-#[test]
-fn r_n2_with_never_skip_it_waits_even_if_a_busy_printer_could_take_the_item() {
-    let farm = blocked(Farm::new(2)).job("B", 1).busy(&["p2"]);
-    check(&farm, &[NEVER_SKIP], &[]);
-    let free = blocked(Farm::new(2)).job("B", 1);
-    check(&free, &[NEVER_SKIP], &["p2 X1", "p1 B1"]);
-}
-
-#[test]
-fn r_n3_an_item_of_which_no_copy_is_left_blocks_nobody() {
-    let farm = blocked(Farm::new(1)).claim("X", 1, "p9", ClaimState::Printing);
-    check(&farm.job("B", 1), &[NEVER_SKIP], &["p1 B1"]);
-}
-
-#[test]
-fn r_n4_what_a_printer_can_never_print_does_not_block_it() {
-    let too_large = Needs {
-        volume_mm: Some([300, 1, 1]),
-        ..Needs::default()
-    };
-    let farm = Farm::new(1).has("p1", |e| e.volume_mm = Some([250, 210, 220]));
-    let farm = farm.job("X", 1).needs(too_large).job("B", 1);
-    check(&farm, &[NEVER_SKIP], &["p1 B1"]);
-    let pinned = pin(Farm::new(1).job("X", 1), "p9").job("B", 1);
-    check(&pinned, &[NEVER_SKIP], &["p1 B1"]);
-}
-
-#[test]
-fn r_n5_what_is_held_a_draft_or_early_blocks_nobody() {
-    let farm = |f: fn(&mut printmesh_queue::Job)| blocked(Farm::new(1)).with(f).job("B", 1);
-    for farm in [
-        farm(|job| job.held = true),
-        farm(|job| job.draft = true),
-        farm(|job| job.terms.not_before = Some(Timestamp(u64::MAX))),
-        farm(|job| {
-            job.state = JobState::Cancelled {
-                by: ME,
-                at: Timestamp(1),
-            }
-        }),
-    ] {
-        check(&farm, &[NEVER_SKIP], &["p1 B1"]);
-    }
-}
-
-/// Found by the to-do list's own law: such a printer waited for a nozzle that nobody would ever swap for that job.
-#[test]
-fn r_n4_a_job_that_can_never_be_printed_here_holds_nobody_up_although_its_nozzle_could_be_swapped()
-{
-    let needs = Needs {
-        nozzle_um: Some(400),
-        volume_mm: Some([300, 1, 1]),
-        ..Needs::default()
-    };
-    let farm = Farm::new(1)
-        .has("p1", |e| {
-            e.nozzle_um = Some(600);
-            e.volume_mm = Some([200, 200, 200]);
-        })
-        .job("X", 1)
-        .needs(needs)
-        .job("B", 1);
-    assert_eq!(farm.why("X", "p1").expect("it waits").code(), "volume");
-    check(&farm, &[NEVER_SKIP], &["p1 B1"]);
-}
-
-#[test]
-fn r_n7_a_printer_that_waits_says_for_what_and_which_change_frees_it() {
-    let farm = blocked(Farm::new(1)).job("B", 1).set(&[NEVER_SKIP]);
-    let Reason::NeverSkip { job, because } = farm.idles("p1") else {
-        panic!("{:?}", farm.idles("p1"));
-    };
-    assert_eq!((job.as_str(), because.code()), ("X", "material"));
-    let freed = farm
-        .clone()
-        .has("p1", |e| e.slots = vec![slot(0, "PETG", 100)]);
-    assert_eq!(freed.starts(), ["p1 X1"]);
-    assert_eq!(farm.why("B", "p1").expect("it waits").code(), "never-skip");
-}
-
-#[test]
-fn r_s1_what_lies_beyond_the_limit_keeps_its_order_and_stays_behind() {
-    let rush = |farm: Farm| farm.with(|job| job.terms.priority = Priority::Rush);
-    let farm = rush(
-        rush(Farm::new(4).job("A", 1).job("B", 1))
-            .job("C", 1)
-            .job("D", 1),
-    );
-    assert_eq!(farm.jobs(), "B D A C");
-    assert_eq!(farm.set(&[("sort-limit", "2")]).jobs(), "B A C D");
-}
-
-#[test]
-fn r_s3_held_parked_and_finished_items_are_no_part_of_the_list() {
-    let farm = Farm::new(1)
-        .job("H", 1)
-        .with(|job| job.held = true)
-        .job("P", 1)
-        .with(|job| job.terms.backburner = true)
-        .job("F", 1)
-        .claim("F", 1, "p9", ClaimState::Finished)
-        .job("A", 1)
-        .job("B", 1)
-        .with(|job| job.terms.priority = Priority::High);
-    check(&farm, &[("sort-limit", "2")], &["p1 B1"]);
-    check(&farm, &[("sort-limit", "1")], &["p1 A1"]);
-}
-
-#[test]
-fn r_s4_sorting_writes_nothing() {
-    let farm = Farm::new(1)
-        .job("A", 1)
-        .job("B", 1)
-        .with(|job| job.terms.priority = Priority::High);
-    let before = farm.snapshot.clone();
-    farm.plan();
-    assert_eq!(farm.snapshot, before);
-}
-
-#[test]
-fn r_s5_the_earlier_date_comes_first_then_the_higher_priority_then_the_list() {
-    let at = |ms| move |job: &mut printmesh_queue::Job| job.terms.due = Some(Timestamp(ms));
-    let farm = Farm::new(6)
-        .job("A", 1)
-        .job("B", 1)
-        .with(|job| job.terms.priority = Priority::Rush)
-        .job("C", 1)
-        .with(at(20))
-        .job("D", 1)
-        .with(at(10))
-        .job("E", 1)
-        .with(|job| job.terms.priority = Priority::Low)
-        .job("F", 1);
-    assert_eq!(farm.jobs(), "D C B A F E");
-}
-
-#[test]
-fn r_s5_what_can_run_now_comes_before_what_is_blocked() {
-    let farm = blocked(Farm::new(1)).with(|job| job.terms.priority = Priority::Rush);
-    check(&farm.job("B", 1), &[], &["p1 B1"]);
-}
-
-#[test]
-fn r_s6_an_item_that_was_overtaken_once_is_not_overtaken_again() {
-    let rush = |farm: Farm| farm.with(|job| job.terms.priority = Priority::Rush);
-    let farm = rush(Farm::new(1).job("A", 1).job("R", 3));
-    check(&farm, &[], &["p1 R1"]);
-    // R has begun: it goes on, and A has been overtaken. What comes now does not come before A.
-    let begun = farm.printed("R", 1, "p9", 100, RunResult::Ok);
-    check(&begun, &[], &["p1 R2"]);
-    let next = rush(begun.job("S", 1));
-    check(&next, &[], &["p1 R2"]);
-    let over =
-        next.printed("R", 2, "p9", 110, RunResult::Ok)
-            .printed("R", 3, "p9", 120, RunResult::Ok);
-    check(&over, &[], &["p1 A1"]);
-    // Who comes later than all that has not been overtaken yet.
-    let late = over.edit("A", |job| job.created = Timestamp(500));
-    check(&late, &[], &["p1 S1"]);
-}
-
-#[test]
-fn a_job_with_a_date_to_start_waits_for_it_and_no_longer() {
-    let farm = Farm::new(1)
-        .job("A", 1)
-        .with(|job| job.terms.not_before = Some(Timestamp(1_060_000)));
-    check(&farm.clone().job("B", 1), &[], &["p1 B1"]);
-    assert_eq!(farm.why("A", "p1"), Some(Reason::NotBefore { seconds: 60 }));
-    let mut then = farm;
-    then.presence.now = Timestamp(1_060_000);
-    check(&then, &[], &["p1 A1"]);
 }

@@ -71,7 +71,7 @@ fn first(farm: &Farm) -> usize {
 /// "only sort the first 20 items", "only sort the top 25 percent", "the smaller of the two wins", "Leave the field empty for
 /// unlimited"
 #[test]
-fn sorting_reaches_twenty_positions_or_a_quarter_or_the_smaller_of_both() {
+fn r_s2_sorting_reaches_twenty_positions_or_a_quarter_or_the_smaller_of_both() {
     for (jobs, limit, reached) in [
         (20, "20", true),
         (21, "20", false),
@@ -122,7 +122,7 @@ fn the_limit_of_sorting_is_no_limit_of_the_search() {
 
 /// "When Never skip queue items is on, the Max-queue-positions inputs are disabled and have no effect"
 #[test]
-fn with_never_skip_nothing_is_sorted_whatever_the_limit() {
+fn r_n6_with_never_skip_nothing_is_sorted_whatever_the_limit() {
     for limit in ["none", "20", "100%", "0"] {
         let farm = urgent_last(10).set(&[("sort-limit", limit), ("never-skip", "on")]);
         assert_eq!(first(&farm), 1, "{limit}");

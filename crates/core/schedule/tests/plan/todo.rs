@@ -21,7 +21,7 @@ impl Farm {
     }
 
     /// The list as `what: starts, prints`.
-    fn list(&self) -> Vec<String> {
+    pub(crate) fn list(&self) -> Vec<String> {
         let rows = self.todo();
         let rows = rows.iter().map(|row| {
             let changes: Vec<String> = row.changes.iter().map(words).collect();
@@ -119,20 +119,91 @@ fn done(farm: Farm, start: &Start, state: ClaimState) -> Farm {
     farm.claim(&name, copy.index + 1, "elsewhere", state)
 }
 
+/// Whatever can keep a printer from work: beds, faults, cables, verdicts, hosts that are away, and with them the voters, and files that
+/// nobody has.
+fn troubled(dice: &mut Dice) -> Farm {
+    let mut farm = any_farm(dice);
+    for (n, job) in (1..).zip(farm.snapshot.jobs.values_mut()) {
+        job.sets[0].spec.files[0].hash = FileHash([n; 32]);
+    }
+    let mut files = farm
+        .snapshot
+        .jobs
+        .values()
+        .map(|job| job.sets[0].spec.files[0].hash);
+    farm.presence.missing = files.by_ref().filter(|_| dice.one_in(6)).collect();
+    let me = farm.snapshot.members[&crate::farm::ME].clone();
+    for host in &crate::any::HOSTS[1..] {
+        let mut member = me.clone();
+        member.certificate.member = *host;
+        member.name = host.fingerprint();
+        farm.snapshot.members.insert(*host, member);
+        if dice.one_in(2) {
+            farm.presence.reachable.insert(*host);
+        }
+    }
+    let own: Vec<_> = farm.snapshot.printers.values().cloned().collect();
+    for record in own {
+        if !dice.one_in(3) {
+            continue;
+        }
+        let id = PrinterId {
+            host: dice.of(&crate::any::HOSTS[1..]),
+            name: format!("q{}", record.position),
+        };
+        farm.snapshot.printers.insert(id, record);
+    }
+    if dice.one_in(5) {
+        farm.snapshot.voters.hosts = crate::any::HOSTS.to_vec();
+    }
+    if !farm.presence.has_quorum(&farm.snapshot.voters) {
+        farm.presence.voters_away_ms = Some(1_000);
+    }
+    for (id, record) in &mut farm.snapshot.printers {
+        record.autoprint = !dice.one_in(4);
+        record.bed = dice.of(&[Bed::Clear, Bed::Clear, Bed::Occupied, Bed::Unknown]);
+        record.online = !dice.one_in(8);
+        record.fault = dice.one_in(10).then(|| "halted".into());
+        if dice.one_in(10) {
+            (record.between, record.bed) = (Some(Between::Verdict), Bed::Occupied);
+            // Its host knows that its print is not settled yet.
+            if id.host == crate::farm::ME {
+                farm.presence.busy.insert(id.clone());
+            }
+        }
+    }
+    farm
+}
+
+/// Printers that can print something because of a change.
+fn about(farm: &Farm, changes: &[Change]) -> BTreeSet<PrinterId> {
+    let decided = farm.presence.has_quorum(&farm.snapshot.voters);
+    let is_meant = |id: &PrinterId| match changes {
+        [Change::Start] => !farm.snapshot.printers[id].autoprint,
+        [Change::Find(_)] => id.host == crate::farm::ME,
+        // Who brings the voters back brings everybody's start.
+        [Change::Reach(host)] => !decided || id.host == *host,
+        changes => changes
+            .iter()
+            .filter_map(Change::printer)
+            .any(|other| other == id),
+    };
+    farm.snapshot
+        .printers
+        .keys()
+        .filter(|id| is_meant(id))
+        .cloned()
+        .collect()
+}
+
 /// R-T2, R-T6: of each entry its changes are made on a copy of the farm; the plan starts exactly so many copies more, and the
 /// printer it is about prints exactly so many one after the other.
 #[test]
-fn whoever_does_what_the_list_says_sees_exactly_so_many_new_starts() {
+fn r_t6_whoever_does_what_the_list_says_sees_exactly_so_many_new_starts() {
     let (mut entries, mut pairs, mut kinds) = (0, 0, BTreeSet::new());
     for seed in 0..4000 {
         let dice = &mut Dice::new(7_000_000 + seed);
-        let mut farm = any_farm(dice);
-        for record in farm.snapshot.printers.values_mut() {
-            record.autoprint = !dice.one_in(4);
-            record.bed = dice.of(&[Bed::Clear, Bed::Clear, Bed::Occupied, Bed::Unknown]);
-            record.online = !dice.one_in(8);
-            record.fault = dice.one_in(10).then(|| "halted".into());
-        }
+        let farm = troubled(dice);
         for entry in farm.todo() {
             let before = match entry.changes.as_slice() {
                 [Change::Start] => farm.clone(),
@@ -146,18 +217,7 @@ fn whoever_does_what_the_list_says_sees_exactly_so_many_new_starts() {
             let (now, later) = (copies(&now), copies(&later));
             let displaced: Vec<CopyId> = now.difference(&later).copied().collect();
             assert_eq!(displaced, entry.displaced, "{}", say());
-            let about: BTreeSet<PrinterId> = match entry.changes.as_slice() {
-                [Change::Start] => {
-                    let off = farm.snapshot.printers.iter();
-                    let off = off.filter(|(_, record)| !record.autoprint);
-                    off.map(|(id, _)| id.clone()).collect()
-                }
-                changes => changes
-                    .iter()
-                    .filter_map(Change::printer)
-                    .cloned()
-                    .collect(),
-            };
+            let about = about(&farm, &entry.changes);
             assert_eq!(drained(&before, &entry, &about), entry.prints, "{}", say());
             entries += 1;
             pairs += usize::from(entry.changes.len() == 2);
@@ -171,20 +231,20 @@ fn whoever_does_what_the_list_says_sees_exactly_so_many_new_starts() {
     assert!(entries > 1000 && pairs > 50, "{entries} {pairs}");
     let seen: Vec<&str> = kinds.iter().map(String::as_str).collect();
     let wanted = [
-        "clear", "connect", "load", "model", "nozzle", "resume", "start",
+        "clear", "connect", "find", "judge", "load", "model", "nozzle", "reach", "resume", "start",
     ];
     assert_eq!(seen, wanted);
 }
 
-/// R-T5: an empty list means that no single change at any printer starts anything, whatever it is.
+/// An empty list means that no single change at any printer starts anything, whatever it is.
 #[test]
-fn an_empty_list_means_that_no_single_change_starts_anything() {
+fn r_t5_an_empty_list_means_that_no_single_change_starts_anything() {
     let mut empty = 0;
     for seed in 0..3000 {
         let dice = &mut Dice::new(8_000_000 + seed);
-        let mut farm = any_farm(dice);
+        let mut farm = troubled(dice);
         for record in farm.snapshot.printers.values_mut() {
-            record.bed = dice.of(&[Bed::Clear, Bed::Occupied]);
+            record.autoprint = true;
         }
         let rows = farm.todo();
         if rows.iter().any(|row| row.changes.len() == 1) {
@@ -204,7 +264,18 @@ fn an_empty_list_means_that_no_single_change_starts_anything() {
             .keys()
             .filter(|id| !started.contains(id))
         {
-            let mut tries = vec![Change::Ready(id.clone()), Change::Resume(id.clone())];
+            let record = &farm.snapshot.printers[id];
+            let mut tries = vec![
+                Change::Ready(id.clone()),
+                Change::Resume(id.clone()),
+                Change::Connect(id.clone()),
+                Change::Reach(id.host),
+            ];
+            // A verdict is given on the printer's own host.
+            if id.host == crate::farm::ME && record.between == Some(Between::Verdict) {
+                tries.push(Change::Judge(id.clone()));
+            }
+            tries.extend(farm.presence.missing.iter().copied().map(Change::Find));
             for material in ["PLA", "PETG"] {
                 let full = Slot {
                     left_mg: None,
@@ -406,6 +477,22 @@ fn r_t3_the_list_is_ranked_by_prints_then_effort_then_queue_then_printer_and_is_
     assert_eq!(farm.list(), list);
     let shorter = todo(&farm.snapshot, &farm.presence, 2);
     assert_eq!(shorter, farm.todo()[..2]);
+}
+
+/// p1 prints B; once the file of A is here, A comes before it on both printers.
+#[test]
+fn r_t4_a_change_that_puts_off_what_would_start_now_says_so() {
+    let mut farm = Farm::new(2)
+        .job("A", 2)
+        .job("B", 1)
+        .with(|job| job.printers = vec!["p1".into()]);
+    let file = FileHash([job_id("A").0[0]; 32]);
+    farm.presence.missing.insert(file);
+    assert_eq!(farm.starts(), ["p1 B1"]);
+    let found = farm.todo().remove(0);
+    assert_eq!((found.changes, found.starts), (vec![Change::Find(file)], 1));
+    let job = job_id("B");
+    assert_eq!(found.displaced, [CopyId { job, index: 0 }]);
 }
 
 #[test]

@@ -1,7 +1,64 @@
-//! A defect that was proven in an earlier shared print queue: saying why a printer waits crashed. The number is the defect's;
-//! `tests/suite/predecessors.rs` in the workspace sees to it that none is missing.
+//! The closed list of reasons to wait: each can be said, and its code never changes. Not when which one is given: that is held by
+//! the rules, and by [`crate::silence`].
+
+use std::collections::BTreeSet;
 
 use printmesh_schedule::{Reason, Without};
+
+/// Every code. Scripts and front ends compare them as words: one that is here keeps its meaning for ever, a new one is added.
+pub(crate) const CODES: [&str; 51] = [
+    "accept-from",
+    "amount",
+    "autoprint-off",
+    "backburner",
+    "bed-not-clear",
+    "bed-unknown",
+    "cancel-requested",
+    "clearing",
+    "color",
+    "contended",
+    "cooling",
+    "copy-failed",
+    "copy-unknown",
+    "draft",
+    "failed-here",
+    "file-fails",
+    "file-missing",
+    "heat-slot",
+    "held",
+    "host-offline",
+    "material",
+    "model",
+    "model-unknown",
+    "move-requested",
+    "never-skip",
+    "no-bed-temperature",
+    "no-copy-left",
+    "no-printer",
+    "not-before",
+    "not-queued",
+    "not-synced",
+    "nozzle",
+    "nozzle-soft",
+    "pinned-elsewhere",
+    "printer-busy",
+    "printer-fault",
+    "printer-offline",
+    "printer-paused",
+    "queue-empty",
+    "queue-order",
+    "quiet-hours",
+    "retries-exhausted",
+    "role",
+    "slice-failed",
+    "slicer-missing",
+    "slot-unknown",
+    "tags",
+    "temperature",
+    "verdict",
+    "volume",
+    "voters-away",
+];
 
 /// Every way to go on without voters, one after the other. A new one has to be put into the chain to compile.
 fn next_without(last: Option<&Without>) -> Option<Without> {
@@ -139,4 +196,18 @@ fn d20_every_reason_to_wait_can_be_said_whatever_it_speaks_of() {
             assert_eq!(said[..n].iter().find(same), None, "{code}");
         }
     }
+}
+
+#[test]
+fn the_codes_are_these_words_and_each_reason_has_one_of_its_own() {
+    let (mut last, mut codes) = (None, Vec::new());
+    while let Some(reason) = next(last.as_ref(), "x") {
+        if codes.last() != Some(&reason.code()) {
+            codes.push(reason.code());
+        }
+        last = Some(reason);
+    }
+    let distinct: BTreeSet<&str> = codes.iter().copied().collect();
+    assert_eq!(distinct.len(), codes.len(), "two reasons share a code");
+    assert_eq!(distinct.into_iter().collect::<Vec<_>>(), CODES);
 }

@@ -1,0 +1,71 @@
+//! 1-Click and the automatic loop are one engine: R-E1, and the rules of the click.
+
+use printmesh_queue::Bed;
+use printmesh_schedule::{Plan, Reason, one_click};
+
+use crate::{
+    any::any,
+    farm::{Farm, printer},
+    oracle::Dice,
+    reasons::CODES,
+};
+
+fn click(farm: &Farm) -> Plan {
+    one_click(&farm.snapshot, &farm.presence, |_| true)
+}
+
+/// What a click would start is what the printers start by themselves, were autoprint on.
+#[test]
+fn r_e1_a_click_starts_what_the_printers_would_start_by_themselves() {
+    let (mut starts, mut off) = (0, 0);
+    for seed in 0..3000 {
+        let farm = any(&mut Dice::new(70_000_000 + seed));
+        let mut by_itself = farm.clone();
+        for record in by_itself.snapshot.printers.values_mut() {
+            off += usize::from(!record.autoprint);
+            record.autoprint = true;
+        }
+        assert_eq!(click(&farm), by_itself.plan(), "farm {seed}: {farm:#?}");
+        starts += click(&farm).starts.len();
+        // Of one printer: its row of that plan, and nobody else's start.
+        for id in farm.snapshot.printers.keys() {
+            let own = one_click(&farm.snapshot, &farm.presence, |other| other == id).starts;
+            assert!(own.iter().all(|start| start.printer == *id), "farm {seed}");
+        }
+    }
+    assert!(starts > 1000 && off > 500, "{starts} {off}");
+}
+
+#[test]
+fn r_c1_where_nothing_matches_a_click_starts_nothing_and_each_printer_says_why() {
+    let farm = Farm::new(2)
+        .record("p1", |p| p.paused = Some("x".into()))
+        .job("A", 1)
+        .with(|job| job.printers = vec!["p9".into()]);
+    let plan = click(&farm);
+    assert_eq!(plan.starts, []);
+    let codes = plan
+        .printers
+        .values()
+        .map(|row| row.as_ref().map_err(Reason::code));
+    let codes: Vec<_> = codes.map(|row| row.expect_err("it waits")).collect();
+    assert_eq!(codes, ["printer-paused", "no-copy-left"]);
+    assert!(codes.iter().all(|code| CODES.contains(code)));
+}
+
+#[test]
+fn r_c3_a_printer_whose_print_lies_on_the_bed_is_not_clicked_awake() {
+    let farm = Farm::new(2)
+        .record("p1", |p| (p.bed, p.autoprint) = (Bed::Occupied, false))
+        .record("p2", |p| p.autoprint = false)
+        .job("A", 2);
+    let plan = click(&farm);
+    let started: Vec<&str> = plan
+        .starts
+        .iter()
+        .map(|start| start.printer.name.as_str())
+        .collect();
+    assert_eq!(started, ["p2"]);
+    let row = plan.printers[&printer("p1")].as_ref();
+    assert_eq!(row.map_err(Reason::code), Err("bed-not-clear"));
+}
