@@ -147,6 +147,7 @@ mod tests {
         let size = Size {
             hosts: None,
             printers: None,
+            members: false,
         };
         let mut plans = (0..).map(|seed| Plan::new(seed, size));
         plans

@@ -402,14 +402,20 @@ impl Node {
             return;
         };
         entry.count_invites |= !touched.members.is_empty();
+        let mut gone = Vec::new();
         for host in &touched.members {
             let member = entry.doc.snapshot().members.get(host);
             if member.is_some_and(|member| !member.left) {
                 entry.readmitted.remove(host);
+            } else {
+                gone.push(*host);
             }
         }
         entry.stale.extend(touched.clone());
         entry.touched.extend(touched);
+        for host in gone {
+            self.watch_gone(host);
+        }
     }
 
     /// Notes when each pending claim was first seen, so that a silent holder's lease can lapse, and forgets the

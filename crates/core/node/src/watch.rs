@@ -152,8 +152,8 @@ impl Node {
         }
     }
 
-    /// A member is not connected any more. That it was, counts for prints of which it does not know how they ended: it has
-    /// nothing to say about them as long as a person is to look.
+    /// A member is not connected, or no member, any more. That it was, counts for prints of which it does not know how they
+    /// ended: it has nothing to say about them as long as a person is to look.
     pub(crate) fn watch_gone(&mut self, host: HostId) {
         let at_ms = self.now.mono_ms;
         for entry in self.queues.values_mut() {
@@ -226,7 +226,16 @@ impl Node {
             .claims_of(copy)
             .filter(|claim| claim.attempt == attempt);
         let mut unknown = claims.filter(|claim| claim.record.state == ClaimState::Unknown);
-        let waits = unknown.any(|claim| claim.host == self.me || self.is_connected(claim.host));
+        // Who was put out has a link for a while, and nothing to say any more.
+        let is_member = |host| {
+            snapshot
+                .members
+                .get(&host)
+                .is_some_and(|member| !member.left)
+        };
+        let waits = unknown.any(|claim| {
+            claim.host == self.me || self.is_connected(claim.host) && is_member(claim.host)
+        });
         if waits && settings.unknown == UnknownWait::Person {
             return None;
         }

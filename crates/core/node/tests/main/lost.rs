@@ -665,6 +665,30 @@ fn an_unknown_end_waits_for_a_person_unless_the_queue_says_otherwise_or_its_host
     }
 }
 
+/// Seed 148 of the simulator: nobody else may say how it ended, and its host was not asked any more.
+#[test]
+fn an_unknown_end_of_a_member_that_was_put_out_is_given_up_although_its_host_still_runs() {
+    let mut farm = Farm::shared(&[0, 1, 1]);
+    farm.machines = Machines::Wait;
+    let id = farm.submit(0, job("farm", "bracket"));
+    let holder = last_start(&farm);
+    farm.kill(holder);
+    farm.settle();
+    farm.boot(holder);
+    farm.settle();
+    assert_eq!(farm.status(0, id), "unknown");
+    farm.pass(10 * HOUR);
+    assert_eq!(words(&farm, 0, id, 0), 0);
+    let (queue, member) = ("farm".to_owned(), farm.hosts[holder].id.fingerprint());
+    farm.ok(0, Command::MemberRemove { queue, member });
+    farm.settle();
+    farm.pass(29 * MINUTE);
+    assert_eq!(words(&farm, 0, id, 0), 0, "it may still be at work");
+    farm.pass(10 * HOUR);
+    assert_eq!(words(&farm, 0, id, 0), 1);
+    assert_eq!(farm.starts.len(), 2, "the other printer makes it");
+}
+
 #[test]
 fn a_majority_of_three_voters_gives_a_print_up_each_by_its_own_clock() {
     let mut farm = Farm::shared(&[0, 0, 0, 1, 1]);
