@@ -189,8 +189,17 @@ fn a_copy_goes_to_the_printer_that_the_rules_and_its_equipment_say() {
     });
     let own = rows.iter().find(|row| row["printer"] == "a/sim").unwrap();
     assert_eq!(own["fix"], "printmesh printer edit sim --tag laser");
+    let other = rows.iter().find(|row| row["printer"] == "b/sim").unwrap();
+    assert_eq!(other["fix"], "on b: printmesh printer edit sim --tag laser");
     a.ok(&["printer", "edit", "sim", "--tag", "laser"]);
     a.wait(&[&nobody]);
+    // What is said to help does: a person types it as it stands there.
+    let draft = a.submit(&["-q", "farm", &file, "--draft"]);
+    let shown = a.job(&draft);
+    let fix = shown["why"][0]["fix"].as_str().unwrap();
+    let words: Vec<&str> = fix.strip_prefix("printmesh ").unwrap().split(' ').collect();
+    a.ok(&words);
+    a.wait(&[&draft]);
 
     // What is loaded is said once, and everybody sees it.
     b.ok(&["printer", "load", "sim", "0=PETG/black:800g"]);

@@ -128,7 +128,7 @@ pub(super) fn job(
         claims: claims(node, view, job),
         why: reasons
             .into_iter()
-            .map(|(id, reason)| why_row(node, &id, reason))
+            .map(|(id, reason)| why_row(node, &id, job.id, reason))
             .collect(),
         requests: requests(node, view, job),
         // Worked out off the loop (`forecast.rs`).

@@ -2,7 +2,7 @@
 
 use printmesh_api::reply;
 use printmesh_node::Node;
-use printmesh_queue::PrinterId;
+use printmesh_queue::{JobId, PrinterId};
 use printmesh_schedule::{Index, JobStatus, Overview, Reason};
 
 use super::{full_name, presence, printers::printer};
@@ -76,8 +76,16 @@ fn hope(reason: &Reason) -> u8 {
     }
 }
 
-pub(super) fn why_row(node: &Node, id: &PrinterId, reason: Option<Reason>) -> reply::Why {
-    let fix = reason.as_ref().and_then(|reason| fix(node, id, reason));
+pub(super) fn why_row(
+    node: &Node,
+    id: &PrinterId,
+    job: JobId,
+    reason: Option<Reason>,
+) -> reply::Why {
+    let fix = reason.as_ref().and_then(|reason| {
+        let of_job = of_job(job, reason);
+        of_job.or_else(|| Some(typed_there(node, id, of_printer(&id.name, reason)?)))
+    });
     reply::Why {
         printer: full_name(node, id),
         code: reason.as_ref().map_or("free", Reason::code).to_owned(),
@@ -86,12 +94,30 @@ pub(super) fn why_row(node: &Node, id: &PrinterId, reason: Option<Reason>) -> re
     }
 }
 
-/// The command that changes what a printer of this host waits for.
-fn fix(node: &Node, id: &PrinterId, reason: &Reason) -> Option<String> {
-    if id.host != node.me() {
-        return None;
+/// A printer is told things on its own host.
+fn typed_there(node: &Node, id: &PrinterId, command: String) -> String {
+    if id.host == node.me() {
+        command
+    } else {
+        format!("on {}: {command}", node.visible_host_name(id.host))
     }
-    let name = &id.name;
+}
+
+/// The command that changes what a job waits for, on any host.
+fn of_job(job: JobId, reason: &Reason) -> Option<String> {
+    let job = job.to_string();
+    let job = job.get(..12).unwrap_or(&job);
+    if matches!(reason, Reason::Held | Reason::Draft) {
+        Some(format!("printmesh job release {job}"))
+    } else if matches!(reason, Reason::CopyFailed | Reason::RetriesExhausted { .. }) {
+        Some(format!("printmesh job resolve {job} --retry"))
+    } else {
+        None
+    }
+}
+
+/// The command that changes what a printer waits for.
+fn of_printer(name: &str, reason: &Reason) -> Option<String> {
     Some(match reason {
         Reason::BedNotClear
         | Reason::BedUnknown
@@ -128,7 +154,7 @@ fn fix(node: &Node, id: &PrinterId, reason: &Reason) -> Option<String> {
             let tags = tags.map(|tag| format!(" --tag {}", quoted(tag)));
             format!("printmesh printer edit {name}{}", tags.collect::<String>())
         }
-        Reason::NeverSkip { because, .. } => return fix(node, id, because),
+        Reason::NeverSkip { because, .. } => return of_printer(name, because),
         Reason::Cooling { .. }
         | Reason::Clearing
         | Reason::HeatSlot
@@ -174,7 +200,7 @@ pub(crate) fn printer_why(node: &Node, id: &PrinterId) -> reply::PrinterWhy {
         let (presence, index) = (presence(node, view.id), Index::new(view.snapshot));
         let overview = Overview::new(view.snapshot, &presence, &index);
         for (job, reason) in overview.why_printer(id) {
-            let row = why_row(node, id, reason);
+            let row = why_row(node, id, job, reason);
             jobs.push(reply::JobWhy {
                 job_id: job.to_string(),
                 job: view.snapshot.jobs[&job].name.clone(),

@@ -679,6 +679,19 @@ fn an_unknown_end_of_a_member_that_was_put_out_is_given_up_although_its_host_sti
     assert_eq!(farm.status(0, id), "unknown");
     farm.pass(10 * HOUR);
     assert_eq!(words(&farm, 0, id, 0), 0);
+    // They share another queue: the link stays.
+    let name = "other".to_owned();
+    farm.ok(0, Command::QueueCreate { name });
+    let ticket = farm.ticket(0, "other", printmesh_queue::Role::Operator);
+    let (as_name, wan) = (None, false);
+    farm.ok(
+        holder,
+        Command::QueueJoin {
+            ticket,
+            as_name,
+            wan,
+        },
+    );
     let (queue, member) = ("farm".to_owned(), farm.hosts[holder].id.fingerprint());
     farm.ok(0, Command::MemberRemove { queue, member });
     farm.settle();
