@@ -142,7 +142,7 @@ struct ShareArgs {
     /// Name the relays of this host in the ticket, so that hosts outside this network can join
     ///
     /// A relay is a server on which hosts meet that cannot reach each other. It learns which hosts talk over it, from where,
-    /// when and how much, and not what. None is built in: name yours in config.toml, as `relay` under [network].
+    /// when and how much, and not what. None is built in: name yours in config.toml, as `network.relay`.
     #[arg(long, conflicts_with = "open")]
     wan: bool,
     /// Show the ticket as a QR code too
