@@ -3,15 +3,15 @@
 use printmesh_api::{
     problem::Problem,
     reply::{
-        Daemon, Finish, Forecast, ForecastJob, ForecastPrint, Need, RelayUse, Reply, Share, Status,
-        Sync,
+        Daemon, Finish, Forecast, ForecastJob, ForecastPrint, Job, Need, RelayUse, Reply, Share,
+        Status, Sync,
     },
     request::Request,
 };
 use serde_json::Value;
 
 use super::{
-    samples::{KMZ, LQW, jobs, list, printer, printing, queue, waiting},
+    samples::{KMZ, LQW, job, jobs, list, printer, printing, queue, waiting},
     stage::{Stage, run_in},
 };
 
@@ -33,6 +33,28 @@ async fn jobs_on_a_terminal_are_a_table_with_how_fresh_it_is() {
         all: false,
     };
     assert_eq!(*stage.fake.calls.lock().unwrap(), [request]);
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn who_decided_about_prints_and_which_are_one_too_many_is_marked() {
+    let stage = Stage::open().await;
+    let cut = Job {
+        copies_done: 2,
+        certified: 2,
+        speculative: 1,
+        surplus: 1,
+        ..job(KMZ, "bracket", "printing")
+    };
+    stage
+        .fake
+        .on("job-list", Ok(Reply::JobList(list(vec![cut.clone()]))));
+    let ran = stage.on_terminal(&["jobs"]).await;
+    assert!(ran.out.contains("2/3 \u{2713}2 ~1 +1"), "{}", ran.out);
+    stage.fake.on("job-show", Ok(Reply::Job(cut)));
+    let ran = stage.on_terminal(&["job", "show", KMZ]).await;
+    let words = "2/3 done: 2 certified, 1 speculative, 1 surplus";
+    assert!(ran.out.contains(words), "{}", ran.out);
     stage.close().await;
 }
 

@@ -1,5 +1,6 @@
 //! Item 4 of issue 2 with real daemons: who gets in, what a member's bytes can do, how changes travel.
 
+mod copied;
 mod guard;
 mod hostile;
 mod impostor;

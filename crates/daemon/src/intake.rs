@@ -35,6 +35,9 @@ fn io_problem(what: &str, error: &std::io::Error) -> Problem {
     problems::new("file.write", 1, format!("cannot take {what} in")).because(error.to_string())
 }
 
+// What is taken in here is not refused by the other hosts.
+const _: () = assert!(UPLOAD_BYTES_MAX <= printmesh_queue::limits::FILE_BYTES_MAX);
+
 impl Door {
     pub(crate) async fn take_in(
         &self,

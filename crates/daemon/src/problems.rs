@@ -46,6 +46,16 @@ pub(crate) fn home(error: &HomeError) -> Problem {
         .because(source.to_string())
         .fix("", "choose another folder with --home, or change its owner"),
         HomeError::DiskFull { .. } => disk_full(),
+        HomeError::OpenToOthers { path, .. } => new(
+            "home.open-to-others",
+            1,
+            format!("others can write in {}", path.display()),
+        )
+        .because("they could put keys of theirs in the place of this host's")
+        .fix(
+            format!("chmod go-w {}", path.display()),
+            "take their permission away",
+        ),
         HomeError::NotAFolder { path } => new(
             "home.not-a-folder",
             1,

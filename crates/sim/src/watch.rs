@@ -559,7 +559,7 @@ impl World {
                     Nack::Unknown => self
                         .coverage
                         .hit("protocol: refused because not heard of yet"),
-                    Nack::NotAllowed => {}
+                    Nack::NotAllowed | Nack::TooFast => {}
                 }
             }
             Some(Message::Confirm { .. }) => self.coverage.hit("protocol: gate asked"),

@@ -227,6 +227,14 @@ fn tickets_are_listed_taken_back_and_shown_as_a_code_to_photograph() {
         "{}",
         ran.stdout
     );
+    assert!(ran.stderr.contains('\u{2588}'), "{}", ran.stderr);
+    // Unless somebody says otherwise it is good for a day, once, and for printing and for seeing to the others' prints.
+    let share = a.json(&["queue", "share", "farm"]);
+    let usual = (&share["role"], &share["uses"]);
+    assert_eq!(usual, (&"operator".into(), &1.into()), "{share:#}");
+    let expires: jiff::Timestamp = share["expires"].as_str().unwrap().parse().unwrap();
+    let left_s = expires.as_second() - jiff::Timestamp::now().as_second();
+    assert!((86_000..=86_400).contains(&left_s), "{left_s}");
 }
 
 #[test]

@@ -4,17 +4,19 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use printmesh_queue::{Anchor, HostId, QueueId, Role, verify};
 
 use crate::{
+    bucket::Bucket,
+    comparison::{Commitment, Nonce, comparison_code},
     effect::{Answer, TicketParts},
     event::Event,
-    join::{Asking, Window},
-    limits::{ASKING_MAX, MEMBERS_MAX, NAME_BYTES_MAX},
+    join::{Asking, LanAsk, Window},
+    limits::{ASKING_MAX, LAN_ASK_COST, LAN_ASKS, MEMBERS_MAX, NAME_BYTES_MAX},
     message::QueueKey,
     names::hosts_named,
     node::{Node, Queue},
     problem::{Code, Problem},
     queues::check_name,
     records::QueueKind,
-    ticket::{Invite, JoinMessage, Want, Welcome, comparison_code, proof_bytes, signature},
+    ticket::{Invite, JoinMessage, Want, Welcome, proof_bytes, signature},
 };
 
 /// Whether the queue's document says that this invite was given out.
@@ -243,7 +245,7 @@ impl Node {
                 }
                 self.admit(conversation, queue, peer, &name, role, used_invite)
             }
-            Want::Lan => {
+            Want::Lan { commitment } => {
                 let Some((queue, open)) = self.lan_queue() else {
                     return Err(Problem::new(
                         Code::LanNothing,
@@ -264,30 +266,73 @@ impl Node {
                         "too many hosts ask at once",
                     ));
                 }
-                let code = comparison_code(exporter);
-                let asking = Asking {
-                    queue,
-                    name: name.clone(),
-                    code: code.clone(),
-                    conversation,
-                };
-                self.asking.insert(peer, asking);
-                self.say(
-                    conversation,
-                    &JoinMessage::Waiting { code: code.clone() },
-                    false,
-                );
-                let queue = self.queue_names().remove(&queue);
-                self.tell(Event {
-                    queue,
-                    host: Some(peer),
-                    state: Some(code),
-                    text: Some(format!("{name} asks to join")),
-                    ..Event::new("member.asks")
-                });
+                self.take_lan_ask()?;
+                let nonce = Nonce(self.entropy.bytes());
+                if let Some(conversation) = self.joins.conversations.get_mut(&conversation) {
+                    conversation.lan = Some(LanAsk {
+                        queue,
+                        name,
+                        commitment,
+                        nonce,
+                    });
+                }
+                self.say(conversation, &JoinMessage::Waiting { nonce }, false);
                 Ok(())
             }
         }
+    }
+
+    /// Each question is a chance for somebody in between that the codes are the same: they have a pace.
+    fn take_lan_ask(&mut self) -> Result<(), Problem> {
+        let now_ms = self.now.mono_ms;
+        let most = LAN_ASKS * LAN_ASK_COST;
+        let asks = &mut self.joins.lan_asks;
+        let asks = asks.get_or_insert_with(|| Bucket::new(now_ms, most));
+        asks.fill(now_ms, 1, most);
+        if !asks.has(LAN_ASK_COST) {
+            return Err(Problem::new(
+                Code::JoinRefused,
+                "too many hosts ask at once",
+            ));
+        }
+        asks.take(LAN_ASK_COST);
+        Ok(())
+    }
+
+    /// A host that asked shows what it adds to the code: now a person here may compare it.
+    ///
+    /// # Errors
+    /// It had not asked, or had said something else.
+    pub(crate) fn revealed(&mut self, number: u64, nonce: Nonce) -> Result<(), Problem> {
+        let conversation = self.joins.conversations.get_mut(&number);
+        let asked =
+            conversation.and_then(|found| Some((found.peer, found.exporter, found.lan.take()?)));
+        let Some((peer, exporter, ask)) =
+            asked.filter(|(_, exporter, ask)| Commitment::to(nonce, exporter) == ask.commitment)
+        else {
+            return Err(Problem::new(
+                Code::JoinRefused,
+                "that host does not show what it said that it would add to the code",
+            ));
+        };
+        let LanAsk { queue, name, .. } = ask;
+        let code = comparison_code(&exporter, nonce, ask.nonce);
+        let asking = Asking {
+            queue,
+            name: name.clone(),
+            code: code.clone(),
+            conversation: number,
+        };
+        self.asking.insert(peer, asking);
+        let queue = self.queue_names().remove(&queue);
+        self.tell(Event {
+            queue,
+            host: Some(peer),
+            state: Some(code),
+            text: Some(format!("{name} asks to join")),
+            ..Event::new("member.asks")
+        });
+        Ok(())
     }
 
     /// Makes a host a member and says so to it.

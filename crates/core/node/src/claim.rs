@@ -302,7 +302,11 @@ impl Node {
                 }
                 // It stays that printer's until the document says otherwise, and then it is another attempt.
                 Nack::Accepted(_) => self.lease_ms(queue) * GIVEN_LEASES,
-                Nack::Closed | Nack::NotAllowed | Nack::Lost | Nack::Place { .. } => REFUSED_MS,
+                Nack::Closed
+                | Nack::NotAllowed
+                | Nack::Lost
+                | Nack::Place { .. }
+                | Nack::TooFast => REFUSED_MS,
                 Nack::Unknown => self.unheard_ms(queue, (copy, attempt)),
                 Nack::StaleConfig { .. } | Nack::Waking => BEHIND_MS,
             };
@@ -496,6 +500,7 @@ pub(crate) fn words(nack: &Nack) -> &'static str {
         Nack::Unknown => "the job has not arrived there yet",
         Nack::Waking => "a voter has just started and asks what it had said before",
         Nack::Place { .. } => "others heat up",
+        Nack::TooFast => "this host asks about more copies than a member may",
         Nack::Lost => "it was given up: its printer was not heard of for too long",
     }
 }

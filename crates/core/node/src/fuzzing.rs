@@ -11,6 +11,7 @@ use printmesh_queue::{FileHash, FileSpec, HostId, Needs, QueueId, Signer, Timest
 use crate::{
     Answer, Boot, Command, Effect, Input, Message, NewJob, NewSet, Node, Now, Step, TermsEdit,
     Ticket, Write,
+    comparison::{Commitment, Nonce},
     ticket::{JoinMessage, Want, proof_bytes},
 };
 
@@ -297,7 +298,9 @@ fn converse(running: &mut Running, data: &[u8]) {
             },
             Some(1) => JoinMessage::Ask {
                 name: String::from_utf8_lossy(rest).into_owned(),
-                want: Want::Lan,
+                want: Want::Lan {
+                    commitment: Commitment::to(Nonce([7; 32]), &EXPORTER),
+                },
             },
             Some(_) | None => {
                 for conversation in [1, 2] {

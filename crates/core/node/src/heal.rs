@@ -365,7 +365,7 @@ impl Node {
                 self.write(records::delete(key::heal(key.0, key.1, key.2)));
                 0
             }
-            Nack::Closed | Nack::NotAllowed => REFUSED_MS + jitter_ms,
+            Nack::Closed | Nack::NotAllowed | Nack::TooFast => REFUSED_MS + jitter_ms,
             Nack::Leased { for_ms } => (*for_ms).min(REFUSED_MS) + jitter_ms,
             Nack::Promised(higher) => {
                 if higher.n < BALLOT_MAX {

@@ -511,6 +511,7 @@ impl Node {
             | Nack::NotAllowed
             | Nack::Unknown
             | Nack::Lost
+            | Nack::TooFast
             | Nack::Waking => (unit.1, Some(now)),
         };
         let turn = self.heat.turns.entry((reply.queue, unit.0));

@@ -9,9 +9,11 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use printmesh_queue::{HostId, QueueId, Role};
 
 use crate::{
+    bucket::Bucket,
     command::Ticket,
+    comparison::{Commitment, Nonce},
     effect::{Answer, Effect},
-    limits::{ASK_AGAIN_MS, JOIN_MS, LAN_SEARCH_MS},
+    limits::{ASK_AGAIN_MS, JOIN_MS, LAN_SEARCH_MS, TELL_BURST, TELL_PER_S},
     node::{Discovered, Node},
     problem::{Code, Problem},
     ticket::{JoinMessage, Want, proof_bytes},
@@ -41,6 +43,10 @@ pub(crate) struct JoinState {
     pub(crate) searches: Vec<Search>,
     pub(crate) syncing: Vec<Syncing>,
     pub(crate) window: Option<Window>,
+    /// Refusals that are still told one by one.
+    complaints: Option<Bucket>,
+    /// Questions of hosts that have no ticket that are still taken.
+    pub(crate) lan_asks: Option<Bucket>,
 }
 
 pub(crate) struct Outgoing {
@@ -61,6 +67,17 @@ pub(crate) struct Conversation {
     pub(crate) peer: HostId,
     pub(crate) exporter: [u8; 32],
     pub(crate) attempt: Option<u64>,
+    /// What this host, which asks, adds to the code; shown once.
+    pub(crate) nonce: Option<Nonce>,
+    /// What was asked of this host, until the other side shows what it adds to the code.
+    pub(crate) lan: Option<LanAsk>,
+}
+
+pub(crate) struct LanAsk {
+    pub(crate) queue: QueueId,
+    pub(crate) name: String,
+    pub(crate) commitment: Commitment,
+    pub(crate) nonce: Nonce,
 }
 
 /// Looks for a host that offers a LAN queue.
@@ -421,13 +438,22 @@ impl Node {
                 peer,
                 exporter,
                 attempt,
+                nonce: None,
+                lan: None,
             },
         );
         let Some(outgoing) = attempt.and_then(|attempt| self.joins.outgoing.get(&attempt)) else {
             return;
         };
         let want = match &outgoing.ticket {
-            None => Want::Lan,
+            None => {
+                let nonce = Nonce(self.entropy.bytes());
+                if let Some(conversation) = self.joins.conversations.get_mut(&conversation) {
+                    conversation.nonce = Some(nonce);
+                }
+                let commitment = Commitment::to(nonce, &exporter);
+                Want::Lan { commitment }
+            }
             Some(ticket) => {
                 let queue = QueueId(ticket.queue);
                 let bytes = proof_bytes(&exporter, queue, self.me, peer);
@@ -479,26 +505,28 @@ impl Node {
         let Some(conversation) = self.joins.conversations.get(&number) else {
             return;
         };
-        let Ok(message) = postcard::from_bytes::<JoinMessage>(bytes) else {
-            tracing::warn!(peer = %conversation.peer, "skipped a join message that cannot be read");
-            return;
-        };
         let (peer, exporter, attempt) = (
             conversation.peer,
             conversation.exporter,
             conversation.attempt,
         );
+        let Ok(message) = postcard::from_bytes::<JoinMessage>(bytes) else {
+            self.complain_of_stranger(peer, "sent a join message that cannot be read");
+            return;
+        };
         match (message, attempt) {
             (JoinMessage::Ask { name, want }, None) => {
                 if let Err(problem) = self.asked_to_join(number, peer, &exporter, name, want) {
-                    let code = problem.code.as_str().to_owned();
-                    tracing::warn!(%peer, code, "refused a host that wants to join");
-                    let text = problem.why.unwrap_or(problem.title);
-                    self.say(number, &JoinMessage::Refused { code, text }, true);
+                    self.turn_away(number, peer, problem);
                 }
             }
-            (JoinMessage::Waiting { .. }, Some(attempt)) => {
-                self.told_to_wait(attempt, peer, &exporter)
+            (JoinMessage::Reveal { nonce }, None) => {
+                if let Err(problem) = self.revealed(number, nonce) {
+                    self.turn_away(number, peer, problem);
+                }
+            }
+            (JoinMessage::Waiting { nonce }, Some(attempt)) => {
+                self.told_to_wait(number, attempt, nonce)
             }
             (JoinMessage::Welcome(welcome), Some(attempt)) => {
                 self.welcomed(number, attempt, *welcome)
@@ -507,7 +535,28 @@ impl Node {
                 self.joins.conversations.remove(&number);
                 self.turned_away(attempt, &code, text);
             }
-            _ => tracing::warn!(%peer, "skipped a join message out of turn"),
+            _ => self.complain_of_stranger(peer, "sent a join message out of turn"),
+        }
+    }
+
+    fn turn_away(&mut self, conversation: u64, peer: HostId, problem: Problem) {
+        let code = problem.code.as_str().to_owned();
+        self.complain_of_stranger(peer, &code);
+        let text = problem.why.unwrap_or(problem.title);
+        self.say(conversation, &JoinMessage::Refused { code, text }, true);
+    }
+
+    /// Names a host at the door, so often and no more: keys cost strangers nothing, and nobody fills the log.
+    fn complain_of_stranger(&mut self, peer: HostId, why: &str) {
+        let now_ms = self.now.mono_ms;
+        let told = self
+            .joins
+            .complaints
+            .get_or_insert_with(|| Bucket::new(now_ms, TELL_BURST));
+        told.fill(now_ms, TELL_PER_S, TELL_BURST);
+        if told.has(1) {
+            told.take(1);
+            tracing::warn!(%peer, why, "refused a host that wants to join");
         }
     }
 }

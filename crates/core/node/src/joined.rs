@@ -4,6 +4,7 @@ use ed25519_dalek::SigningKey;
 use printmesh_queue::{Author, HostId, QueueDocument};
 
 use crate::{
+    comparison::{Nonce, comparison_code},
     effect::Answer,
     event::Event,
     join::Syncing,
@@ -12,18 +13,27 @@ use crate::{
     node::{Node, Queue},
     problem::{Code, Problem},
     records::{QueueKind, QueueRecord},
-    ticket::{Welcome, comparison_code},
+    ticket::{JoinMessage, Welcome},
 };
 
 impl Node {
-    pub(crate) fn told_to_wait(&mut self, attempt: u64, peer: HostId, exporter: &[u8; 32]) {
+    /// A person there has to approve: this host shows what it adds to the code.
+    pub(crate) fn told_to_wait(&mut self, number: u64, attempt: u64, theirs: Nonce) {
+        let conversation = self.joins.conversations.get_mut(&number);
+        let own =
+            conversation.and_then(|found| Some((found.peer, found.exporter, found.nonce.take()?)));
+        // Once in a conversation: what was shown is no secret any more.
+        let Some((peer, exporter, nonce)) = own else {
+            return;
+        };
+        self.say(number, &JoinMessage::Reveal { nonce }, false);
         let Some(outgoing) = self.joins.outgoing.get_mut(&attempt) else {
             return;
         };
         outgoing.asked = true;
         outgoing.deadline_ms = None;
         // Computed here, never taken from the other end: that is what makes comparing worth something.
-        let code = comparison_code(exporter);
+        let code = comparison_code(&exporter, nonce, theirs);
         if let Some(command) = outgoing.command.take() {
             self.reply(
                 command,

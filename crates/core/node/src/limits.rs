@@ -131,6 +131,42 @@ pub const TELL_BURST: u64 = 100;
 /// And in each second after that.
 pub const TELL_PER_S: u64 = 1;
 
+/// What refusals cost beyond what there is adds up to so much: whoever brings nothing else is listened to again after a minute.
+pub const REFUSED_DEBT: u64 = 3_000;
+
+/// Changes of one message that are judged at once: when most of them are refused, the rest waits. A few hundredths of a second.
+pub const AT_ONCE: usize = 256;
+
+/// Changes of others that a member may bring at once, and did not bring before: three times all that an epoch may have.
+pub const BROUGHT_BURST: u64 = 60_000;
+
+/// And in each second after that: all that ten members may write. A twentieth of this host's time when all of them are forged.
+pub const BROUGHT_PER_S: u64 = 500;
+
+/// Starts of its daemon in which a member wrote something and of which nobody has heard: a host that was started anew every
+/// minute for a night without a network.
+pub const CHAIN_BURST: u64 = 512;
+
+/// What each of them costs.
+pub const CHAIN_COST: u64 = 60;
+
+/// And what comes back in each second: a start each minute.
+pub const CHAIN_PER_S: u64 = 1;
+
+/// Copies that a member may ask this voter about at once: two jobs of most copies are withdrawn in two questions each, and a
+/// fifth is left for what goes on.
+pub const UNITS_BURST: u64 = 100_000;
+
+/// And in each second after that: each answer is a line on the disk. A host with a thousand printers asks less.
+pub const UNITS_PER_S: u64 = 500;
+
+/// Copies that a member may ask this voter about for the first time at once, since what it answered it keeps: two jobs of most
+/// copies.
+pub const REGISTERS_BURST: u64 = 2 * COPIES_MAX as u64;
+
+/// And in each second after that: eight times as many prints as the changes allow that a member may write in a day.
+pub const REGISTERS_PER_S: u64 = 1;
+
 /// Bytes of changes that a member is sent because it asks: an epoch with all that belongs to it, and a third more.
 pub const ANSWER_BYTES: u64 = 96 * 1024 * 1024;
 
@@ -146,6 +182,10 @@ pub const OPEN_JOBS_MAX: usize = printmesh_queue::limits::MEMBER_JOBS_MAX / 2;
 /// Changes of an epoch after which the next one begins: up to here a change from outside costs about 1.5 ms and a start reads
 /// the log in about a second; both grow with it.
 pub const EPOCH_CHANGES: usize = 10_000;
+
+/// Starts of hosts' daemons in an epoch after which the next one begins: 64 records of so many fit into one message, and a
+/// farm of a hundred hosts that start twice a day comes here in five days.
+pub const EPOCH_STARTS: usize = 1_000;
 
 /// So many times that, and it begins although most members are away, who then all have to follow one by one.
 pub const EPOCH_CHANGES_FACTOR: usize = 2;
@@ -176,6 +216,12 @@ pub const PROOF_BYTES_TOLD: usize = 2_000_000;
 
 /// Changes that are asked for by name in one message: all the deps that one change may have.
 pub const WANTED_MAX: usize = 64;
+
+/// Hosts without a ticket that may ask at once.
+pub const LAN_ASKS: u64 = ASKING_MAX as u64;
+
+/// And one more comes back in so many seconds: in half an hour somebody in between has two hundred chances in a million.
+pub const LAN_ASK_COST: u64 = 10;
 
 /// Hosts that may wait for admission at once; one more is refused.
 pub const ASKING_MAX: usize = 32;

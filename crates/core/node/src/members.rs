@@ -316,7 +316,7 @@ impl Node {
     pub(crate) fn take_key(&mut self, from: HostId, queue: QueueId, key: QueueKey) {
         let public = SigningKey::from_bytes(&key.0).verifying_key().to_bytes();
         if !self.shares(queue, from) {
-            tracing::warn!(peer = %from, "refused a queue key");
+            self.complain(from, "gave a key of a queue that is not shared");
             return;
         }
         let Some(entry) = self.queues.get_mut(&queue) else {

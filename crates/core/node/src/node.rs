@@ -225,8 +225,8 @@ pub(crate) struct Peer {
     /// From where it came; not known over a relay.
     pub(crate) came_from: Option<std::net::SocketAddr>,
     pub(crate) note: Option<String>,
-    /// Messages of it that were none.
-    pub(crate) unreadable: u64,
+    /// What it sent that none of ours sends.
+    pub(crate) complaints: u64,
     pub(crate) incompatible: bool,
     /// Since when it is connected, or is not.
     pub(crate) since_ms: Option<u64>,
@@ -288,7 +288,7 @@ impl Node {
             Input::PeerDisconnected { host, reason } => self.peer_disconnected(host, reason),
             Input::Message { from, bytes } => match Message::decode(&bytes) {
                 Some(message) => self.message(from, message),
-                None => self.unreadable(from),
+                None => self.complain(from, "sent a message that cannot be read"),
             },
             Input::JoinOpened {
                 conversation,
@@ -356,13 +356,13 @@ impl Node {
         std::mem::take(&mut self.out)
     }
 
-    /// Names who sends what is no message, less and less often: nobody fills the log.
-    fn unreadable(&mut self, from: HostId) {
+    /// Names a peer that does what none of ours does, less and less often: nobody fills the log.
+    pub(crate) fn complain(&mut self, from: HostId, what: &'static str) {
         let peer = self.peers.entry(from).or_default();
-        peer.unreadable += 1;
-        let count = peer.unreadable;
+        peer.complaints += 1;
+        let count = peer.complaints;
         if count.is_power_of_two() {
-            tracing::warn!(peer = %from, count, "skipped a message that cannot be read");
+            tracing::warn!(peer = %from, count, what, "skipped what a peer sent");
         }
     }
 

@@ -2,194 +2,22 @@
 //! order until time has passed. Nothing good is lost: what finds no room here is asked for again.
 //!
 //! What others bring of a member was taken in by them at this same pace, and so was what they have built upon: that comes in
-//! at once, so that catching up with a long log from somebody else takes no longer, and nobody waits for a flood to end whose
-//! own changes follow it. What a member may write at all in an epoch is the document's.
+//! at a pace that nobody notices who catches up with a long log, so that nobody waits for a flood to end whose own changes
+//! follow it. What a member may write at all in an epoch is the document's.
 
-use std::collections::{BTreeSet, VecDeque};
+mod member;
 
-use printmesh_queue::{
-    ChangeHash, EpochHash, EpochId, HostId, QueueId, Refusal, SignedChange, VersionVector,
-};
+use printmesh_queue::{HostId, QueueId, Refusal, SignedChange};
 
+pub(crate) use self::member::{Owed, Pace};
 use crate::{
     event::Event,
     limits::{
-        ANSWER_BYTES, ANSWER_BYTES_PER_S, DAY_BYTES, DAY_BYTES_PER_S, PACE_AWAY, PACE_BURST,
-        PACE_BYTES, PACE_MS, PACE_PER_S, PACE_TOLD_MS, REFUSED_COST, TELL_BURST, TELL_PER_S,
-        WAITING_BYTES_ALL, WAITING_BYTES_MAX,
+        AT_ONCE, PACE_TOLD_MS, REFUSED_COST, REFUSED_DEBT, WAITING_BYTES_ALL, WAITING_BYTES_MAX,
     },
     message::Tag,
     node::Node,
 };
-
-/// So much of something, and more with time. Counted in thousandths: so many a second are as many thousandths a millisecond.
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    thousandths: u64,
-    at_ms: u64,
-}
-
-impl Bucket {
-    fn new(now_ms: u64, content: u64) -> Self {
-        Self {
-            thousandths: content * 1000,
-            at_ms: now_ms,
-        }
-    }
-
-    /// Lets time pass. What is there beyond `most` stays.
-    fn fill(&mut self, now_ms: u64, per_s: u64, most: u64) {
-        let passed = now_ms.saturating_sub(self.at_ms);
-        self.at_ms = now_ms;
-        let room = (most * 1000).saturating_sub(self.thousandths);
-        self.thousandths += passed.saturating_mul(per_s).min(room);
-    }
-
-    fn has(&self, count: u64) -> bool {
-        self.thousandths >= count * 1000
-    }
-
-    fn take(&mut self, count: u64) {
-        self.thousandths = self.thousandths.saturating_sub(count * 1000);
-    }
-
-    /// Milliseconds until it has so much.
-    fn wait_ms(&self, count: u64, per_s: u64) -> u64 {
-        (count * 1000)
-            .saturating_sub(self.thousandths)
-            .div_ceil(per_s)
-    }
-}
-
-/// What a member asked for and is told later.
-#[derive(Clone, Debug)]
-pub(crate) enum Owed {
-    /// What it lacks, by what it said that it has.
-    Changes(EpochId, VersionVector),
-    /// What an epoch begins with.
-    Founding(EpochHash),
-}
-
-/// How a member keeps to its pace in one queue.
-pub(crate) struct Pace {
-    /// Changes that it may still write now.
-    changes: Bucket,
-    /// Bytes of changes that it may still write today.
-    day: Bucket,
-    /// Bytes of changes that it may still ask for.
-    answers: Bucket,
-    /// Refusals that are still told one by one.
-    refusals: Bucket,
-    waiting: VecDeque<SignedChange>,
-    names: BTreeSet<ChangeHash>,
-    bytes: usize,
-    /// Some found no room.
-    more: bool,
-    /// Whom it said that it sees to, last.
-    also: Vec<Tag>,
-    owed: Option<Owed>,
-    told_ms: Option<u64>,
-    /// When what waits was looked at last.
-    served_ms: u64,
-}
-
-impl Pace {
-    /// A member that was one when this host started may bring what it wrote meanwhile.
-    pub(crate) fn new(now_ms: u64, was_here: bool) -> Self {
-        let content = if was_here { PACE_AWAY } else { PACE_BURST };
-        Self {
-            changes: Bucket::new(now_ms, content),
-            day: Bucket::new(now_ms, DAY_BYTES),
-            answers: Bucket::new(now_ms, ANSWER_BYTES),
-            refusals: Bucket::new(now_ms, TELL_BURST),
-            waiting: VecDeque::new(),
-            names: BTreeSet::new(),
-            bytes: 0,
-            more: false,
-            also: Vec::new(),
-            owed: None,
-            told_ms: None,
-            served_ms: now_ms,
-        }
-    }
-
-    fn fill(&mut self, now_ms: u64) {
-        self.changes.fill(now_ms, PACE_PER_S, PACE_BURST);
-        self.day.fill(now_ms, DAY_BYTES_PER_S, DAY_BYTES);
-        self.answers.fill(now_ms, ANSWER_BYTES_PER_S, ANSWER_BYTES);
-        self.refusals.fill(now_ms, TELL_PER_S, TELL_BURST);
-    }
-
-    /// A link has opened: while it was down, the pace added up.
-    pub(crate) fn link_opened(&mut self, now_ms: u64) {
-        self.changes.fill(now_ms, PACE_PER_S, PACE_AWAY);
-    }
-
-    /// A link has ended.
-    pub(crate) fn link_ended(&mut self, now_ms: u64) {
-        self.fill(now_ms);
-        self.owed = None;
-    }
-
-    /// Forgets what waits: the epoch that it was written for is over.
-    pub(crate) fn forget(&mut self) {
-        self.waiting.clear();
-        self.names.clear();
-        self.bytes = 0;
-        self.more = false;
-        self.owed = None;
-    }
-
-    /// What a change costs of the pace and of the day.
-    fn cost(member: HostId, change: &SignedChange) -> (u64, u64) {
-        if change.author() != member {
-            return (0, 0);
-        }
-        let bytes = change.size();
-        (1 + (bytes / PACE_BYTES) as u64, bytes as u64)
-    }
-
-    /// Whether it may bring that change now; then it is paid for.
-    fn pays(&mut self, member: HostId, change: &SignedChange) -> bool {
-        let (count, bytes) = Self::cost(member, change);
-        let pays = self.changes.has(count.max(1)) && self.day.has(bytes);
-        if pays {
-            self.changes.take(count);
-            self.day.take(bytes);
-        }
-        pays
-    }
-
-    fn keep(&mut self, change: SignedChange) {
-        if self.names.insert(change.hash()) {
-            self.bytes += change.size();
-            self.waiting.push_back(change);
-        }
-    }
-
-    fn pop(&mut self) -> Option<SignedChange> {
-        let change = self.waiting.pop_front()?;
-        self.names.remove(&change.hash());
-        self.bytes -= change.size();
-        Some(change)
-    }
-
-    /// When the first that waits may be taken in, or what is owed be told.
-    fn due_ms(&self, member: HostId) -> Option<u64> {
-        // Several at once: the document takes them in for little more than one.
-        let soon = self.served_ms + PACE_MS;
-        let first = self.waiting.front().map(|change| {
-            let (count, bytes) = Self::cost(member, change);
-            let pace = self.changes.wait_ms(count.max(1), PACE_PER_S);
-            let day = self.day.wait_ms(bytes, DAY_BYTES_PER_S);
-            (self.changes.at_ms + pace.max(day)).max(soon)
-        });
-        let wait_ms = self.answers.wait_ms(1, ANSWER_BYTES_PER_S);
-        let owed = self.owed.as_ref();
-        let owed = owed.map(|_| (self.answers.at_ms + wait_ms).max(soon));
-        first.into_iter().chain(owed).min()
-    }
-}
 
 impl Node {
     fn pace(&mut self, queue: QueueId, member: HostId) -> Option<&mut Pace> {
@@ -228,6 +56,12 @@ impl Node {
             .get(&from)
             .is_some_and(|pace| !pace.waiting.is_empty());
         for bytes in encoded {
+            let change = SignedChange::from_bytes(bytes);
+            let doc = &self.queues[&queue].doc;
+            let is_known = |change: &SignedChange| doc.change(change.hash()).is_some();
+            if change.as_ref().is_ok_and(is_known) {
+                continue;
+            }
             let Some(pace) = self.pace(queue, from) else {
                 break;
             };
@@ -235,7 +69,7 @@ impl Node {
                 pace.more = true;
                 break;
             }
-            match SignedChange::from_bytes(bytes) {
+            match change {
                 Ok(change) if pace.waiting.is_empty() && pace.pays(from, &change) => {
                     now.push(change)
                 }
@@ -244,16 +78,16 @@ impl Node {
                     pace.keep(change);
                 }
                 Err(error) => {
-                    pace.changes.take(REFUSED_COST);
+                    pace.changes.owe(REFUSED_COST, REFUSED_DEBT);
                     if pace.refusals.has(1) {
                         pace.refusals.take(1);
-                        unreadable.push(error.to_string());
+                        unreadable.push(error);
                     }
                 }
             }
         }
         for why in unreadable {
-            self.tell_refused(queue, from, None, &why);
+            self.tell_refused(queue, from, None, why.code());
         }
         let Some(pace) = self
             .pace(queue, from)
@@ -322,7 +156,9 @@ impl Node {
         pace.fill(now_ms);
         pace.served_ms = now_ms;
         let mut now = Vec::new();
-        while let Some(change) = pace.pop() {
+        while now.len() < AT_ONCE
+            && let Some(change) = pace.pop()
+        {
             // Others may have brought it meanwhile.
             if entry.doc.change(change.hash()).is_some() {
                 continue;
@@ -383,11 +219,61 @@ impl Node {
                 | Refusal::Engine
         );
         if !is_honest {
-            pace.changes.take(REFUSED_COST);
+            pace.changes.owe(REFUSED_COST, REFUSED_DEBT);
         }
         let tell = pace.refusals.has(1);
         pace.refusals.take(1);
         tell
+    }
+
+    /// A member brought what no honest host brings, and it took this host time to see that.
+    pub(crate) fn pay_for_junk(&mut self, queue: QueueId, from: HostId) {
+        if let Some(pace) = self.pace(queue, from) {
+            pace.changes.owe(REFUSED_COST, REFUSED_DEBT);
+        }
+    }
+
+    /// What a member brought is not looked at now: too much before it in the same message was refused.
+    pub(crate) fn put_off(&mut self, queue: QueueId, from: HostId, rest: Vec<SignedChange>) {
+        let Some(pace) = self.pace(queue, from) else {
+            return;
+        };
+        for change in rest {
+            if pace.bytes > WAITING_BYTES_MAX {
+                pace.more = true;
+                break;
+            }
+            pace.keep(change);
+        }
+    }
+
+    /// Whether what a member brings is looked at now.
+    pub(crate) fn is_heard(&mut self, queue: QueueId, from: HostId) -> bool {
+        self.pace(queue, from)
+            .is_none_or(|pace| !pace.changes.owes())
+    }
+
+    /// Whether a member may ask this voter about so many copies now, for so many of them as the first; then it is paid for.
+    pub(crate) fn may_ask_about(
+        &mut self,
+        queue: QueueId,
+        member: HostId,
+        units: usize,
+        new: usize,
+    ) -> bool {
+        let (units, new) = (units as u64, new as u64);
+        if member == self.me {
+            return true;
+        }
+        let Some(pace) = self.pace(queue, member) else {
+            return true;
+        };
+        let may = pace.units.has(units) && pace.registers.has(new);
+        if may {
+            pace.units.take(units);
+            pace.registers.take(new);
+        }
+        may
     }
 
     /// Whether a member may be sent more of what it asks for. If not, it is told later.

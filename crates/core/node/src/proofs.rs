@@ -27,12 +27,19 @@ impl Node {
     /// Another member says that it has a proof. It proves itself, whoever brings it.
     pub(crate) fn heard_proof(&mut self, from: HostId, queue: QueueId, bytes: &[u8]) {
         if !self.shares(queue, from) {
-            tracing::warn!(peer = %from, "refused a proof of a queue that is not shared");
+            self.complain(from, "brought a proof of a queue that is not shared");
+            return;
+        }
+        // To read one costs two signatures: not for who brings nothing but junk.
+        if !self.is_heard(queue, from) {
             return;
         }
         match Equivocation::read(queue, bytes) {
             Some(proof) => self.keep_proof(queue, proof),
-            None => tracing::warn!(peer = %from, "refused a proof that proves nothing"),
+            None => {
+                self.pay_for_junk(queue, from);
+                self.complain(from, "brought a proof that proves nothing");
+            }
         }
     }
 

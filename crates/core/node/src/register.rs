@@ -74,6 +74,8 @@ pub enum Nack {
         /// It is taken.
         held: bool,
     },
+    /// The asking host asks about more copies than a member may.
+    TooFast,
 }
 
 impl Vote {

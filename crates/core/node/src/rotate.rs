@@ -5,7 +5,7 @@ use printmesh_queue::{HostId, QueueId, Role};
 
 use crate::{
     effect::Answer,
-    limits::{EPOCH_CHANGES_FACTOR, EPOCH_RANK_MS},
+    limits::{EPOCH_CHANGES_FACTOR, EPOCH_RANK_MS, EPOCH_STARTS},
     message::QueueKey,
     node::Node,
     problem::{Code, Problem},
@@ -156,7 +156,9 @@ impl Node {
         for queue in self.queues_in_order() {
             let entry = &self.queues[&queue];
             let changes = entry.doc.changes_of_epoch();
-            if changes < self.epoch_changes || entry.record.key.is_none() {
+            let starts = entry.doc.starts_of_epoch();
+            let short = changes < self.epoch_changes && starts < EPOCH_STARTS;
+            if short || entry.record.key.is_none() {
                 continue;
             }
             let snapshot = entry.doc.snapshot();
@@ -179,7 +181,8 @@ impl Node {
                 .epochs
                 .due_ms
                 .get_or_insert(now + rank as u64 * EPOCH_RANK_MS);
-            let long = changes >= self.epoch_changes.saturating_mul(EPOCH_CHANGES_FACTOR);
+            let long = changes >= self.epoch_changes.saturating_mul(EPOCH_CHANGES_FACTOR)
+                || starts >= EPOCH_STARTS * EPOCH_CHANGES_FACTOR;
             if due_ms > now || !most && !long {
                 continue;
             }

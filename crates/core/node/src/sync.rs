@@ -12,7 +12,7 @@ use printmesh_queue::{
 
 use crate::{
     event::Event,
-    limits::ADDRESSES_MAX,
+    limits::{ADDRESSES_MAX, AT_ONCE},
     message::{Beat, Message, Tag},
     node::{Heard, Node, Progress},
     records::{self, key},
@@ -263,7 +263,7 @@ impl Node {
         also: &[Tag],
     ) {
         if !self.shares(queue, from) {
-            tracing::warn!(peer = %from, "refused changes of a queue that is not shared");
+            self.complain(from, "brought changes of a queue that is not shared");
             return;
         }
         if self.queues[&queue].doc.epoch().hash != epoch {
@@ -273,11 +273,24 @@ impl Node {
             }
             return;
         }
-        let changes = self.keep_pace(queue, from, encoded, also);
+        let mut changes = self.keep_pace(queue, from, encoded, also);
         let sent: BTreeSet<_> = changes.iter().map(SignedChange::hash).collect();
-        let entry = self.queues.get_mut(&queue).expect("shared queues exist");
-        let admitted = entry.doc.admit(changes);
-        self.took_in(queue, from, admitted, &sent, also);
+        loop {
+            let rest = changes.split_off(changes.len().min(AT_ONCE));
+            let entry = self.queues.get_mut(&queue).expect("shared queues exist");
+            let admitted = entry.doc.admit(changes);
+            self.took_in(queue, from, admitted, &sent, also);
+            // What was taken in may have begun another epoch, or ended the membership of whoever sent the rest.
+            let entry = self.queues.get(&queue);
+            if rest.is_empty() || entry.is_none_or(|entry| entry.doc.epoch().hash != epoch) {
+                return;
+            }
+            if !self.is_heard(queue, from) {
+                self.put_off(queue, from, rest);
+                return;
+            }
+            changes = rest;
+        }
     }
 
     /// Follows up on what became of changes, and on what waited for them.

@@ -5,19 +5,24 @@ use std::net::SocketAddr;
 use printmesh_queue::{Anchor, Certificate, HostId, QueueId, Role};
 use serde::{Deserialize, Serialize};
 
-use crate::message::QueueKey;
+use crate::{
+    comparison::{Commitment, Nonce},
+    message::QueueKey,
+};
 
 /// What is said in a join conversation, as postcard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum JoinMessage {
     /// The joiner asks.
     Ask { name: String, want: Want },
-    /// A person has to approve; compare this code.
-    Waiting { code: String },
+    /// A person has to approve, and to compare the code (`comparison.rs`): this is what the host adds to it.
+    Waiting { nonce: Nonce },
     /// Come in.
     Welcome(Box<Welcome>),
     /// No.
     Refused { code: String, text: String },
+    /// What the joiner adds to the code.
+    Reveal { nonce: Nonce },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +34,10 @@ pub(crate) enum Want {
         proof: Vec<u8>,
     },
     /// Asks for the queue that is offered on this LAN.
-    Lan,
+    Lan {
+        /// What the joiner will add to the code.
+        commitment: Commitment,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,13 +115,6 @@ pub(crate) fn proof_bytes(
 ) -> Vec<u8> {
     let parts = [&exporter[..], &queue.0, &joiner.0, &host.0];
     [b"printmesh join 1".as_slice(), &parts.concat()].concat()
-}
-
-/// Six digits that both ends of a connection can compute and nobody in between can choose.
-pub(crate) fn comparison_code(exporter: &[u8; 32]) -> String {
-    let hash = blake3::derive_key("printmesh comparison code 1", exporter);
-    let n = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]) % 1_000_000;
-    format!("{:03}-{:03}", n / 1000, n % 1000)
 }
 
 pub(crate) fn signature(bytes: &[u8]) -> [u8; 64] {

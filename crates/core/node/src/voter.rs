@@ -6,13 +6,16 @@ use printmesh_queue::{Ballot, ClaimState, CopyId, HostId, JobState, QueueId, Rol
 
 use crate::{
     heat::{is_place, place_is_taken},
-    limits::{BALLOT_MAX, RUNS_MAX},
+    limits::{BALLOT_MAX, COPIES_MAX},
     message::{Ask, Beat, Message, Reply},
     node::Node,
     records::{self, key},
     register::{Nack, Value, Vote},
     sabotage::Sabotage,
 };
+
+/// An attempt at a copy.
+type Unit = (CopyId, u32);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Question {
@@ -36,7 +39,10 @@ impl Node {
             cfg: ask.cfg,
             told: None,
         };
-        match self.consider(from, &ask, question) {
+        match self
+            .consider(from, &ask, question)
+            .and_then(|votes| self.paced(from, ask.queue, votes))
+        {
             Ok(votes) => {
                 let copies: Vec<CopyId> = votes.iter().map(|((copy, _), _)| *copy).collect();
                 let places = votes.iter().filter(|((copy, _), _)| is_place(*copy));
@@ -91,17 +97,32 @@ impl Node {
         }
     }
 
-    /// Decides about all units or none, without changing anything.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a list of units with their new votes, or the unit that stood in the way"
-    )]
+    /// Every answer is kept for good: a member that asks about more than a member may has to wait.
+    fn paced(
+        &mut self,
+        from: HostId,
+        queue: QueueId,
+        votes: Vec<(Unit, Vote)>,
+    ) -> Result<Vec<(Unit, Vote)>, Box<(Unit, Nack)>> {
+        let kept = &self.queues[&queue].votes;
+        let new = votes.iter().filter(|(unit, _)| !kept.contains_key(unit));
+        let new = new.count();
+        match votes.first() {
+            Some((unit, _)) if !self.may_ask_about(queue, from, votes.len(), new) => {
+                Err(Box::new((*unit, Nack::TooFast)))
+            }
+            _ => Ok(votes),
+        }
+    }
+
+    /// Decides about all units or none, without changing anything: a list of units with their new votes, or the unit that
+    /// stood in the way.
     fn consider(
         &self,
         from: HostId,
         ask: &Ask,
         question: Question,
-    ) -> Result<Vec<((CopyId, u32), Vote)>, Box<((CopyId, u32), Nack)>> {
+    ) -> Result<Vec<(Unit, Vote)>, Box<(Unit, Nack)>> {
         let first = ask.units.first().copied().unwrap_or((
             CopyId {
                 job: printmesh_queue::JobId([0; 16]),
@@ -122,7 +143,7 @@ impl Node {
             return no(first, Nack::Unknown);
         };
         let snapshot = entry.doc.snapshot();
-        let bounded = ask.units.len() as u64 <= RUNS_MAX && ask.ballot.n <= BALLOT_MAX;
+        let bounded = ask.units.len() <= COPIES_MAX as usize && ask.ballot.n <= BALLOT_MAX;
         if !proposer || ask.ballot.host != from || !bounded {
             return no(first, Nack::NotAllowed);
         }
@@ -227,6 +248,10 @@ pub(crate) fn stands_in_the_way(
         return Some(Nack::NotAllowed);
     }
     let printing = matches!(value, Value::Print { .. });
+    // Of a job whose copies have become fewer the others are taken out; no job has more than that.
+    if copy.index >= COPIES_MAX {
+        return Some(Nack::NotAllowed);
+    }
     if printing && (job.state != JobState::Open || job.draft || copy.index >= job.units()) {
         return Some(Nack::Closed);
     }

@@ -62,6 +62,19 @@ pub enum WireError {
     NotCanonical,
 }
 
+impl WireError {
+    /// Returns the code for logs and tools; it never changes.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong(_) => "too-long",
+            Self::Encoding => "encoding",
+            Self::Format(_) => "format",
+            Self::Limit(_) => "limit",
+            Self::NotCanonical => "not-canonical",
+        }
+    }
+}
+
 /// Names an operation: its counter and who wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct OpId {

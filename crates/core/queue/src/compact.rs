@@ -11,7 +11,10 @@ use crate::{
     change::{Action, Body, Op, OpRef, Scalar, Target},
     engine::{self, Engine, Found, Map},
     epoch::{Authority, FOUNDING_BOOT},
-    limits::{FOUNDING_CONFIGS, FOUNDING_OPS, FOUNDING_VALUE_BYTES, SCALAR_BYTES_MAX},
+    limits::{
+        FOUNDING_CONFIGS, FOUNDING_OPS, FOUNDING_OTHER_BYTES, FOUNDING_VALUE_BYTES,
+        SCALAR_BYTES_MAX,
+    },
     read,
     rules::strongest,
     schema::{ClaimId, Container, Entry, GENESIS_OPS, Meta, Place, certificate_key, meta_key},
@@ -66,12 +69,21 @@ pub(crate) fn compact(engine: &Engine, authority: &Authority, to: Beginning) -> 
         let written = Scalar::json(&member.certificate);
         put(shared, Container::Members, certificate_key(*host), written);
     }
+    let mut others: BTreeMap<HostId, usize> = BTreeMap::new();
     for container in [Container::Members, Container::Printers, Container::Requests] {
         for (key, value) in engine.entries(Map::Root(container)) {
             let entry = Entry::parse(Place::Genesis(container), &key);
-            if let Some(writer) = entry.and_then(|entry| live.writer(&entry)) {
-                put(writer, container, key, value);
+            let Some(writer) = entry.as_ref().and_then(|entry| live.writer(entry)) else {
+                continue;
+            };
+            if matches!(entry, Some(Entry::MemberOther(_))) {
+                let bytes = others.entry(writer).or_default();
+                *bytes += key.len() + size(&value);
+                if *bytes > FOUNDING_OTHER_BYTES {
+                    continue;
+                }
             }
+            put(writer, container, key, value);
         }
     }
     for bucket in 0..=u8::MAX {
@@ -196,9 +208,9 @@ impl<'a> Live<'a> {
     fn writer(&self, entry: &Entry) -> Option<HostId> {
         let of = |id: &ClaimId| self.has_copy(id.copy).then_some(id.host);
         match entry {
-            Entry::MemberName(host) | Entry::MemberLeft(host) | Entry::MemberOther(host) => {
-                Some(*host)
-            }
+            Entry::MemberName(host) | Entry::MemberLeft(host) => Some(*host),
+            // A later version of a member's program reads it; of who is out nobody does.
+            Entry::MemberOther(host) => (!self.is_out(*host)).then_some(*host),
             // What it kept is in here.
             Entry::MemberKept(_) => None,
             Entry::Invite(host, public) => {
@@ -214,9 +226,8 @@ impl<'a> Live<'a> {
                 (!gone && !self.is_out(printer.host)).then_some(printer.host)
             }
             Entry::Request(id) => (!self.is_out(id.host)).then_some(id.host),
-            Entry::Claim(id) | Entry::Run(id, _) | Entry::ClaimOther(id) | Entry::Lost(id) => {
-                of(id)
-            }
+            Entry::Claim(id) | Entry::Run(id, _) | Entry::Lost(id) => of(id),
+            Entry::ClaimOther(id) => of(id).filter(|host| !self.is_out(*host)),
             Entry::Meta(_)
             | Entry::Setting(_)
             | Entry::SettingOther

@@ -396,7 +396,8 @@ impl QueueDocument {
                 Err(Refusal::Follows)
             } else if let Some(missing) = body.deps.iter().find(missing) {
                 let missing = *missing;
-                self.parked.park(change, body, missing);
+                let of_member = self.past.certificate_now(change.author()).is_some();
+                self.parked.park(change, body, missing, of_member);
                 continue;
             } else if follows_withheld && self.takes_part(change.author()) {
                 let before = self.withheld.take_past_of(&body);

@@ -299,6 +299,10 @@ impl Engine {
     }
 
     /// What Automerge's own file format makes of the document: saved, loaded, and its changes hashed again.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what it reads it has written itself, in a test"
+    )]
     pub(crate) fn reloaded_hashes(&self) -> Vec<ChangeHash> {
         let again = Automerge::load(&self.doc.save()).expect("a sound document loads");
         again

@@ -50,6 +50,9 @@ pub(crate) const PARKED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Most changes of one host that wait: nobody fills the room of all.
 pub(crate) const PARKED_OF_HOST_MAX: usize = 256;
 
+/// Most changes that wait whose authors are no members as far as is known here: all of them together have the room of one.
+pub(crate) const PARKED_OF_STRANGERS_MAX: usize = PARKED_OF_HOST_MAX;
+
 /// Most changes that are withheld: a removed member has no link, so that only what others had of it comes at all.
 pub(crate) const WITHHELD_CHANGES_MAX: usize = 1024;
 
@@ -68,7 +71,7 @@ pub(crate) const PROOF_BYTES_MAX: usize = 2 * CHANGE_BYTES_MAX + 16;
 
 // Epochs.
 
-/// Most bytes of one record: a vector of ten thousand boots, and it still fits into a frame.
+/// Most bytes of one record: a vector of fifty thousand boots, and it still fits into a frame.
 pub const RECORD_BYTES_MAX: usize = 512 * 1024;
 
 /// Most records that a host keeps and takes: whoever was away for longer joins anew.
@@ -83,6 +86,9 @@ pub const FOUNDING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most jobs of earlier epochs that a host keeps for each queue; the oldest are forgotten: years of a small farm.
 pub const KEPT_MAX: usize = 20_000;
 
+/// Most bytes that stay of what a member keeps under keys that this version does not know: some values of the largest kind.
+pub(crate) const FOUNDING_OTHER_BYTES: usize = 64 * 1024;
+
 /// Most operations of one founding change: half of what a change may have.
 pub(crate) const FOUNDING_OPS: usize = 2000;
 
@@ -96,6 +102,9 @@ pub(crate) const FOUNDING_CONFIGS: usize = 2;
 
 /// Longest rank that is accepted from others; about 400 moves into one gap make 80 letters.
 pub const RANK_BYTES_MAX: usize = 256;
+
+/// Most bytes of one file: a print of some days has a tenth of it, and a small host's disk has room for it.
+pub const FILE_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 
 /// Most copies of a job, and most prints of a set per copy (Continuous Print's `MAX_COUNT`).
 pub const COPIES_MAX: u32 = 999_999;

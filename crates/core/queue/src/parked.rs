@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::{
     ChangeHash, HostId, SignedChange,
     change::Body,
-    limits::{PARKED_BYTES_MAX, PARKED_CHANGES_MAX, PARKED_OF_HOST_MAX},
+    limits::{PARKED_BYTES_MAX, PARKED_CHANGES_MAX, PARKED_OF_HOST_MAX, PARKED_OF_STRANGERS_MAX},
 };
 
 pub(crate) struct Waiting {
@@ -14,6 +14,8 @@ pub(crate) struct Waiting {
     pub(crate) body: Body,
     missing: ChangeHash,
     ticket: u64,
+    /// Whose room it takes up: its author's, or that of all who are no members.
+    room: Option<HostId>,
 }
 
 #[derive(Default)]
@@ -23,7 +25,7 @@ pub(crate) struct Parked {
     order: BTreeMap<u64, ChangeHash>,
     next_ticket: u64,
     waiting_for: BTreeMap<ChangeHash, Vec<ChangeHash>>,
-    per_host: BTreeMap<HostId, usize>,
+    per_room: BTreeMap<Option<HostId>, usize>,
     bytes: usize,
 }
 
@@ -43,7 +45,13 @@ impl Parked {
     }
 
     /// Keeps a change until `missing` is known.
-    pub(crate) fn park(&mut self, change: SignedChange, body: Body, missing: ChangeHash) {
+    pub(crate) fn park(
+        &mut self,
+        change: SignedChange,
+        body: Body,
+        missing: ChangeHash,
+        of_member: bool,
+    ) {
         let hash = change.hash();
         if self.changes.contains_key(&hash) {
             return;
@@ -51,7 +59,8 @@ impl Parked {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.order.insert(ticket, hash);
-        *self.per_host.entry(change.author()).or_default() += 1;
+        let room = of_member.then_some(change.author());
+        *self.per_room.entry(room).or_default() += 1;
         self.bytes += change.size();
         self.waiting_for.entry(missing).or_default().push(hash);
         let waiting = Waiting {
@@ -59,24 +68,25 @@ impl Parked {
             body,
             missing,
             ticket,
+            room,
         };
         self.changes.insert(hash, waiting);
     }
 
     /// Forgets what is over the limits, the oldest first.
     pub(crate) fn trim(&mut self) {
-        let of_host = |parked: &Self, hash| {
-            let host = parked
-                .changes
-                .get(&hash)
-                .map(|waiting| waiting.change.author());
-            host.and_then(|host| parked.per_host.get(&host))
-                .copied()
-                .unwrap_or(0)
+        let is_crowded = |parked: &Self, hash| {
+            let room = parked.changes.get(&hash).map(|waiting| waiting.room);
+            let count = room.and_then(|room| parked.per_room.get(&room)).copied();
+            let most = match room {
+                Some(Some(_)) => PARKED_OF_HOST_MAX,
+                _ => PARKED_OF_STRANGERS_MAX,
+            };
+            count.unwrap_or(0) > most
         };
         for hash in self.order.values().copied().collect::<Vec<_>>() {
             let is_full = self.changes.len() > PARKED_CHANGES_MAX || self.bytes > PARKED_BYTES_MAX;
-            if is_full || of_host(self, hash) > PARKED_OF_HOST_MAX {
+            if is_full || is_crowded(self, hash) {
                 self.take(hash);
             }
         }
@@ -95,10 +105,10 @@ impl Parked {
         let waiting = self.changes.remove(&hash)?;
         self.order.remove(&waiting.ticket);
         self.bytes -= waiting.change.size();
-        if let Some(of_host) = self.per_host.get_mut(&waiting.change.author()) {
-            *of_host -= 1;
-            if *of_host == 0 {
-                self.per_host.remove(&waiting.change.author());
+        if let Some(count) = self.per_room.get_mut(&waiting.room) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_room.remove(&waiting.room);
             }
         }
         if let Some(list) = self.waiting_for.get_mut(&waiting.missing) {

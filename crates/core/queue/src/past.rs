@@ -144,6 +144,12 @@ impl Past {
         self.known.len()
     }
 
+    /// How many chains there are beside those that the epoch began with.
+    pub(crate) fn starts(&self) -> usize {
+        let authors = self.authors.iter();
+        authors.filter(|author| !is_founding(**author)).count()
+    }
+
     /// Everything known, in a causal order.
     pub(crate) fn log(&self) -> impl Iterator<Item = &Arc<SignedChange>> {
         self.known.iter().map(|known| &known.change)

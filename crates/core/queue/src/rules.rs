@@ -13,8 +13,8 @@ use crate::{
     configuration::is_sealed,
     epoch::Authority,
     limits::{
-        ALTERNATIVES_MAX, COPIES_MAX, JOB_PRINTER_BYTES_MAX, JOB_PRINTERS_MAX, NAME_BYTES_MAX,
-        SETS_MAX, TAGS_MAX,
+        ALTERNATIVES_MAX, COPIES_MAX, FILE_BYTES_MAX, JOB_PRINTER_BYTES_MAX, JOB_PRINTERS_MAX,
+        NAME_BYTES_MAX, SETS_MAX, TAGS_MAX,
     },
     schema::{Entry, FORMAT, JOB_KEYS, JobField, Meta, SetField},
 };
@@ -342,7 +342,8 @@ fn is_set_field(field: SetField, value: &Scalar) -> Option<bool> {
         SetField::PerRun => is_count(value)?,
         SetField::Spec => {
             let spec: SetSpec = value.as_json()?;
-            (1..=ALTERNATIVES_MAX).contains(&spec.files.len())
+            let fits = spec.files.iter().all(|file| file.size <= FILE_BYTES_MAX);
+            fits && (1..=ALTERNATIVES_MAX).contains(&spec.files.len())
         }
     })
 }

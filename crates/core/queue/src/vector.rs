@@ -36,42 +36,112 @@ impl VersionVector {
     }
 }
 
+/// Written host by host, since a host has started often: a list of `(host, starts)`, and each start is
+/// `(boot, count)`, the boot as eight bytes, the highest first.
 impl Serialize for VersionVector {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter())
+        let mut hosts: Vec<(HostId, Vec<Start>)> = Vec::new();
+        for (author, count) in &self.0 {
+            let start = (author.boot.to_be_bytes(), *count);
+            match hosts.last_mut() {
+                Some((host, starts)) if *host == author.host => starts.push(start),
+                _ => hosts.push((author.host, vec![start])),
+            }
+        }
+        serializer.collect_seq(hosts)
     }
 }
 
+type Start = ([u8; 8], u64);
+
 impl<'de> Deserialize<'de> for VersionVector {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
+        let mut known = BTreeMap::new();
+        deserializer.deserialize_seq(Hosts(&mut known))?;
+        Ok(Self(known))
+    }
+}
 
-        impl<'de> de::Visitor<'de> for Pairs {
-            type Value = VersionVector;
+struct Hosts<'a>(&'a mut BTreeMap<Author, u64>);
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "at most {VECTOR_AUTHORS_MAX} authors in ascending order")
-            }
+impl<'de> de::Visitor<'de> for Hosts<'_> {
+    type Value = ();
 
-            fn visit_seq<A: de::SeqAccess<'de>>(
-                self,
-                mut seq: A,
-            ) -> Result<VersionVector, A::Error> {
-                let mut known = BTreeMap::new();
-                while let Some((author, count)) = seq.next_element::<(Author, u64)>()? {
-                    let ascending = known
-                        .last_key_value()
-                        .is_none_or(|(last, _)| *last < author);
-                    if !ascending || known.len() == VECTOR_AUTHORS_MAX {
-                        return Err(de::Error::invalid_value(de::Unexpected::Seq, &self));
-                    }
-                    known.insert(author, count);
-                }
-                Ok(VersionVector(known))
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "at most {VECTOR_AUTHORS_MAX} starts of hosts in ascending order"
+        )
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(OneHost(self.0))?.is_some() {}
+        Ok(())
+    }
+}
+
+/// A host with its starts.
+struct OneHost<'a>(&'a mut BTreeMap<Author, u64>);
+
+impl<'de> de::DeserializeSeed<'de> for OneHost<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_tuple(2, self)
+    }
+}
+
+impl<'de> de::Visitor<'de> for OneHost<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a host and its starts")
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let missing = |at| de::Error::invalid_length(at, &"a host and its starts");
+        let host: HostId = seq.next_element()?.ok_or_else(|| missing(0))?;
+        let last = self.0.last_key_value();
+        if last.is_some_and(|(last, _)| last.host >= host) {
+            return Err(de::Error::custom("hosts out of order"));
         }
+        let starts = Starts(host, self.0);
+        seq.next_element_seed(starts)?.ok_or_else(|| missing(1))
+    }
+}
 
-        deserializer.deserialize_seq(Pairs)
+struct Starts<'a>(HostId, &'a mut BTreeMap<Author, u64>);
+
+impl<'de> de::DeserializeSeed<'de> for Starts<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> de::Visitor<'de> for Starts<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("at least one start, in ascending order")
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Self(host, known) = self;
+        let mut last = None;
+        while let Some((boot, count)) = seq.next_element::<Start>()? {
+            let boot = u64::from_be_bytes(boot);
+            if last.is_some_and(|last| last >= boot) || known.len() == VECTOR_AUTHORS_MAX {
+                return Err(de::Error::custom("starts out of order, or too many"));
+            }
+            last = Some(boot);
+            known.insert(Author { host, boot }, count);
+        }
+        match last {
+            Some(_) => Ok(()),
+            None => Err(de::Error::custom("a host without a start")),
+        }
     }
 }
 
@@ -100,13 +170,47 @@ mod tests {
             vector
         );
 
-        let twice = postcard::to_stdvec(&[(author(2), 1u64), (author(2), 2)].as_slice()).unwrap();
-        assert!(postcard::from_bytes::<VersionVector>(&twice).is_err());
-        let backwards =
-            postcard::to_stdvec(&[(author(2), 1u64), (author(1), 2)].as_slice()).unwrap();
-        assert!(postcard::from_bytes::<VersionVector>(&backwards).is_err());
+        let refused = |hosts: &[(HostId, Vec<Start>)]| {
+            let bytes = postcard::to_stdvec(hosts).unwrap();
+            postcard::from_bytes::<VersionVector>(&bytes).is_err()
+        };
+        let (one, two) = (author(1), author(2));
+        let start = |author: Author| vec![(author.boot.to_be_bytes(), 1)];
+        assert!(!refused(&[(one.host, start(one)), (two.host, start(two))]));
+        assert!(refused(&[(two.host, start(two)), (two.host, start(two))]));
+        assert!(refused(&[(two.host, start(two)), (one.host, start(one))]));
+        assert!(refused(&[(one.host, [start(one), start(one)].concat())]));
+        assert!(refused(&[(one.host, [start(two), start(one)].concat())]));
+        assert!(
+            refused(&[(one.host, Vec::new())]),
+            "written in another way, too"
+        );
         let huge = [0xff, 0xff, 0xff, 0xff, 0x0f];
         assert!(postcard::from_bytes::<VersionVector>(&huge).is_err());
+    }
+
+    #[test]
+    fn all_the_starts_that_it_may_name_fit_into_a_message_and_not_one_more() {
+        let starts = |count: u64| {
+            let start = |boot: u64| {
+                let host = HostId([u8::try_from(boot % 50).unwrap(); 32]);
+                (
+                    Author {
+                        host,
+                        boot: boot << 32 | 7,
+                    },
+                    boot,
+                )
+            };
+            VersionVector((0..count).map(start).collect())
+        };
+        let most = postcard::to_stdvec(&starts(VECTOR_AUTHORS_MAX as u64)).unwrap();
+        assert!(most.len() < 800_000, "{} bytes", most.len());
+        assert!(postcard::from_bytes::<VersionVector>(&most).is_ok());
+        let more = postcard::to_stdvec(&starts(VECTOR_AUTHORS_MAX as u64 + 1)).unwrap();
+        assert!(postcard::from_bytes::<VersionVector>(&more).is_err());
+        let cut = postcard::to_stdvec(&starts(40_000)).unwrap();
+        assert!(cut.len() < crate::RECORD_BYTES_MAX, "{} bytes", cut.len());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::{
     fs, io,
+    net::IpAddr,
     os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt},
     path::{Path, PathBuf},
     pin::Pin,
@@ -15,7 +16,7 @@ use axum::{
     Json, Router,
     body::{Body, BodyDataStream},
     extract::{DefaultBodyLimit, FromRequestParts, Query, RawPathParams, State},
-    http::{HeaderMap, StatusCode, Uri, header},
+    http::{HeaderMap, StatusCode, Uri, header, uri::Authority},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{MethodFilter, get, on, put},
@@ -245,16 +246,34 @@ fn router<S: Service>(service: Arc<S>, shutdown: CancellationToken) -> Router {
 
 /// A page in a browser cannot open a unix socket, but a forwarded port can lead here: what comes from a page is refused.
 async fn no_browser(headers: HeaderMap, request: axum::extract::Request, next: Next) -> Response {
-    if headers.contains_key(header::ORIGIN) || headers.contains_key(header::REFERER) {
-        let problem = Problem::new(
-            codes::REQUEST_BROWSER,
-            4,
-            "requests of web pages are refused",
-        )
-        .because("the request carries Origin or Referer; this socket is for local programs only");
-        return refuse(StatusCode::FORBIDDEN, problem);
+    let of_browser = headers.keys().find(|name| {
+        [header::ORIGIN, header::REFERER].contains(name) || name.as_str().starts_with("sec-fetch-")
+    });
+    let why = match of_browser {
+        Some(name) => format!("the request carries {name}"),
+        None if headers.get_all(header::HOST).iter().all(is_local) => {
+            return next.run(request).await;
+        }
+        None => "the request is for another host".to_owned(),
+    };
+    let title = "requests of web pages are refused";
+    let problem = Problem::new(codes::REQUEST_BROWSER, 4, title)
+        .because(format!("{why}; this socket is for local programs only"));
+    refuse(StatusCode::FORBIDDEN, problem)
+}
+
+/// Whether a request is for this machine: a name without a dot, or an address of its own. A page whose name was made to lead
+/// here asks under that name.
+fn is_local(host: &header::HeaderValue) -> bool {
+    let Ok(authority) = Authority::try_from(host.as_bytes()) else {
+        return host.is_empty();
+    };
+    let name = authority.host();
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    match address.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => !name.contains('.'),
     }
-    next.run(request).await
 }
 
 async fn answer<S: Service>(

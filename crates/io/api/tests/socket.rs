@@ -110,16 +110,30 @@ async fn a_problem_comes_back_whole_and_http_says_the_same() {
 #[tokio::test]
 async fn a_web_page_is_refused_whatever_it_asks() {
     let door = Door::open().await;
-    for header in ["Origin: http://localhost", "referer: http://evil.example/"] {
+    for header in [
+        "host: x\r\nOrigin: http://localhost",
+        "host: x\r\nreferer: http://evil.example/",
+        // Without either, on a forwarded port.
+        "host: localhost:8080\r\nSec-Fetch-Site: cross-site",
+        "host: evil.example:8080",
+        "host: 203.0.113.7",
+        "host: [2001:db8::1]:80",
+    ] {
         for line in ["POST /api/v1/daemon/stop", "GET /api/v1/events"] {
-            let raw =
-                format!("{line} HTTP/1.1\r\nhost: x\r\n{header}\r\nconnection: close\r\n\r\n");
+            let raw = format!("{line} HTTP/1.1\r\n{header}\r\nconnection: close\r\n\r\n");
             let raw = door.raw(&raw).await;
             assert!(raw.starts_with("HTTP/1.1 403"), "{raw}");
             assert!(raw.contains("request.browser"), "{raw}");
         }
     }
     assert!(door.service.calls.lock().unwrap().is_empty());
+    // A script may use any name for this machine.
+    for host in ["printmesh", "localhost:8080", "127.0.0.1", "[::1]:9"] {
+        let raw =
+            format!("GET /api/v1/nothing HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        let raw = door.raw(&raw).await;
+        assert!(raw.contains("request.route"), "{host}: {raw}");
+    }
     door.close().await;
 }
 

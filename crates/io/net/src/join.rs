@@ -250,8 +250,9 @@ async fn listen(
     connection: &Connection,
     recv: &mut RecvStream,
 ) -> String {
-    loop {
+    for said in 0.. {
         match frames::read_frame(recv, limits::JOIN_FRAME_BYTES_MAX).await {
+            Ok(_) if said >= limits::JOIN_FRAMES_MAX => break,
             Ok(bytes) => {
                 shared
                     .emit(Event::JoinFrame {
@@ -271,6 +272,8 @@ async fn listen(
             }
         }
     }
+    CloseCode::Limit.close(connection);
+    "it said too much".into()
 }
 
 async fn speak(

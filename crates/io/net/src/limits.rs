@@ -108,6 +108,9 @@ pub(crate) const JOINS_PER_ADDRESS_MAX: usize = 8;
 /// How long a join conversation may stay open: a person decides, and may be at another printer.
 pub(crate) const JOIN_TIME_MAX: Duration = Duration::from_secs(30 * 60);
 
+/// Frames that the other side may say in one join conversation: ours says three, and a later version may say some more.
+pub(crate) const JOIN_FRAMES_MAX: usize = 32;
+
 /// Frames that wait in one join conversation.
 pub(crate) const JOIN_QUEUE_MAX: usize = 64;
 

@@ -25,6 +25,9 @@ use crate::disk;
 /// Group and all others.
 const OTHERS: u32 = 0o077;
 
+/// Their permission to write.
+const OTHERS_WRITE: u32 = 0o022;
+
 /// A home directory that exists and can be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
@@ -49,6 +52,14 @@ pub enum HomeError {
         /// What could not be created.
         path: PathBuf,
     },
+    /// Others could put their own files in the place of the secrets in it.
+    #[error("{path} can be written by others (mode {mode:04o}): run `chmod go-w {path}`")]
+    OpenToOthers {
+        /// The folder.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
     /// Something else has its name.
     #[error("{path} is not a folder")]
     NotAFolder {
@@ -60,7 +71,8 @@ pub enum HomeError {
 impl Home {
     /// Opens a home directory, and creates what is missing of it, accessible to its owner only.
     ///
-    /// A folder that exists and holds files keeps its permissions, because it may be more than a home; what is made in it is private.
+    /// A folder that exists and holds files keeps its permissions, because it may be more than a home; what is made in it is private,
+    /// and it is refused when others can write in it.
     ///
     /// # Errors
     /// [`HomeError`] names the path that is in the way.
@@ -183,6 +195,11 @@ fn create_private(folder: &Path, parents: bool) -> Result<(), HomeError> {
     let is_empty = || Ok::<_, io::Error>(fs::read_dir(folder)?.next().is_none());
     if metadata.permissions().mode() & OTHERS != 0 && (!parents || is_empty().map_err(failed)?) {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+    } else if metadata.permissions().mode() & OTHERS_WRITE != 0 {
+        return Err(HomeError::OpenToOthers {
+            path: folder.to_owned(),
+            mode: metadata.permissions().mode() & 0o7777,
+        });
     }
     Ok(())
 }

@@ -85,8 +85,7 @@ pub(crate) fn numbered(code: &Code<'_>, firmware: Option<Firmware>) -> Option<&'
         211 if !bambu && code.number('S') == Some(0.0) => {
             "would let the machine move beyond its ends"
         }
-        28..=30 | 32 | 928 => "would use the printer's own card",
-        23 | 24 | 36 if code.number != 36 => "would use the printer's own card",
+        23 | 24 | 28..=30 | 32 | 928 => "would use the printer's own card",
         42 | 43 => "would switch pins of the board",
         80 | 81 => "would switch the printer's power",
         149 if code.has('F') || code.has('K') => "would change the unit of temperatures",

@@ -152,6 +152,98 @@ fn klippers_own_commands_are_refused_and_its_macros_are_not() {
     }
 }
 
+/// Every firmware, and a printer of which nobody knows which it has.
+const FIRMWARES: [Option<Firmware>; 7] = [
+    Some(Firmware::Marlin),
+    Some(Firmware::Buddy),
+    Some(Firmware::Klipper),
+    Some(Firmware::Reprap),
+    Some(Firmware::Bambu),
+    Some(Firmware::Griffin),
+    None,
+];
+
+#[test]
+fn each_firmware_has_its_own_list_and_an_unknown_one_has_them_all() {
+    use Firmware::{Bambu, Klipper, Reprap};
+    // The command, and which firmwares refuse it when it is not all of them.
+    let table: [(&str, &[Firmware]); 46] = [
+        ("M23 x.g", &[]),
+        ("M24", &[]),
+        ("M28 x.g", &[]),
+        ("M29", &[]),
+        ("M30 x.g", &[]),
+        ("M32 x.g", &[]),
+        ("M928 x.g", &[]),
+        ("M42 P4 S255", &[]),
+        ("M43", &[]),
+        ("M80", &[]),
+        ("M81", &[]),
+        ("M92 E5000", &[]),
+        ("M112", &[]),
+        ("M149 F", &[]),
+        ("M206 Z-1", &[]),
+        ("M428", &[]),
+        ("M301 P9", &[]),
+        ("M304 P9", &[]),
+        ("M306 H0", &[]),
+        ("M302 P1", &[]),
+        ("M302 S0", &[]),
+        ("M303 E0 S200", &[]),
+        ("M500", &[]),
+        ("M501", &[]),
+        ("M502", &[]),
+        ("M504", &[]),
+        ("M851 Z-9", &[]),
+        ("M997", &[]),
+        // Bambu's own slicer writes it into each file.
+        (
+            "M211 X0 Y0 Z0 S0",
+            &[
+                Firmware::Marlin,
+                Firmware::Buddy,
+                Klipper,
+                Reprap,
+                Firmware::Griffin,
+            ],
+        ),
+        ("M540 P1", &[Reprap]),
+        ("M550 Pevil", &[Reprap]),
+        ("M552 S1", &[Reprap]),
+        ("M557 X0:9", &[Reprap]),
+        ("M559 Pconfig.g", &[Reprap]),
+        ("M560 Pindex.html", &[Reprap]),
+        ("M571 P3 S1", &[Reprap]),
+        ("M574 X1", &[Reprap]),
+        ("M584 X9", &[Reprap]),
+        ("M586 P2 S1", &[Reprap]),
+        ("M929 P\"x\" S1", &[Reprap]),
+        ("M950 H0", &[Reprap]),
+        ("M999", &[Reprap]),
+        ("SAVE_CONFIG", &[Klipper]),
+        ("RUN_SHELL_COMMAND CMD=rm", &[Klipper]),
+        ("FORCE_MOVE STEPPER=x", &[Klipper]),
+        ("FIRMWARE_RESTART", &[Klipper]),
+    ];
+    for (command, only) in table {
+        for firmware in FIRMWARES {
+            let allowed = Allowed {
+                firmware,
+                ..Allowed::default()
+            };
+            let all = only.is_empty() || firmware.is_none();
+            let wanted = all || firmware.is_some_and(|firmware| only.contains(&firmware));
+            let refused = why(command, &allowed).is_some();
+            assert_eq!(refused, wanted, "{command} on {firmware:?}");
+        }
+    }
+    let bambu = Allowed {
+        firmware: Some(Bambu),
+        ..Allowed::default()
+    };
+    assert_eq!(why("M211 S0", &bambu), None);
+}
+
 #[test]
 fn a_second_command_on_a_line_is_seen_and_words_for_people_are_not() {
     assert!(why("G1 X1 M104 S999", &mk4()).is_some());

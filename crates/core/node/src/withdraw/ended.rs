@@ -38,7 +38,7 @@ impl Node {
         }
         let passes = match &nack {
             Nack::Promised(_) | Nack::Leased { .. } => ended.then == Then::Reopen,
-            Nack::StaleConfig { .. } | Nack::Unknown | Nack::Waking => true,
+            Nack::StaleConfig { .. } | Nack::Unknown | Nack::Waking | Nack::TooFast => true,
             Nack::Accepted(_)
             | Nack::Closed
             | Nack::NotAllowed

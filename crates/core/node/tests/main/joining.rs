@@ -1,7 +1,7 @@
 //! Queues: names, tickets, asking on the LAN, leaving and coming back.
 
-use printmesh_node::{Answer, Command, Ticket};
-use printmesh_queue::Role;
+use printmesh_node::{Answer, Command, Effect, Input, Ticket};
+use printmesh_queue::{HostId, Role};
 
 use crate::farm::{Farm, file, job};
 
@@ -333,6 +333,84 @@ fn a_member_compares_the_code_and_approves() {
     let id = farm.submit(0, job("LAN", "bracket"));
     assert_eq!(farm.status(1, id), "done");
     farm.check();
+}
+
+/// What host `n` said last in a conversation.
+fn said(farm: &Farm, n: usize, number: u64) -> Vec<u8> {
+    let effects = farm.hosts[n].effects.iter().rev();
+    let mut said = effects.filter_map(|effect| match effect {
+        Effect::JoinSend {
+            conversation,
+            bytes,
+            ..
+        } if *conversation == number => Some(bytes.clone()),
+        _ => None,
+    });
+    said.next().expect("it says something")
+}
+
+/// Carries what b asks to a and back, as somebody between the two would: of each connection the secret is another one.
+/// Returns what a said last.
+fn carried(farm: &mut Farm, number: u64, peer: HostId, secrets: [[u8; 32]; 2]) -> String {
+    let a = farm.hosts[0].id;
+    let opened = |peer, exporter, attempt| Input::JoinOpened {
+        conversation: number,
+        peer,
+        exporter,
+        attempt,
+    };
+    farm.input(1, opened(a, secrets[1], Some(1)));
+    farm.input(0, opened(peer, secrets[0], None));
+    let answer = |farm: &Farm| String::from_utf8_lossy(&said(farm, 0, number)).into_owned();
+    for (from, to) in [(1, 0), (0, 1), (1, 0)] {
+        let bytes = said(farm, from, number);
+        farm.input(
+            to,
+            Input::JoinMessage {
+                conversation: number,
+                bytes,
+            },
+        );
+        if answer(farm).contains("too many") {
+            break;
+        }
+    }
+    answer(farm)
+}
+
+#[test]
+fn who_stands_between_two_hosts_gets_no_code_by_passing_on_what_they_say() {
+    let (mut farm, _) = asking();
+    let (between, before) = (HostId([7; 32]), farm.node(0).asking().count());
+    let answer = carried(&mut farm, 77, between, [[1; 32], [2; 32]]);
+    assert!(answer.contains("does not show"), "{answer}");
+    assert_eq!(farm.node(0).asking().count(), before);
+    // On one and the same connection it is what two persons compare.
+    carried(&mut farm, 78, between, [[3; 32], [3; 32]]);
+    let mut asking = farm.node(0).asking();
+    let (_, asking) = asking.find(|(host, _)| *host == between).expect("it asks");
+    let shown = farm.hosts[1].events.iter().rev();
+    let mut shown = shown.filter(|event| event.kind == "join.asked");
+    assert_eq!(
+        shown.next().and_then(|event| event.state.clone()),
+        Some(asking.code.clone())
+    );
+}
+
+#[test]
+fn who_asks_again_and_again_for_another_code_has_few_chances() {
+    let (mut farm, _) = asking();
+    let mut taken = 0;
+    for number in 100..200 {
+        let between = HostId([7; 32]);
+        let exporter = [number as u8; 32];
+        let answer = carried(&mut farm, number, between, [exporter; 2]);
+        taken += usize::from(!answer.contains("too many"));
+    }
+    // One was b's own.
+    assert_eq!(taken, 31);
+    farm.pass(60_000);
+    assert_eq!(farm.node(0).asking().count(), 2);
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use printmesh_node::{Answer, Command, Effect, Input, Message};
+use printmesh_node::{Answer, Ask, Command, Effect, Input, Message, Nack, Value};
 use printmesh_queue::{
-    Author, EditError, EpochHash, EpochId, HostId, QueueDocument, SignedChange, VersionVector,
+    Author, Ballot, CopyId, EditError, EpochHash, EpochId, HostId, QueueDocument, SignedChange,
+    VersionVector,
 };
 
 use crate::farm::{Farm, job};
@@ -225,6 +226,171 @@ fn who_writes_too_much_in_a_day_goes_on_the_next_day() {
         farm.pass(5_000);
     }
     assert_eq!(of(&farm, 0, &changes), changes.len());
+}
+
+/// So many changes that nobody of the queue signed: each of an author of its own, and as good as any otherwise.
+fn forged(farm: &Farm, first: u32, count: u32) -> Vec<SignedChange> {
+    let queue = farm.queue(0, "farm");
+    let log = farm.hosts[0].logs[&queue.0].clone();
+    let template = {
+        let (host, boot) = (farm.hosts[2].id, 999);
+        let mut doc = QueueDocument::load(queue, Author { host, boot }, log).expect("its own log");
+        let edited = doc.edit(farm.now().wall, &farm.device(2), |edit| {
+            edit.set_my_name("made up");
+            Ok::<(), EditError>(())
+        });
+        let change = edited.expect("it may").1.expect("it changes something");
+        change.to_bytes()
+    };
+    let forge = |n: u32| {
+        let mut bytes = template.clone();
+        // Another name: another change, and a signature of nobody.
+        let at = bytes
+            .windows(7)
+            .position(|at| at == b"made up")
+            .expect("its value");
+        bytes[at..at + 7].copy_from_slice(format!("{n:07}").as_bytes());
+        SignedChange::from_bytes(&bytes).expect("one valid form")
+    };
+    (first..first + count).map(forge).collect()
+}
+
+#[test]
+fn who_brings_forged_changes_is_not_heard_for_a_minute_and_the_others_are() {
+    let (mut farm, b) = farm();
+    let queue = farm.queue(0, "farm");
+    // One message blocks nobody: after some hundred refusals the rest waits.
+    let junk = forged(&farm, 0, 1_000);
+    bring(&mut farm, 1, 0, &junk);
+    assert!(farm.node(0).too_fast(queue, b) >= Some(700));
+    let good = written(&farm, 1, 1);
+    bring(&mut farm, 1, 0, &good);
+    farm.pass(20_000);
+    assert_eq!(of(&farm, 0, &good), 0, "its own good change waits, too");
+    let made = farm.submit(2, job("farm", "of somebody else"));
+    assert!(farm.snapshot(0, "farm").jobs.contains_key(&made));
+    farm.pass(600_000);
+    assert_eq!(of(&farm, 0, &good), 1, "and is not lost");
+}
+
+#[test]
+fn what_a_member_brings_of_others_has_a_pace_too_and_catching_up_does_not_notice() {
+    let (mut farm, _) = farm();
+    // Host 2 passes on what host 1 wrote; nobody has heard of the rest of it.
+    let changes = written(&farm, 1, 3_000);
+    for part in changes.chunks(1_000) {
+        bring(&mut farm, 2, 0, part);
+    }
+    assert_eq!(of(&farm, 0, &changes), 3_000);
+    // Known ones are free, however often.
+    for _ in 0..70 {
+        bring(&mut farm, 2, 0, &changes[..1_000]);
+    }
+    let (queue, c) = (farm.queue(0, "farm"), farm.hosts[2].id);
+    assert_eq!(farm.node(0).too_fast(queue, c), None);
+}
+
+#[test]
+fn a_member_cannot_fill_every_vector_with_starts_that_never_were() {
+    let (mut farm, b) = farm();
+    let queue = farm.queue(0, "farm");
+    let log = farm.hosts[0].logs[&queue.0].clone();
+    let device = farm.device(1);
+    let start = |boot: u64| {
+        let author = Author { host: b, boot };
+        let mut doc = QueueDocument::load(queue, author, log.clone()).expect("its own log");
+        let edited = doc.edit(farm.now().wall, &device, |edit| {
+            edit.set_my_name(&format!("start {boot}"));
+            Ok::<(), EditError>(())
+        });
+        let change = edited.expect("it may").1.expect("it changes something");
+        SignedChange::clone(&change)
+    };
+    let starts: Vec<_> = (1_000..2_200).map(start).collect();
+    for part in starts.chunks(100) {
+        bring(&mut farm, 1, 0, part);
+        farm.pass(5_000);
+    }
+    let at_first = of(&farm, 0, &starts);
+    assert!((512..=520).contains(&at_first), "{at_first}");
+    farm.pass(600_000);
+    let later = of(&farm, 0, &starts) - at_first;
+    assert!((9..=11).contains(&later), "{later} in ten minutes");
+    // With a thousand of them the epoch ends, and they with it.
+    assert_eq!(farm.node(0).queue_view(queue).epoch, 0);
+    farm.pass(9 * 3600 * 1000);
+    assert_eq!(farm.node(0).queue_view(queue).epoch, 1);
+}
+
+/// Asks host 0, a voter, on behalf of host `from`, and returns its answer.
+fn ask(farm: &mut Farm, from: usize, n: u64, units: Vec<(CopyId, u32)>) -> Message {
+    let host = farm.hosts[from].id;
+    let ballot = Ballot {
+        n,
+        host,
+        printer: String::new(),
+    };
+    let question = Message::Prepare(Ask {
+        queue: farm.queue(0, "farm"),
+        cfg: 1,
+        units,
+        ballot,
+        value: Value::Withdraw { by: host },
+        told: None,
+    });
+    farm.hosts[0].effects.clear();
+    say(farm, from, 0, &question);
+    let mut said = farm.hosts[0]
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Send { to, bytes } if *to == host => Message::decode(bytes),
+            _ => None,
+        });
+    let answer = said.find(|said| matches!(said, Message::Promise(_) | Message::Refused { .. }));
+    answer.expect("a voter answers")
+}
+
+fn refusal(answer: &Message) -> Option<&Nack> {
+    match answer {
+        Message::Refused { nack, .. } => Some(nack),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_member_cannot_fill_the_voters_with_questions_about_copies_that_never_were() {
+    let mut farm = Farm::shared(&[0, 0, 0]);
+    let jobs: Vec<_> = (0..4)
+        .map(|n| farm.submit(1, job("farm", &format!("job {n}"))))
+        .collect();
+    let others = farm.submit(2, job("farm", "of somebody else"));
+    let units = |job, first: u32, count: u32| -> Vec<(CopyId, u32)> {
+        let copies = first..first + count;
+        copies.map(|index| (CopyId { job, index }, 0)).collect()
+    };
+    // No job has more copies than that.
+    let beyond = ask(&mut farm, 1, 1, units(jobs[0], 20_000, 1));
+    assert_eq!(refusal(&beyond), Some(&Nack::NotAllowed));
+    let too_long = ask(&mut farm, 1, 2, vec![units(jobs[0], 0, 1)[0]; 20_001]);
+    assert_eq!(refusal(&too_long), Some(&Nack::NotAllowed));
+    // Two jobs of most copies may be withdrawn at once, and a third one later.
+    for (n, job) in jobs[..2].iter().enumerate() {
+        let answer = ask(&mut farm, 1, 3 + n as u64, units(*job, 0, 20_000));
+        assert_eq!(refusal(&answer), None);
+    }
+    let third = ask(&mut farm, 1, 5, units(jobs[2], 0, 20_000));
+    assert_eq!(refusal(&third), Some(&Nack::TooFast));
+    farm.pass(100_000);
+    let usual = ask(&mut farm, 1, 6, units(jobs[3], 0, 90));
+    assert_eq!(refusal(&usual), None, "a hundred in a hundred seconds");
+    // Asking again about the same ones keeps nothing new, and has a pace all the same.
+    let again = (7..20).map(|n| ask(&mut farm, 1, n, units(jobs[0], 0, 20_000)));
+    let refused = again.filter(|answer| refusal(answer) == Some(&Nack::TooFast));
+    assert_eq!(refused.count(), 9);
+    // Nobody else notices.
+    let answer = ask(&mut farm, 2, 1, units(others, 0, 20_000));
+    assert_eq!(refusal(&answer), None);
 }
 
 /// A job with as much text as fits into one change.

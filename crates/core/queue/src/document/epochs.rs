@@ -86,6 +86,11 @@ impl QueueDocument {
         self.past.len().saturating_sub(founding as usize)
     }
 
+    /// Returns in how many starts of hosts' daemons they were written: each is in every vector and in the next record.
+    pub fn starts_of_epoch(&self) -> usize {
+        self.past.starts()
+    }
+
     /// Returns the records after an epoch, in their order; all that are known when it is not one of them. The flag says which.
     pub fn records_after(&self, theirs: EpochHash) -> (Vec<EpochRecord>, bool) {
         let all = &self.lineage.0;

@@ -6,6 +6,11 @@ use super::{
     convergence::{edit_something, settle},
     *,
 };
+use crate::{
+    change::{Action, Scalar},
+    engine::Map,
+    schema::Container,
+};
 
 fn next_key(n: u8) -> SigningKey {
     SigningKey::from_bytes(&[n; 32])
@@ -354,6 +359,44 @@ fn a_third_admin_that_puts_both_out_unites_those_that_two_admins_have_parted() {
         }
         assert_eq!(hosts[other].document.epoch(), epoch);
     }
+}
+
+/// Keys under `members/<host>/` that no version knows, each with as much as one value may hold.
+fn keep_unknown(host: &mut Host, count: usize) {
+    let id = host.id();
+    host.edit(|edit| {
+        for n in 0..count {
+            let key = format!("{id}/later-{n:02}");
+            let value = Scalar::text(&"x".repeat(16_000));
+            edit.write_anything(Map::Root(Container::Members), &key, Action::Put(value));
+        }
+    });
+}
+
+#[test]
+fn what_nobody_reads_does_not_pile_up_from_epoch_to_epoch() {
+    let mut hosts = farm(&[Role::Observer, Role::Observer]);
+    keep_unknown(&mut hosts[1], 20);
+    keep_unknown(&mut hosts[2], 20);
+    settle(&mut hosts);
+    let size = |founding: &[Vec<u8>]| founding.iter().map(Vec::len).sum::<usize>();
+    let (_, founding) = hosts[0].rotate(&queue_key(), &next_key(1));
+    // Of each as much as a later version could need: four values.
+    assert!(
+        (120_000..140_000).contains(&size(&founding)),
+        "{}",
+        size(&founding)
+    );
+    let out = hosts[1].id();
+    let known = hosts[0].snapshot().members[&out].certificate.clone();
+    let removal = known.replace(&next_key(1), Role::Observer, true, Timestamp(50));
+    hosts[0].edit(|edit| edit.put_certificate(&removal));
+    let (_, founding) = hosts[0].rotate(&next_key(1), &next_key(2));
+    assert!(
+        (60_000..70_000).contains(&size(&founding)),
+        "{}",
+        size(&founding)
+    );
 }
 
 #[test]

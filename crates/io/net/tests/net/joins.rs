@@ -180,3 +180,49 @@ async fn a_host_of_another_version_is_named() {
         matches!(door.next().await, Event::Incompatible { protocol, .. } if protocol == ProtocolRange::THIS_BUILD)
     );
 }
+
+#[tokio::test]
+async fn what_was_signed_for_one_conversation_is_good_for_no_other() {
+    let (mut guest, mut door) = (host(1).await, host(2).await);
+    door.net.accept_joins(true);
+    let mut secrets = Vec::new();
+    for attempt in 0..2 {
+        let addresses = vec![door.address()];
+        guest.net.join(attempt, door.key(), addresses, Vec::new());
+        let (at_guest, secret, _) = opened(&mut guest).await;
+        let (_, at_door, _) = opened(&mut door).await;
+        assert_eq!(secret, at_door);
+        secrets.push(secret);
+        guest.net.join_send(at_guest, Vec::new(), true);
+        for host in [&mut guest, &mut door] {
+            assert!(matches!(host.next().await, Event::JoinClosed { .. }));
+        }
+    }
+    assert_ne!(
+        secrets[0], secrets[1],
+        "the same two hosts, another connection"
+    );
+}
+
+#[tokio::test]
+async fn a_stranger_that_does_not_stop_talking_is_shown_out() {
+    let (mut guest, mut door) = (host(1).await, host(2).await);
+    door.net.accept_joins(true);
+    guest
+        .net
+        .join(1, door.key(), vec![door.address()], Vec::new());
+    let (at_guest, ..) = opened(&mut guest).await;
+    opened(&mut door).await;
+    for _ in 0..40 {
+        guest.net.join_send(at_guest, b"may I?".to_vec(), false);
+    }
+    let mut heard = 0;
+    let reason = loop {
+        match door.next().await {
+            Event::JoinFrame { .. } => heard += 1,
+            Event::JoinClosed { reason, .. } => break reason,
+            other => panic!("not a conversation: {other:?}"),
+        }
+    };
+    assert_eq!((heard, reason.as_str()), (32, "it said too much"));
+}

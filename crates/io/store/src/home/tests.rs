@@ -51,6 +51,23 @@ fn only_what_is_surely_ours_is_closed_to_others() {
 }
 
 #[test]
+fn a_home_in_which_others_can_write_is_refused_with_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    Home::open(folder.path()).unwrap();
+    for open in [0o720, 0o702, 0o777, 0o1777] {
+        set_mode(folder.path(), open);
+        let error = Home::open(folder.path()).unwrap_err();
+        assert!(
+            matches!(error, HomeError::OpenToOthers { mode, .. } if mode == open),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains("chmod go-w"), "{error}");
+    }
+    set_mode(folder.path(), 0o755);
+    Home::open(folder.path()).unwrap();
+}
+
+#[test]
 fn what_is_in_the_way_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
