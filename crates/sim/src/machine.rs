@@ -487,7 +487,10 @@ impl World {
             .find(|(name, _)| *name == "budget")
         {
             Some((_, budget)) => *budget == "one",
-            None => self.hosts.len() > 2,
+            // As the queue has it when nobody says: by who is still a member.
+            None => self
+                .farm_view(host)
+                .is_some_and(|view| view.snapshot.present_members().count() > 2),
         };
         if !one || !self.judge.is_without(attempt, printer) {
             return;

@@ -262,6 +262,9 @@ impl Node {
 
     /// When to look again whether something was silent for too long.
     pub(crate) fn watch_wakeup(&self) -> Option<u64> {
+        if self.stopping {
+            return None;
+        }
         let queues = self.queues.values().filter(|entry| !entry.record.left);
         queues.filter_map(|entry| entry.watch.look_ms).min()
     }

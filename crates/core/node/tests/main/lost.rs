@@ -753,6 +753,24 @@ fn a_print_of_a_host_that_never_comes_back_is_given_up_although_another_one_had_
     assert_eq!(words(&farm, 0, id, 0), 1);
 }
 
+/// It still gives its vote away, and has nothing else to do meanwhile.
+#[test]
+fn a_voter_that_stops_while_it_waits_for_a_silent_print_does_not_work_without_a_pause() {
+    let mut farm = Farm::shared(&[0, 1]);
+    let (_, holder) = printing(&mut farm);
+    farm.kill(holder);
+    farm.settle();
+    farm.pass(10 * MINUTE);
+    farm.input(0, Input::ShuttingDown);
+    for _ in 0..5 {
+        let now = farm.now_of(0).mono_ms;
+        let next = farm.node(0).next_wakeup();
+        assert!(next.is_none_or(|next| next > now), "{next:?} at {now}");
+        farm.pass(30_000);
+        farm.input(0, Input::Wake);
+    }
+}
+
 #[test]
 fn a_majority_of_three_voters_gives_a_print_up_each_by_its_own_clock() {
     let mut farm = Farm::shared(&[0, 0, 0, 1, 1]);
