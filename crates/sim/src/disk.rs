@@ -130,6 +130,26 @@ impl Disk {
         state.bytes = bytes;
     }
 
+    /// A bit flips: anywhere, or in the first of these bytes that the disk holds.
+    pub(crate) fn flip(&self, number: u64, within: Option<&[u8]>) {
+        let mut state = self.lock();
+        let length = state.bytes.len();
+        let (from, length) = match within {
+            Some(wanted) if !wanted.is_empty() => {
+                let mut windows = state.bytes.windows(wanted.len());
+                let Some(at) = windows.position(|bytes| bytes == wanted) else {
+                    return;
+                };
+                (at, wanted.len())
+            }
+            _ => (0, length),
+        };
+        let at = from + (number >> 3) as usize % length.max(1);
+        if let Some(byte) = state.bytes.get_mut(at) {
+            *byte ^= 1 << (number % 8);
+        }
+    }
+
     /// The power goes: of what was not synced, chance decides what is left, down to the byte.
     pub(crate) fn lose_power(&self, draw: &mut Draw) -> Remains {
         let mut state = self.lock();

@@ -180,11 +180,18 @@ pub enum Fact {
         /// Whether the part is good.
         good: bool,
     },
+    /// A printer told its host that its print is over, or never began, and goes on with it.
+    SaidEnded {
+        /// The attempt.
+        attempt: Attempt,
+        /// The printer.
+        printer: Printer,
+    },
     /// A print began with a part on the bed.
     OntoPart {
         /// The printer.
         printer: Printer,
-        /// Whether a person or a sensor had said, wrongly, that the bed is clear.
+        /// Whether a person, a sensor or the printer had said, wrongly, that the bed is clear, and not taken it back.
         told_clear: bool,
     },
 }

@@ -16,6 +16,9 @@ use crate::{
 /// 2026-01-01, where the world begins.
 const BEGINNING_MS: u64 = 1_767_225_600_000;
 
+/// The rate of a clock that stands still.
+pub(crate) const STANDS_PPM: i64 = -1_000_000;
+
 /// A device key that signs.
 pub(crate) struct Device(pub(crate) SigningKey);
 
@@ -38,6 +41,8 @@ pub(crate) struct Clock {
     pub(crate) drift_ppm: i64,
     /// Milliseconds by which the wall clock is wrong.
     pub(crate) skew_ms: i64,
+    /// World time since which the wall clock stands still.
+    pub(crate) wall_stands: Option<u64>,
 }
 
 impl Clock {
@@ -58,9 +63,17 @@ impl Clock {
     }
 
     pub(crate) fn now(&self, at: u64) -> Now {
+        let wall = BEGINNING_MS + self.wall_stands.unwrap_or(at);
         Now {
             mono_ms: self.mono(at),
-            wall: Timestamp((BEGINNING_MS + at).saturating_add_signed(self.skew_ms)),
+            wall: Timestamp(wall.saturating_add_signed(self.skew_ms)),
+        }
+    }
+
+    /// The wall clock goes on from where it stood: it is late by as long as it stood.
+    pub(crate) fn wall_goes_on(&mut self, at: u64) {
+        if let Some(since) = self.wall_stands.take() {
+            self.skew_ms -= (at - since) as i64;
         }
     }
 
@@ -121,6 +134,10 @@ pub(crate) struct Process {
     /// The disk took the last step's writes not, so far.
     pub(crate) held: bool,
     pub(crate) stopping: bool,
+    /// It was a voter when it was told to stop.
+    pub(crate) voted: bool,
+    /// Printers that were letting others go first when the last step began.
+    pub(crate) waited: BTreeSet<String>,
     pub(crate) wake_at: Option<u64>,
     /// World time of the last turn, and how many it has had then.
     pub(crate) turns: (u64, u32),
@@ -169,6 +186,8 @@ pub(crate) struct Host {
     /// Every job that somebody at this host was answered with.
     pub(crate) acknowledged: BTreeSet<JobId>,
     pub(crate) memory: Memory,
+    /// A bit of its disk has flipped, and nobody has noticed so far.
+    pub(crate) flipped: bool,
     /// What somebody keeps of its disk.
     pub(crate) backup: Option<Backup>,
 }
@@ -241,6 +260,22 @@ impl Host {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_stands_still_shows_the_same_and_goes_on_from_there() {
+        let mut clock = Clock::default();
+        clock.restart(5_000);
+        let stood = clock.now(70_000);
+        clock.set_drift(70_000, STANDS_PPM);
+        clock.wall_stands = Some(70_000);
+        assert_eq!(clock.now(400_000), stood);
+        clock.set_drift(400_000, 0);
+        clock.wall_goes_on(400_000);
+        assert_eq!(clock.now(400_000), stood);
+        let later = clock.now(401_000);
+        assert_eq!(later.mono_ms, stood.mono_ms + 1_000);
+        assert_eq!(later.wall.0, stood.wall.0 + 1_000);
+    }
 
     #[test]
     fn a_clock_that_drifts_wakes_when_it_shows_the_time() {

@@ -40,7 +40,7 @@ pub const LAWS: &[(&str, &str)] = &[
     ),
     (
         "I5",
-        "no two printers make one copy at the same time, unless one was written off or started without the voters",
+        "no two printers make one copy at the same time, unless one was written off, was started without the voters, or said falsely that it had ended",
     ),
     ("I6", "what was taken out of the queue never starts"),
     ("I7", "what was written off before its gate never starts"),
@@ -53,8 +53,12 @@ pub const LAWS: &[(&str, &str)] = &[
         "starts beyond what was wanted are at most one per side without a quorum",
     ),
     (
+        "O2",
+        "once the voters have decided about what began without them, no more copies count as finished than are wanted or written off",
+    ),
+    (
         "O3",
-        "with no partition no more copies start than are wanted",
+        "no more copies start than are wanted, written off, given away again by a recovery or started without the voters; in peace not even those",
     ),
     (
         "S",
@@ -71,18 +75,31 @@ pub const LAWS: &[(&str, &str)] = &[
     ),
     (
         "B",
-        "no print begins on a part, unless somebody said that the bed is clear",
+        "no print begins on a part, unless a person, a sensor or the printer itself said that the bed is clear",
     ),
     (
         "D",
         "a power cut never damages the state database, and what was committed is there",
     ),
+    ("H", "no host panics, whatever it is told"),
     ("F", "nothing that a member forged is ever taken in"),
     (
         "P",
         "a proof that a member told two stories is never forgotten, and known to all or to nobody in the end",
     ),
     ("L", "after the last fault everything comes to its end"),
+    (
+        "L1",
+        "a printer that could begin a copy all the time begins within a lease and its turn, once all is well",
+    ),
+    (
+        "L2",
+        "what a lost host had claimed is open again after a lease, and what it had begun after the queue's silence",
+    ),
+    (
+        "L4",
+        "what was started without the voters is decided soon after the last fault",
+    ),
     (
         "Q",
         "a host comes to rest: it does not work for ever on one input",
@@ -231,7 +248,9 @@ impl Judge {
                 printer,
                 run,
             } => self.began(at_ms, attempt, printer, *run),
-            Fact::Ended {
+            // What a printer says of itself is all that its host can know: from there on it counts as ended.
+            Fact::SaidEnded { attempt, printer }
+            | Fact::Ended {
                 attempt, printer, ..
             } => {
                 if let Some(printing) = self.printing.get_mut(&attempt.unit) {
@@ -402,15 +421,12 @@ impl Judge {
             .keys()
             .filter(|other| other.unit.job == attempt.unit.job && self.is_lost(other))
             .count();
-        let speculated = self.speculated.iter();
-        let speculated = speculated
-            .filter(|(other, _)| other.unit.job == attempt.unit.job)
-            .count();
         let again = self.again(|other| other.unit.job == attempt.unit.job);
         let all = finished(None);
-        if all > job.copies as usize + lost + speculated + again {
+        // What was started without the voters counts as finished only once they have decided about it.
+        if all > job.copies as usize + lost + again {
             return Err(Violation {
-                law: "I4",
+                law: "O2",
                 what: format!(
                     "{all} copies of {} are finished, {} were wanted",
                     attempt.unit.job, job.copies
@@ -590,11 +606,23 @@ impl Judge {
             let allowed = entry.copies as usize + lost.count() + self.again(of_job);
             if finished > allowed {
                 return Err(Violation {
-                    law: "I4",
+                    law: "O2",
                     what: format!(
                         "at rest {finished} copies of {job} count as finished, {} were wanted",
                         entry.copies
                     ),
+                });
+            }
+            let alone = self.speculated.iter();
+            let alone = alone.filter(|(attempt, _)| of_job(attempt)).count();
+            let lost = self.lost.keys();
+            let lost = lost.filter(|attempt| of_job(attempt) && self.is_lost(attempt));
+            let over = self.overshoot(job);
+            // An attempt that is closed is not counted twice.
+            if over > lost.count() + self.again(of_job) + alone {
+                return Err(Violation {
+                    law: "O3",
+                    what: format!("{over} copies of {job} began beyond what was wanted"),
                 });
             }
         }

@@ -4,14 +4,19 @@
 //! history, bit for bit. What is judged is what happened physically, what voters' disks say and what people were answered ([`laws`]),
 //! never what a node believes.
 
+mod bounds;
+mod clog;
 pub mod coverage;
 mod disk;
 mod draw;
 mod epochs;
+mod flip;
+mod halves;
 pub mod herd;
 pub mod history;
 mod host;
 pub mod laws;
+mod lying;
 mod machine;
 mod malice;
 mod mind;

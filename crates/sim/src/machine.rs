@@ -8,6 +8,7 @@ use printmesh_queue::{ClaimState, CopyId, JobId};
 use crate::{
     draw::Draw,
     history::{Attempt, Fact, Printer, Unit},
+    lying::Lie,
     sabotage::Bug,
     world::{Event, World},
 };
@@ -46,6 +47,14 @@ pub(crate) struct Machine {
     pub(crate) attached: Option<u32>,
     /// The print that it was last told to stop.
     pub(crate) unwanted: Option<String>,
+    /// What it is about to say that is not so, and a number for whatever that needs.
+    pub(crate) lie: Option<(Lie, u64)>,
+    /// It has said that its print is over, and goes on with it.
+    pub(crate) said_ended: bool,
+    /// A print that it says to be at, and is not.
+    pub(crate) pretends: Option<String>,
+    /// The name of a print before the last one.
+    pub(crate) earlier: Option<String>,
 }
 
 /// A print that is under way: the heaters are on.
@@ -74,11 +83,20 @@ pub(crate) struct Start {
 /// What happens at a machine.
 #[derive(Clone, Debug)]
 pub(crate) enum Physics {
-    Attach { life: u32 },
+    Attach {
+        life: u32,
+    },
     Start(Box<Start>),
-    Stop { life: u32, token: String },
+    Stop {
+        life: u32,
+        token: String,
+    },
     Progress,
     End,
+    /// A print is said to end that never was.
+    EndsPretence {
+        good: bool,
+    },
     ClearsItself,
 }
 
@@ -230,7 +248,7 @@ impl World {
         self.physics(machine, left, Physics::End);
     }
 
-    fn physics(&mut self, machine: usize, delay_ms: u64, what: Physics) {
+    pub(crate) fn physics(&mut self, machine: usize, delay_ms: u64, what: Physics) {
         let epoch = match what {
             Physics::Attach { .. } => u32::MAX,
             _ => self.machines[machine].epoch,
@@ -263,7 +281,14 @@ impl World {
                         .is_some_and(|print| print.token == token)
                 {
                     self.abort(machine);
+                } else if heard && entry.pretends.as_ref() == Some(&token) {
+                    self.ends_pretence(machine, |print| PrinterReport::Aborted { print });
                 }
+            }
+            Physics::EndsPretence { good } => {
+                self.ends_pretence(machine, |token| {
+                    ending(token, good, "it says that it failed")
+                });
             }
             Physics::Progress => self.progress(machine),
             Physics::End => {
@@ -275,6 +300,11 @@ impl World {
                 let good = !(self.draw.chance(fails) || bad_file);
                 if !good {
                     self.coverage.hit("fault: print failed");
+                }
+                if bad_file {
+                    self.coverage.hit("fault: file that fails everywhere");
+                } else if fails >= 1_000 {
+                    self.coverage.hit("fault: printer that fails everything");
                 }
                 self.end(machine, good, "the part came off");
             }
@@ -304,9 +334,17 @@ impl World {
         }
         entry.attached = Some(life);
         self.report(machine, PrinterReport::Online(answering()));
+        if let Some(doing) = self.false_doing(machine) {
+            self.report(machine, PrinterReport::Doing(doing));
+            return;
+        }
+        self.owns_up(machine);
         let entry = &self.machines[machine];
         let doing = match (entry.kind, &entry.print) {
             (Kind::Streamed, _) => Doing::Fed,
+            (Kind::Autonomous, None) if entry.pretends.is_some() => Doing::Printing {
+                print: entry.pretends.clone(),
+            },
             (Kind::Autonomous, Some(print)) => {
                 self.coverage.hit("machine: found at work by its host");
                 Doing::Printing {
@@ -392,8 +430,15 @@ impl World {
                 ),
             );
         }
-        let entry = &mut self.machines[machine];
         let length = estimate_s * 1_000 * self.draw.between(80, 130) / 100;
+        let lie = self.lies_of_start(machine);
+        if lie == Some(Lie::NeverBegan) {
+            self.never_begins(machine, token, length);
+            return;
+        }
+        let entry = &mut self.machines[machine];
+        entry.pretends = None;
+        entry.said_ended = false;
         entry.print = Some(Print {
             token: token.clone(),
             attempt: attempt.clone(),
@@ -423,7 +468,11 @@ impl World {
             printer,
             run,
         });
-        self.report(machine, PrinterReport::Began { print: token });
+        if lie.is_some() {
+            self.refused_and_began(machine);
+        } else {
+            self.report(machine, PrinterReport::Began { print: token });
+        }
         self.physics(machine, length.min(60_000), Physics::Progress);
         self.physics(machine, length, Physics::End);
     }
@@ -438,17 +487,19 @@ impl World {
             .find(|(name, _)| *name == "budget")
         {
             Some((_, budget)) => *budget == "one",
-            None => self.hosts.len() > 2,
+            // As the queue has it when nobody says: by who is still a member.
+            None => self
+                .farm_view(host)
+                .is_some_and(|view| view.snapshot.present_members().count() > 2),
         };
         if !one || !self.judge.is_without(attempt, printer) {
             return;
         }
         let since = self.now.saturating_sub(60_000);
         for other in 0..self.hosts.len() {
-            if other == host
-                || !self.wire.hear_well(host, other, since)
-                || self.hosts[other].frozen > 0
-            {
+            // Its own other printers it hears best.
+            let heard = other == host || self.wire.hear_well(host, other, since);
+            if !heard || self.hosts[other].frozen > 0 {
                 continue;
             }
             let Some(view) = self.farm_view(other) else {
@@ -461,7 +512,13 @@ impl World {
                             claim.record.state,
                             ClaimState::Started | ClaimState::Printing | ClaimState::Finished
                         );
-                        claim.host == self.hosts[other].id && claim.record.speculative && begun
+                        let same = other == host
+                            && claim.attempt == attempt.number
+                            && copy.index == attempt.unit.copy;
+                        claim.host == self.hosts[other].id
+                            && claim.record.speculative
+                            && begun
+                            && !same
                     })
             });
             if let Some((copy, _)) = theirs {
@@ -515,11 +572,20 @@ impl World {
         };
         // Sparse: hours pass in few events. Beats are the node's own business.
         let again = ((print.ends - print.began) / 6).max(60_000);
+        self.tell_lie(machine);
         self.progress_report(machine);
         self.physics(machine, again, Physics::Progress);
     }
 
     fn progress_report(&mut self, machine: usize) {
+        if self.machines[machine].said_ended {
+            // Some never say that they go on with it.
+            let print = self.machines[machine].print.as_ref();
+            if print.is_none_or(|print| print.began.is_multiple_of(2)) {
+                return;
+            }
+        }
+        self.owns_up(machine);
         let Some(print) = &self.machines[machine].print else {
             return;
         };
@@ -535,13 +601,32 @@ impl World {
 
     /// A print ends: the heaters go off.
     pub(crate) fn end(&mut self, machine: usize, good: bool, why: &str) {
+        let silent = self.machines[machine].said_ended;
+        let report = |token| (!silent).then(|| ending(token, good, why));
+        self.end_saying(machine, good, report);
+    }
+
+    /// A print ends, and the machine says of it whatever it says.
+    pub(crate) fn end_saying(
+        &mut self,
+        machine: usize,
+        good: bool,
+        report: impl FnOnce(String) -> Option<PrinterReport>,
+    ) {
         let printer = self.printer(machine);
         let entry = &mut self.machines[machine];
         let Some(print) = entry.print.take() else {
             return;
         };
         entry.epoch += 1;
-        entry.ended = Some((print.token.clone(), good));
+        entry.said_ended = false;
+        let report = report(print.token.clone());
+        let says_good = match &report {
+            Some(report) => matches!(report, PrinterReport::Finished { .. }),
+            None => good,
+        };
+        let before = entry.ended.replace((print.token, says_good));
+        entry.earlier = before.map(|(token, _)| token).or(entry.earlier.take());
         let clears = entry.clears_itself;
         self.fact(Fact::Ended {
             attempt: print.attempt,
@@ -549,7 +634,9 @@ impl World {
             run: print.run,
             good,
         });
-        self.report(machine, ending(print.token, good, why));
+        if let Some(report) = report {
+            self.report(machine, report);
+        }
         if clears {
             self.physics(machine, 30_000, Physics::ClearsItself);
         } else {
@@ -573,7 +660,7 @@ impl World {
     }
 
     /// Tells the host, if its driver is connected.
-    fn report(&mut self, machine: usize, report: PrinterReport) {
+    pub(crate) fn report(&mut self, machine: usize, report: PrinterReport) {
         let entry = &self.machines[machine];
         if entry.attached == Some(self.hosts[entry.host].life) {
             self.hosts_report(machine, report);
@@ -651,7 +738,7 @@ pub(crate) fn machine(draw: &mut Draw, host: usize, name: String) -> Machine {
         name,
         kind: draw.pick(&[Kind::Streamed, Kind::Streamed, Kind::Autonomous]),
         clears_itself: draw.chance(300),
-        fails: draw.pick(&[0, 0, 0, 50, 200]),
+        fails: draw.pick(&[0, 0, 0, 0, 0, 50, 50, 200, 200, 1_000]),
         plugged: true,
         print: None,
         part: false,
@@ -660,5 +747,9 @@ pub(crate) fn machine(draw: &mut Draw, host: usize, name: String) -> Machine {
         ended: None,
         attached: None,
         unwanted: None,
+        lie: None,
+        said_ended: false,
+        pretends: None,
+        earlier: None,
     }
 }

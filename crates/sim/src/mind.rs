@@ -33,6 +33,12 @@ pub(crate) fn to_store(write: &Write) -> printmesh_store::Write {
     }
 }
 
+/// Whether a host is a voter of the shared queue, as it sees it.
+fn votes(node: &Node, me: HostId) -> bool {
+    let mut shared = node.queues().into_iter().filter(|(_, view)| !view.local);
+    shared.any(|(_, view)| view.snapshot.voters.hosts.contains(&me))
+}
+
 impl World {
     /// An input reaches a process.
     pub(crate) fn arrive(&mut self, host: usize, input: Input) {
@@ -70,6 +76,7 @@ impl World {
         let at = self.now;
         let told = self.is_told();
         let mut lines = Vec::new();
+        let me = self.hosts[host].id;
         let ready = self.hosts[host]
             .process
             .as_ref()
@@ -83,6 +90,11 @@ impl World {
             return;
         };
         process.busy = true;
+        process.waited = process
+            .node
+            .printers_that_wait()
+            .map(str::to_owned)
+            .collect();
         process.decided_ms = now.mono_ms;
         if process.turns.0 == at {
             process.turns.1 += 1;
@@ -102,7 +114,10 @@ impl World {
             if told {
                 lines.push(crate::watch::input_line(&input));
             }
-            process.stopping |= matches!(input, Input::ShuttingDown);
+            if matches!(input, Input::ShuttingDown) {
+                process.stopping = true;
+                process.voted = votes(&process.node, me);
+            }
             let step = process.node.handle(now, input);
             process.writes.extend(step.writes);
             process.effects.extend(step.effects);
@@ -223,7 +238,8 @@ impl World {
             return;
         };
         process.busy = false;
-        if process.stopping {
+        // A voter that stops gives its vote away first.
+        if process.stopping && !process.node.is_parking() {
             self.gone(host, true);
             return;
         }
@@ -445,8 +461,13 @@ impl World {
             self.power_cut(host);
             return;
         }
+        let flipped = self.hosts[host].flipped;
         let (database, state, logs) = match read {
             Ok(read) => read,
+            Err(_) if flipped => {
+                self.finds_flip(host);
+                return;
+            }
             Err(Err(error @ (OpenError::Damaged { .. } | OpenError::NewerFormat { .. }))) => {
                 let failed = self.hosts[host].disk.failures();
                 self.broken("D", format!("{error:?} after {failed} failed operations"));
@@ -458,7 +479,11 @@ impl World {
                 return;
             }
         };
-        self.check_disk(host, &state, &logs);
+        if flipped {
+            self.reads_flipped(host, &state, &logs);
+        } else {
+            self.check_disk(host, &state, &logs);
+        }
         let entry = &mut self.hosts[host];
         let boot = Boot {
             signer: Box::new(Device(SigningKey::from_bytes(&entry.key))),
@@ -469,6 +494,10 @@ impl World {
         };
         let (mut node, step) = match Node::boot(boot) {
             Ok(booted) => booted,
+            Err(_) if flipped => {
+                self.finds_flip(host);
+                return;
+            }
             Err(error) => {
                 let name = self.hosts[host].name.clone();
                 self.broken("D", format!("{name} cannot start: {error:?}"));
@@ -490,6 +519,8 @@ impl World {
             busy: true,
             held: false,
             stopping: false,
+            voted: false,
+            waited: BTreeSet::new(),
             wake_at: None,
             turns: (now, 1),
             drives: BTreeSet::new(),
@@ -565,10 +596,14 @@ impl World {
     /// The process is gone, with or without a word.
     pub(crate) fn gone(&mut self, host: usize, farewell: bool) {
         let entry = &mut self.hosts[host];
+        let me = entry.id;
         // Dropping the database closes it, as far as its disk still works.
         let Some(process) = entry.process.take() else {
             return;
         };
+        if farewell && process.voted && !votes(&process.node, me) {
+            self.coverage.hit("protocol: vote parked");
+        }
         if !farewell {
             // As by SIGKILL: nothing is written on the way out.
             drop(entry.disk.handle());

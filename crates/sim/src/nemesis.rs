@@ -1,7 +1,9 @@
 //! What goes wrong, each kind by its name: it strikes at a time, and most relent after a while.
 
 use crate::{
-    host::{Backup, CrashPoint, Trap},
+    clog::bridged,
+    host::{Backup, CrashPoint, STANDS_PPM, Trap},
+    lying::Lie,
     machine::Kind,
     malice::Mischief,
     people::Act,
@@ -40,10 +42,17 @@ pub(crate) enum FaultKind {
     Stopped,
     Suspended,
     WallClock,
+    WallStands,
     Drift,
+    /// The clock by which every wait is measured.
+    WaitsStand,
     OneWayCut,
     Partition,
     Overlapping,
+    /// Hosts that hear one another only through others: more than three.
+    Bridge,
+    /// The links of one host after the other, and freed one after the other.
+    Swizzle,
     Flap,
     BadLink,
     Unplugged,
@@ -61,6 +70,10 @@ pub(crate) enum FaultKind {
     Mischief(Mischief),
     /// In some farms.
     Removal(Removal),
+    /// In farms with a printer that lies.
+    Lies(Lie),
+    /// In some farms, once.
+    FlippedBit,
 }
 
 impl FaultKind {
@@ -78,11 +91,15 @@ impl FaultKind {
         Self::Stopped,
         Self::Suspended,
         Self::WallClock,
+        Self::WallStands,
         Self::Drift,
+        Self::WaitsStand,
         Self::OneWayCut,
         Self::Partition,
         Self::Partition,
         Self::Overlapping,
+        Self::Bridge,
+        Self::Swizzle,
         Self::Flap,
         Self::BadLink,
         Self::BadLink,
@@ -114,10 +131,14 @@ impl FaultKind {
             Self::Stopped => "fault: stopped process",
             Self::Suspended => "fault: suspended machine",
             Self::WallClock => "fault: wall clock jump",
+            Self::WallStands => "fault: wall clock stands still",
             Self::Drift => "fault: clock drift",
+            Self::WaitsStand => "fault: monotonic clock stands still",
             Self::OneWayCut => "fault: one-way cut",
             Self::Partition => "fault: partition",
             Self::Overlapping => "fault: overlapping partitions",
+            Self::Bridge => "fault: bridge between more than three hosts",
+            Self::Swizzle => "fault: links clogged one after the other",
             Self::Flap => "fault: flapping link",
             Self::BadLink => "fault: bad link",
             Self::Unplugged => "fault: printer unplugged",
@@ -132,6 +153,8 @@ impl FaultKind {
             Self::Restored => "fault: old backup restored",
             Self::Mischief(mischief) => mischief.name(),
             Self::Removal(removal) => removal.name(),
+            Self::Lies(lie) => lie.armed(),
+            Self::FlippedBit => "fault: bit flipped on a disk",
         }
     }
 }
@@ -241,6 +264,16 @@ impl World {
                 self.hosts[host].clock.skew_ms += years * 31_536_000_000 + seconds * 1_000;
                 true
             }
+            FaultKind::WallStands => {
+                let now = self.now;
+                self.hosts[host].clock.wall_stands.get_or_insert(now);
+                true
+            }
+            FaultKind::WaitsStand => {
+                let now = self.now;
+                self.hosts[host].clock.set_drift(now, STANDS_PPM);
+                true
+            }
             FaultKind::Drift => {
                 let ppm = [200, -10_000, 10_000, 300_000, -300_000][number as usize % 5];
                 let now = self.now;
@@ -251,12 +284,17 @@ impl World {
                 self.cut(host, fault.other);
                 true
             }
-            FaultKind::Partition | FaultKind::Overlapping | FaultKind::Switch => {
+            FaultKind::Bridge if self.hosts.len() < 4 => false,
+            FaultKind::Partition
+            | FaultKind::Overlapping
+            | FaultKind::Bridge
+            | FaultKind::Switch => {
                 for (from, to) in self.cuts_of(fault) {
                     self.cut(from, to);
                 }
                 true
             }
+            FaultKind::Swizzle => self.swizzle(fault),
             FaultKind::Flap => {
                 let (a, b, left) = (host, fault.other, (number % 12) as u32 + 2);
                 self.flap(a, b, left, true);
@@ -354,6 +392,8 @@ impl World {
             }
             FaultKind::Mischief(mischief) => self.does_mischief(mischief, fault),
             FaultKind::Removal(removal) => self.removes(removal, fault),
+            FaultKind::Lies(lie) => self.lies(lie, fault),
+            FaultKind::FlippedBit => self.flips(fault),
         }
     }
 
@@ -396,6 +436,9 @@ impl World {
                         || (count < 4 && *a + *b == fault.host + fault.other)
                 })
                 .collect(),
+            FaultKind::Bridge => pairs
+                .filter(|(a, b)| !bridged(count, fault.number, *a, *b))
+                .collect(),
             _ => pairs.collect(),
         }
     }
@@ -412,14 +455,21 @@ impl World {
             FaultKind::PowerCutOfAll => (0..self.hosts.len()).for_each(|host| self.power_on(host)),
             FaultKind::DiskFull => self.hosts[host].disk.set_full(false),
             FaultKind::Stopped | FaultKind::Suspended => self.thaw(host),
-            FaultKind::Drift => {
+            FaultKind::WallStands => {
+                let now = self.now;
+                self.hosts[host].clock.wall_goes_on(now);
+            }
+            FaultKind::Drift | FaultKind::WaitsStand => {
                 let (now, ppm) = (self.now, self.plan.clocks[host].0);
                 self.hosts[host].clock.set_drift(now, ppm);
                 // Its alarm was set by the other rate.
                 self.local(host, 0, printmesh_node::Input::Wake);
             }
             FaultKind::OneWayCut => self.mend(host, fault.other),
-            FaultKind::Partition | FaultKind::Overlapping | FaultKind::Switch => {
+            FaultKind::Partition
+            | FaultKind::Overlapping
+            | FaultKind::Bridge
+            | FaultKind::Switch => {
                 for (from, to) in self.cuts_of(&fault) {
                     self.mend(from, to);
                 }
@@ -454,7 +504,10 @@ impl World {
                     self.mend(from, to);
                 }
             }
+            FaultKind::Swizzle => self.unclog(&fault),
+            FaultKind::Lies(_) => self.machines[fault.other].lie = None,
             FaultKind::Mischief(_)
+            | FaultKind::FlippedBit
             | FaultKind::Kill
             | FaultKind::WallClock
             | FaultKind::Flap

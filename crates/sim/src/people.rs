@@ -1,7 +1,7 @@
 //! The people around the printers: they submit and change their minds, take parts off beds, and look at what nobody can know.
 
 use printmesh_node::{Command, JobEdit, NewJob, NewSet, Place, Resolve};
-use printmesh_queue::{ClaimState, CopyState, FileHash, FileSpec, JobId, JobState};
+use printmesh_queue::{ClaimState, CopyId, CopyState, FileHash, FileSpec, JobId, JobState};
 
 use crate::{
     host::Asked,
@@ -274,6 +274,8 @@ impl World {
                 }
             }
         }
+        // Who sees it print waits for its end.
+        found.retain(|(copy, unknown)| !*unknown || !self.is_at(copy));
         for (copy, unknown) in found {
             let resolve = match (unknown, which % 4) {
                 (true, 0 | 1) => Resolve::Done,
@@ -284,6 +286,18 @@ impl World {
             let command = Command::JobResolve { copy, resolve };
             self.ask(host, "person: resolve", command, Asked::Resolve);
         }
+    }
+
+    /// Whether some machine is at a copy, as everybody who looks at it sees.
+    fn is_at(&self, copy: &CopyId) -> bool {
+        let mut prints = self
+            .machines
+            .iter()
+            .filter_map(|entry| entry.print.as_ref());
+        prints.any(|print| {
+            let unit = &print.attempt.unit;
+            unit.job == copy.job.to_string() && unit.copy == copy.index
+        })
     }
 
     fn pause(&mut self, host: usize, which: u64, paused: bool) {

@@ -11,6 +11,10 @@ use crate::{
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 
+/// How long a clock by which waits are measured stands still: less than the shortest `abandon`, which the promise needs
+/// (`core/node/SAFETY.md`).
+const STANDS_MS_MAX: u64 = 9 * MINUTE;
+
 /// A plan.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -34,6 +38,8 @@ pub struct Plan {
     pub(crate) epoch_changes: usize,
     /// A host that lies.
     pub(crate) liar: Option<Liar>,
+    /// A printer that says what is not so and goes on by itself.
+    pub(crate) lying_printer: Option<usize>,
     /// A deliberate bug.
     pub(crate) bug: Option<Bug>,
 }
@@ -70,6 +76,8 @@ impl Plan {
         let delay_ms = draw.pick(&[1, 2, 10, 80]);
         let mut acts = acts(&mut draw, hosts, until, delay_ms);
         acts.extend(crate::epochs::rotations(seed, hosts, until));
+        let halves = crate::halves::halves(seed, &mut printers, until);
+        acts.extend(halves.iter().flat_map(|halves| halves.acts.clone()));
         acts.sort_by_key(|(at, _)| *at);
         // Some farms live in peace: there no start may be in vain.
         let count = match draw.below(10) {
@@ -93,13 +101,21 @@ impl Plan {
             };
             faults = vec![restored];
         }
-        let mut liar = None;
+        let (mut liar, mut lying_printer) = (None, None);
         if !faults.iter().any(|fault| fault.kind == FaultKind::Restored) {
             if let Some((who, lies)) = crate::malice::liar_of(seed, hosts, until) {
                 liar = Some(who);
                 faults.extend(lies);
             }
             faults.extend(crate::removal::removals(seed, hosts, until));
+            faults.extend(crate::flip::flips(seed, hosts, until));
+            faults.extend(halves.iter().flat_map(|halves| halves.faults.clone()));
+            if let Some((printer, lies)) =
+                crate::lying::lies(seed, &acts, printers.iter().sum(), until)
+            {
+                lying_printer = printer;
+                faults.extend(lies);
+            }
         }
         faults.sort_by_key(|fault| fault.at);
         faults
@@ -114,6 +130,10 @@ impl Plan {
             })
             .collect();
         let mut settings = settings(&mut draw);
+        for (name, value) in halves.iter().flat_map(|halves| &halves.settings) {
+            settings.retain(|(other, _)| other != name);
+            settings.push((name, value));
+        }
         // A holder that is frozen at a start must find now and then that it was given up meanwhile.
         let freezes = |fault: &Fault| fault.kind == FaultKind::FrozenAtStart;
         if faults.iter().any(freezes) && draw.chance(700) {
@@ -131,6 +151,7 @@ impl Plan {
             settings,
             epoch_changes: crate::epochs::epoch_changes(seed),
             liar,
+            lying_printer,
             bug: None,
         }
     }
@@ -148,6 +169,7 @@ impl Plan {
             settings: vec![("claims", "majority")],
             epoch_changes: 10_000,
             liar: None,
+            lying_printer: None,
             bug: None,
         }
     }
@@ -330,9 +352,15 @@ fn fault(draw: &mut Draw, hosts: usize, until: u64) -> Fault {
     };
     let host = draw.index(hosts);
     let other = (host + 1 + draw.index(hosts - 1)) % hosts;
+    let kind = draw.pick(FaultKind::ALL);
+    // A decision is taken for young as long as that clock stands: no longer than any write-off takes.
+    let for_ms = match kind {
+        FaultKind::WaitsStand => for_ms.min(STANDS_MS_MAX),
+        _ => for_ms,
+    };
     Fault {
         index: 0,
-        kind: draw.pick(FaultKind::ALL),
+        kind,
         at: draw.below(until),
         for_ms,
         host,

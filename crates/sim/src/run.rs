@@ -1,6 +1,9 @@
 //! One seed: the farm is set up in peace, things go wrong for hours, everything heals, and all that was asked for must come to an end.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    panic::{self, AssertUnwindSafe},
+};
 
 use ed25519_dalek::SigningKey;
 use printmesh_node::{Command, Node};
@@ -11,13 +14,14 @@ use printmesh_schedule::{JobStatus, Reason};
 use printmesh_store::Database;
 
 use crate::{
+    bounds::STARTS_WITHIN_MS,
     coverage::Coverage,
     disk::Disk,
     draw::Draw,
     history::{Attempt, History, Unit},
     host::{Asked, Clock, Device, Host, Memory},
     laws::Violation,
-    machine::machine,
+    machine::{Kind, machine},
     plan::Plan,
     sabotage::Bug,
     world::{Event, World},
@@ -74,9 +78,14 @@ pub fn run(plan: Plan, telling: Telling) -> Outcome {
     if telling != Telling::Nothing {
         world.tell_lines(telling == Telling::All);
     }
-    world.found();
-    world.go_wrong();
-    world.come_to_rest();
+    let lived = panic::catch_unwind(AssertUnwindSafe(|| {
+        world.found();
+        world.go_wrong();
+        world.come_to_rest();
+    }));
+    if lived.is_err() {
+        world.broken("H", "a host panicked");
+    }
     world.outcome()
 }
 
@@ -103,6 +112,10 @@ impl World {
             let host = self.new_host(number, &mut draw);
             self.hosts.push(host);
             self.schedule(self.now, Event::Boot { host: number });
+        }
+        if let Some(liar) = self.plan.lying_printer {
+            // One that is fed cannot say much that is not so.
+            self.machines[liar].kind = Kind::Autonomous;
         }
         self.pass(5_000);
         let name = "farm".to_owned();
@@ -194,6 +207,7 @@ impl World {
             suspended_at: None,
             slept_ms: None,
             destroyed: false,
+            flipped: false,
             backup: None,
             process: None,
             life: 0,
@@ -245,6 +259,7 @@ impl World {
             return;
         }
         self.heal();
+        let healed = self.now;
         let end = self.now + REST_MS;
         self.pass(10 * MINUTE);
         for host in 0..self.hosts.len() {
@@ -254,7 +269,11 @@ impl World {
         self.look_at_removals();
         self.put_liar_out();
         while self.violation.is_none() && self.now < end {
-            self.pass(30 * MINUTE);
+            self.pass(30 * MINUTE - STARTS_WITHIN_MS);
+            let ready = self.ready_to_start();
+            self.pass(STARTS_WITHIN_MS);
+            self.check_starts(&ready);
+            self.check_bounds(healed);
             self.look_at_removals();
             self.put_liar_out();
             self.people_do_their_part();
@@ -483,7 +502,7 @@ impl World {
         self.alive().first().copied().unwrap_or(0)
     }
 
-    fn given_to_dead(&self, copy: CopyId, number: u32) -> bool {
+    pub(crate) fn given_to_dead(&self, copy: CopyId, number: u32) -> bool {
         let unit = Unit {
             job: copy.job.to_string(),
             copy: copy.index,
@@ -510,36 +529,24 @@ impl World {
             };
             // What was over when an epoch ended is known to whoever was there.
             let shared = node.shared_view(view.id);
-            // The last word of a host that is lost for good, when the queue got two keys at once: only who followed the same one
-            // has it.
-            let is_of_dead = |job: JobId| {
-                let mut claims = view.snapshot.claims.iter();
-                view.epoch > 0
-                    && claims.any(|(copy, claims)| {
-                        let mut holders = claims.values().map(|claim| claim.host);
-                        copy.job == job && holders.any(|holder| world.is_gone(holder))
-                    })
-            };
             let jobs = view.snapshot.jobs.values().filter_map(|job| {
                 let status = printmesh_schedule::job_status(view.snapshot, job);
                 let counts = shared.jobs.contains_key(&job.id) || !status.is_over();
-                let counts = counts && !is_of_dead(job.id);
                 counts.then_some((job.id, status.word()))
             });
             jobs.collect()
         };
         let first = states(self, self.first_alive());
-        let different = |host: &usize| states(self, *host) != first;
-        if let Some(host) = self.alive().into_iter().find(different) {
+        let different = self.alive().into_iter().find_map(|host| {
             let seen = states(self, host);
-            let (mine, theirs) = (
-                seen.iter().find(|job| !first.contains(job)),
-                first.iter().find(|job| !seen.contains(job)),
-            );
-            self.broken(
-                "C",
-                format!("h{host} sees other jobs than the rest: {mine:?} and {theirs:?}"),
-            );
+            let mine = seen.iter().filter(|job| !first.contains(job));
+            let theirs = first.iter().filter(|job| !seen.contains(job));
+            let mut jobs = mine.chain(theirs);
+            let job = jobs.find(|(job, _)| !self.is_last_word(host, *job))?;
+            Some(format!("h{host} does not see what the rest sees: {job:?}"))
+        });
+        if let Some(different) = different {
+            self.broken("C", different);
         }
         if let Some(loose) = self.unreconciled() {
             self.broken("L", loose);
@@ -550,6 +557,7 @@ impl World {
             }
         }
         self.check_proofs_at_rest();
+        self.count_setbacks();
         if let Err(violation) = self.judge.at_rest() {
             self.violation = Some(violation);
         }
@@ -567,8 +575,42 @@ impl World {
         }
     }
 
+    /// Whether hosts may see a job differently: the queue got two keys at once, a host was lost for good in between, and of that
+    /// host's last word on the job they know different parts. Only who followed the key that it knew has all of it.
+    fn is_last_word(&self, host: usize, job: JobId) -> bool {
+        let forked = self.epochs.values().any(|authors| authors.len() > 1);
+        let words = |host: usize| {
+            let view = self.farm_view(host);
+            let claims = view.into_iter().flat_map(|view| &view.snapshot.claims);
+            let claims = claims.filter(|(copy, _)| copy.job == job);
+            let claims =
+                claims.flat_map(|(copy, claims)| claims.values().map(|claim| (*copy, claim)));
+            let claims = claims.filter(|(_, claim)| self.is_gone(claim.host));
+            let words =
+                claims.map(|(copy, claim)| (copy, claim.host, claim.attempt, claim.record.state));
+            words.collect::<Vec<_>>()
+        };
+        forked && words(host) != words(self.first_alive())
+    }
+
+    /// Counts what nobody tries any further.
+    fn count_setbacks(&mut self) {
+        let (mut failing, mut exhausted) = (0, 0);
+        if let Some(view) = self.farm_view(self.first_alive()) {
+            failing = printmesh_schedule::failing_files(view.snapshot).len();
+            let copies = view.snapshot.jobs.values();
+            let copies = copies.flat_map(|job| view.snapshot.copies_of(job));
+            let given_up = |state: &CopyState<'_>| matches!(state, CopyState::Failed(claim) if !claim.was_stopped());
+            exhausted = copies.filter(|(_, state)| given_up(state)).count();
+        }
+        self.coverage
+            .hit_times("protocol: file fails everywhere", failing as u64);
+        self.coverage
+            .hit_times("protocol: retries exhausted", exhausted as u64);
+    }
+
     /// What was started without the voters and not reconciled by them.
-    fn unreconciled(&self) -> Option<String> {
+    pub(crate) fn unreconciled(&self) -> Option<String> {
         let view = self.farm_view(self.first_alive())?;
         for (copy, claims) in &view.snapshot.claims {
             for claim in claims.values() {

@@ -63,6 +63,8 @@ pub const BUGS: &[(&str, Bug)] = &[
         Bug::Node(Sabotage::SealsWithoutTransfer),
     ),
     #[cfg(feature = "sabotage")]
+    ("believes-idle", Bug::Node(Sabotage::BelievesIdle)),
+    #[cfg(feature = "sabotage")]
     ("volatile-proofs", Bug::Node(Sabotage::VolatileProofs)),
     #[cfg(feature = "sabotage")]
     (

@@ -480,6 +480,42 @@ impl World {
         }
     }
 
+    /// A host starts from a disk on which a bit flipped: whatever it read is what it goes by from now on.
+    pub(crate) fn reads_flipped(
+        &mut self,
+        host: usize,
+        state: &[(Vec<u8>, Vec<u8>)],
+        logs: &BTreeMap<[u8; 32], Vec<Vec<u8>>>,
+    ) {
+        let memory = &mut self.hosts[host].memory;
+        let before = memory.values.clone();
+        memory.in_flight = None;
+        memory.values = state.iter().cloned().collect();
+        memory.logs.clear();
+        for (log, entries) in logs {
+            for entry in entries {
+                let (count, sum) = memory.logs.entry(*log).or_default();
+                *count += 1;
+                add(sum, entry);
+            }
+        }
+        let other = before != memory.values;
+        self.coverage.hit(match other {
+            true => "machine: flipped bit read as something else",
+            false => "machine: flipped bit where nothing was",
+        });
+        if other {
+            let mut now = state
+                .iter()
+                .filter(|(key, value)| before.get(key) != Some(value));
+            let changed = now.next().map(|(key, value)| {
+                let (key, value) = (String::from_utf8_lossy(key), String::from_utf8_lossy(value));
+                format!("reads {key} as {value}")
+            });
+            self.say(Some(host), || changed.unwrap_or_default());
+        }
+    }
+
     /// A: what somebody was answered with is there.
     pub(crate) fn check_acknowledged(&mut self, host: usize) {
         let Some(node) = self.hosts[host].node() else {
@@ -503,7 +539,7 @@ impl World {
         match effect {
             Effect::Send { bytes, .. } => {
                 self.note(host, SEND, bytes);
-                self.watch_message(bytes);
+                self.watch_message(host, bytes);
             }
             Effect::Tell(event) => {
                 self.note(host, OTHER, event.kind.as_bytes());
@@ -512,6 +548,18 @@ impl World {
                     "refused" if event.state.as_deref() == Some("epoch-split") => {
                         self.coverage
                             .hit("protocol: two ways that put each other out");
+                    }
+                    "queue.epoch" => {
+                        let number = event.state.clone().unwrap_or_default();
+                        let authors = self.epochs.entry(number).or_default();
+                        authors.extend(event.host);
+                    }
+                    "printer.set-aside" => self.coverage.hit("protocol: printer set aside"),
+                    "copy.surplus" => {
+                        let text = event.text.as_deref().unwrap_or_default();
+                        if text.contains("it is being stopped") {
+                            self.coverage.hit("protocol: surplus stopped");
+                        }
                     }
                     "member.removed" => self.coverage.hit("protocol: member removed"),
                     "host.problem" => self.coverage.hit("protocol: restored host noticed it"),
@@ -525,7 +573,7 @@ impl World {
         }
     }
 
-    fn watch_message(&mut self, bytes: &[u8]) {
+    fn watch_message(&mut self, host: usize, bytes: &[u8]) {
         // The kinds below are beyond the first two, which are most of the bytes.
         if bytes.first().is_none_or(|kind| *kind < 2) {
             return;
@@ -533,6 +581,10 @@ impl World {
         match Message::decode(bytes) {
             Some(Message::Prepare(ask)) => {
                 self.coverage.hit("protocol: claim asked");
+                let process = self.hosts[host].process.as_mut();
+                if process.is_some_and(|process| process.waited.remove(&ask.ballot.printer)) {
+                    self.coverage.hit("protocol: ranked fallback");
+                }
                 let ballot = (
                     ask.ballot.n,
                     self.host_name(ask.ballot.host),

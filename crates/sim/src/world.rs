@@ -8,7 +8,7 @@ use std::{
 };
 
 use printmesh_node::Input;
-use printmesh_queue::JobId;
+use printmesh_queue::{HostId, JobId};
 
 use crate::{
     coverage::Coverage,
@@ -97,6 +97,11 @@ pub(crate) enum Event {
         left: u32,
         cut: bool,
     },
+    Clog {
+        host: usize,
+        clog: bool,
+        fault: usize,
+    },
     Thaw {
         host: usize,
     },
@@ -162,10 +167,14 @@ pub(crate) struct World {
     /// Ticket and other answers that somebody waits for.
     pub(crate) ticket: Option<printmesh_node::Ticket>,
     pub(crate) striking: BTreeSet<usize>,
+    /// Hosts whose links are clogged, by fault.
+    pub(crate) clogged: BTreeSet<(usize, usize)>,
     /// After the last fault: everything heals, people do their part.
     pub(crate) healing: bool,
     /// A host that lies, and what it has done.
     pub(crate) malice: Option<Malice>,
+    /// Who began each epoch: more than one, when the queue got two keys at once.
+    pub(crate) epochs: BTreeMap<String, BTreeSet<HostId>>,
     /// Somebody was to be removed.
     pub(crate) removed: bool,
     /// Hosts for which nobody waits in the end: the liar, those that were put out.
@@ -199,8 +208,10 @@ impl World {
             bad_jobs: BTreeSet::new(),
             ticket: None,
             striking: BTreeSet::new(),
+            clogged: BTreeSet::new(),
             healing: false,
             malice,
+            epochs: BTreeMap::new(),
             removed: false,
             out: BTreeSet::new(),
             trace: blake3::Hasher::new(),
@@ -312,6 +323,7 @@ impl World {
             Event::Strike(fault) => self.strike(fault),
             Event::Relent(fault) => self.relent(fault),
             Event::Flap { a, b, left, cut } => self.flap(a, b, left, cut),
+            Event::Clog { host, clog, fault } => self.clog(host, clog, fault),
             Event::Thaw { host } => self.thaw(host),
             Event::PlugIn { machine } => self.plug_in(machine),
             Event::Fetched {

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use printmesh_queue::{Bed, ClaimState, CopyId, CopyState, QueueId, RunRecord, RunResult};
+use printmesh_queue::{
+    Bed, ClaimState, CopyId, CopyState, JobState, QueueId, RunRecord, RunResult,
+};
 
 use crate::{
     confirm::Decision,
@@ -13,6 +15,7 @@ use crate::{
     input::{Doing, Ended},
     node::Node,
     records::{self, Stage, Unsure, Work, key},
+    sabotage::Sabotage,
     work::print_token,
 };
 
@@ -118,6 +121,10 @@ impl Node {
             } if *print == token => {
                 let (result, note) = words(ended);
                 self.run_ended(name, &token, result, note);
+            }
+            Doing::Idle { .. } if began && self.sabotaged(Sabotage::BelievesIdle) => {
+                let note = Some("it does nothing".to_owned());
+                self.run_ended(name, &token, RunResult::Failed, note);
             }
             // The order to begin is still on its way, and whether it was taken is said by whoever carries it.
             Doing::Printing { .. } | Doing::Idle { .. } if !began => {}
@@ -353,8 +360,12 @@ impl Node {
             snapshot.copy_state(work.copy),
             CopyState::Begun(claim) if claim.host == self.me && claim.attempt == work.attempt
         );
+        // It may have been taken out while nobody knew how this print ends.
+        let job = snapshot.jobs.get(&work.copy.job);
+        let wanted = job.is_some_and(|job| job.state == JobState::Open)
+            && self.stopped_by(work.queue, work.copy.job).is_none();
         let printer = self.printers.get(&work.ballot.printer);
-        current && printer.is_some_and(|printer| printer.work.is_none())
+        current && wanted && printer.is_some_and(|printer| printer.work.is_none())
     }
 
     fn forget_unsure(&mut self, work: &Work) {

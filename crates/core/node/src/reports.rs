@@ -41,6 +41,12 @@ impl Node {
             self.clearing_ended(name, print, result);
             return;
         }
+        if let PrinterReport::Began { print }
+        | PrinterReport::Progress { print, .. }
+        | PrinterReport::Finished { print } = &report
+        {
+            self.hears_of_other(name, print);
+        }
         match report {
             PrinterReport::Online(machine) => {
                 self.lose_clearing(name);
@@ -123,6 +129,25 @@ impl Node {
         }
     }
 
+    /// It reports a print that is not under way: one that it had said to be over or refused, or one that nobody here ordered. What
+    /// is on its bed nobody knows then.
+    fn hears_of_other(&mut self, name: &str, print: &str) {
+        if self.running(name, print).is_some() || self.sabotaged(Sabotage::BedStaysClear) {
+            return;
+        }
+        if let Some(printer) = self.printers.get_mut(name)
+            && printer.entry.bed == Bed::Clear
+        {
+            tracing::warn!(
+                printer = name,
+                print,
+                "it reports a print that is not under way"
+            );
+            printer.entry.bed = Bed::Unknown;
+            self.save_printer(name);
+        }
+    }
+
     fn printer_online(&mut self, name: &str, machine: Machine) {
         if let Some(printer) = self.printers.get_mut(name) {
             printer.online = true;
@@ -149,11 +174,18 @@ impl Node {
             );
             return;
         };
-        let mut run = self
-            .runs_of(&work)
-            .remove(&k)
-            .expect("the intent was written before the print");
         self.heated(name);
+        let Some(mut run) = self.runs_of(&work).remove(&k) else {
+            // Whoever was put out of a queue writes nothing there any more: its journal said that this print begins, the document
+            // does not, and nobody waits to hear how it ended.
+            tracing::warn!(
+                printer = name,
+                print,
+                "a print ended of which its queue takes no word"
+            );
+            self.end_work(name);
+            return;
+        };
         if let Some(printer) = self.printers.get_mut(name) {
             // What was said of it before is of another print.
             printer.bed_c = None;

@@ -32,6 +32,8 @@ pub enum Sabotage {
     BedStaysClear,
     /// New voters begin with nothing of what the old ones knew.
     SealsWithoutTransfer,
+    /// A printer that says that it is idle is believed, also in the middle of a print.
+    BelievesIdle,
     /// A proof that a member told two stories is kept in memory only.
     VolatileProofs,
 }

@@ -92,6 +92,15 @@ impl Node {
         now_ms >= waiting.due_ms
     }
 
+    /// Printers of this host that let others go first for a copy.
+    pub fn printers_that_wait(&self) -> impl Iterator<Item = &str> {
+        let waits = self
+            .printers
+            .iter()
+            .filter(|(_, printer)| !printer.waiting.is_empty());
+        waits.map(|(name, _)| name.as_str())
+    }
+
     /// A printer has work, or nothing to wait for.
     pub(crate) fn stop_waiting(&mut self, name: &str, queue: Option<QueueId>) {
         let Some(printer) = self.printers.get_mut(name) else {

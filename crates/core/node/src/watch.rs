@@ -65,10 +65,23 @@ impl Queue {
                 .map(|c| c.attempt),
         );
         for over in claims().filter(|c| c.record.state.is_over() && !c.record.speculative) {
-            begun.remove(&over.attempt);
+            // A print that counts elsewhere says nothing of the one that the voters let start.
+            let elsewhere = matches!(
+                over.record.state,
+                ClaimState::Credited | ClaimState::Surplus
+            );
+            if !elsewhere || !self.is_held_by_another((copy, over.attempt), over.host) {
+                begun.remove(&over.attempt);
+            }
         }
         begun.retain(|attempt| !snapshot.is_lost(copy, *attempt));
         begun
+    }
+
+    /// Whether another host than this one holds an attempt that may have begun.
+    fn is_held_by_another(&self, unit: (CopyId, u32), host: HostId) -> bool {
+        let mut members = self.doc.snapshot().members.keys();
+        members.any(|other| *other != host && self.is_holder(unit, *other))
     }
 
     /// Whether a host holds an attempt that may have begun.
@@ -249,6 +262,9 @@ impl Node {
 
     /// When to look again whether something was silent for too long.
     pub(crate) fn watch_wakeup(&self) -> Option<u64> {
+        if self.stopping {
+            return None;
+        }
         let queues = self.queues.values().filter(|entry| !entry.record.left);
         queues.filter_map(|entry| entry.watch.look_ms).min()
     }

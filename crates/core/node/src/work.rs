@@ -5,14 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use printmesh_queue::{Bed, ClaimState, FileSpec, JobState, RunRecord, RunResult, Set, SetId};
+use printmesh_queue::{
+    Bed, ClaimState, FileSpec, JobState, QueueId, Role, RunRecord, RunResult, Set, SetId,
+};
 use printmesh_schedule::misfit_of;
 
 use crate::{
     confirm::Gate,
     effect::Effect,
     node::Node,
-    records::{self, Stage, Work, key},
+    records::{self, QueueKind, Stage, Work, key},
     sabotage::Sabotage,
     turns::Turns,
 };
@@ -242,6 +244,12 @@ impl Node {
     }
 
     fn drive_between(&mut self, name: &str, work: &Work) -> bool {
+        if !self.writes_in(work.queue) {
+            // What it prints from now on nobody would hear of, nor would it know by itself what it has printed.
+            tracing::warn!(printer = name, job = %work.copy.job, "prints no more of a queue that it was put out of");
+            self.end_work(name);
+            return true;
+        }
         let done = self.runs_of(work);
         if self.stopping {
             if done.is_empty() {
@@ -354,6 +362,15 @@ impl Node {
             guard: self.guarded_by(name, hash).map(Box::new),
         });
         true
+    }
+
+    /// Whether what this host says of its prints is taken in there.
+    fn writes_in(&self, queue: QueueId) -> bool {
+        self.queues.get(&queue).is_some_and(|entry| {
+            let member = entry.doc.snapshot().members.get(&self.me);
+            let local = entry.record.kind == QueueKind::Local;
+            local || member.is_some_and(|member| !member.left && member.may(Role::Printer))
+        })
     }
 
     pub(crate) fn runs_of(&self, work: &Work) -> BTreeMap<u32, RunRecord> {

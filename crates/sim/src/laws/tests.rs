@@ -158,6 +158,69 @@ fn two_printers_never_make_one_copy_at_once_unless_one_was_written_off() {
 }
 
 #[test]
+fn a_printer_that_says_falsely_that_it_has_ended_is_taken_at_its_word() {
+    let (one, two) = (attempt(0, 0), attempt(0, 1));
+    let mut facts = given(&one, "a");
+    facts.push(began(&one, "a", 0));
+    facts.push(Fact::SaidEnded {
+        attempt: one.clone(),
+        printer: printer("a"),
+    });
+    facts.push(recorded(&one, "a", Outcome::Failed));
+    facts.extend(given(&two, "b"));
+    facts.push(began(&two, "b", 0));
+    assert_eq!(judge(facts.clone()), None);
+    // It allows no second print of an attempt.
+    facts.push(began(&two, "b", 0));
+    assert_eq!(judge(facts), Some("I3"));
+}
+
+#[test]
+fn what_began_without_the_voters_lets_no_job_be_finished_more_often_than_wanted() {
+    let copies = [attempt(0, 0), attempt(1, 0), attempt(2, 0)];
+    let mut facts = vec![Fact::Speculated {
+        attempt: copies[2].clone(),
+        printer: printer("c"),
+    }];
+    for copy in &copies[..2] {
+        facts.extend(given(copy, "a"));
+        facts.push(recorded(copy, "a", Outcome::Finished));
+    }
+    assert_eq!(judge(facts.clone()), None);
+    facts.push(recorded(&copies[2], "c", Outcome::Finished));
+    assert_eq!(judge(facts), Some("O2"));
+}
+
+#[test]
+fn at_rest_every_start_in_vain_has_a_reason() {
+    let start = |alone: bool| {
+        let mut judge = Judge::default();
+        let mut facts = vec![
+            voters(1, &["a", "b", "c"]),
+            Fact::Submitted {
+                job: "job".to_owned(),
+                copies: 1,
+                runs: 1,
+            },
+        ];
+        facts.extend(given(&attempt(0, 0), "a"));
+        facts.push(began(&attempt(0, 0), "a", 0));
+        match alone {
+            true => facts.push(Fact::Speculated {
+                attempt: attempt(1, 0),
+                printer: printer("c"),
+            }),
+            false => facts.extend(given(&attempt(1, 0), "c")),
+        }
+        facts.push(began(&attempt(1, 0), "c", 0));
+        facts.iter().for_each(|fact| judge.see(0, fact).unwrap());
+        judge.at_rest().err().map(|violation| violation.law)
+    };
+    assert_eq!(start(true), None);
+    assert_eq!(start(false), Some("O3"));
+}
+
+#[test]
 fn what_was_taken_out_never_begins() {
     let one = attempt(0, 0);
     let out = |voter| accepted(voter, 3, one.clone(), Owner::Withdraw("c".to_owned()));

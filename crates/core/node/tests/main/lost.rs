@@ -703,6 +703,75 @@ fn an_unknown_end_of_a_member_that_was_put_out_is_given_up_although_its_host_sti
 }
 
 #[test]
+fn a_print_of_a_host_that_never_comes_back_is_given_up_although_another_one_had_printed_the_same_without_the_voters()
+ {
+    let mut farm = Farm::available(&[0, 1, 1], &[0]);
+    farm.set("budget", "all");
+    farm.set("foreign-wait", "0");
+    farm.machines = Machines::Wait;
+    let pause = |reason: Option<&str>| {
+        let printer = "p0".to_owned();
+        match reason {
+            Some(reason) => Command::PrinterPause {
+                printer,
+                reason: reason.to_owned(),
+            },
+            None => Command::PrinterResume { printer },
+        }
+    };
+    farm.ok(1, pause(Some("later")));
+    farm.ok(2, pause(Some("later")));
+    // Both have its file.
+    for n in [1, 2] {
+        let draft = NewJob {
+            draft: true,
+            ..job("local", "bracket")
+        };
+        farm.submit(n, draft);
+    }
+    let id = farm.submit(0, job("farm", "bracket"));
+    farm.pass(2_000);
+    farm.cut(2, 0);
+    farm.cut(2, 1);
+    farm.pass(60_000);
+    farm.ok(1, pause(None));
+    farm.ok(2, pause(None));
+    farm.pass(2 * MINUTE);
+    assert_eq!(farm.starts.len(), 2, "one on each side");
+    farm.begin(1, "p0");
+    farm.begin(2, "p0");
+    farm.heal(2, 0);
+    farm.heal(2, 1);
+    farm.pass(2_000);
+    farm.finish(2, "p0");
+    farm.settle();
+    farm.kill(1);
+    farm.settle();
+    farm.ready(2);
+    farm.pass(10 * HOUR);
+    assert_eq!(farm.starts.len(), 3, "{}", farm.dump(id));
+    assert_eq!(words(&farm, 0, id, 0), 1);
+}
+
+/// It still gives its vote away, and has nothing else to do meanwhile.
+#[test]
+fn a_voter_that_stops_while_it_waits_for_a_silent_print_does_not_work_without_a_pause() {
+    let mut farm = Farm::shared(&[0, 1]);
+    let (_, holder) = printing(&mut farm);
+    farm.kill(holder);
+    farm.settle();
+    farm.pass(10 * MINUTE);
+    farm.input(0, Input::ShuttingDown);
+    for _ in 0..5 {
+        let now = farm.now_of(0).mono_ms;
+        let next = farm.node(0).next_wakeup();
+        assert!(next.is_none_or(|next| next > now), "{next:?} at {now}");
+        farm.pass(30_000);
+        farm.input(0, Input::Wake);
+    }
+}
+
+#[test]
 fn a_majority_of_three_voters_gives_a_print_up_each_by_its_own_clock() {
     let mut farm = Farm::shared(&[0, 0, 0, 1, 1]);
     farm.set_voters(&[0, 1, 2]);

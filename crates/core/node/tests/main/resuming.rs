@@ -1,7 +1,7 @@
 //! After a crash in the middle of a print: what the journal says, what the printer says, and what only a person can say. Each row
 //! of the table of `notes/claims.md` §3.5, cut before and after its commit.
 
-use printmesh_node::{Command, Effect, Ended, NewJob, NewSet, Resolve};
+use printmesh_node::{Command, Doing, Effect, Ended, NewJob, NewSet, PrinterReport, Resolve};
 use printmesh_queue::{Bed, ClaimState, CopyId, JobId, RunResult};
 
 use crate::farm::{Alone, Crash, Farm, Machines, file, job};
@@ -394,6 +394,113 @@ fn a_good_end_on_a_printer_that_is_at_something_else_leaves_the_rest_to_the_next
     assert_eq!(farm.status(0, id), "done");
     assert_eq!(farm.starts.len(), 3);
     farm.check();
+}
+
+#[test]
+fn the_rest_of_a_copy_is_not_printed_when_its_job_was_cancelled_before_its_printer_said_how_the_first_print_ended()
+ {
+    let mut farm = autonomous();
+    let sets = vec![NewSet::of(file("a"), 1), NewSet::of(file("b"), 1)];
+    let kit = NewJob {
+        sets,
+        copies: 2,
+        ..job("local", "kit")
+    };
+    let id = farm.submit(0, kit);
+    farm.begin(0, P0);
+    farm.settle();
+    // Connected anew, the printer knows no name of what it prints.
+    farm.printer_says(0, P0, PrinterReport::Doing(Doing::Printing { print: None }));
+    assert_eq!(farm.status(0, id), "unknown");
+    let job = id.to_string();
+    farm.ok(0, Command::JobStop { job });
+    assert_eq!(farm.status(0, id), "cancelled");
+    farm.kill(0);
+    let start = &farm.starts[0];
+    let (job, copy, run) = &start.run;
+    let print = format!("{job}/{copy}/{}/{run}", start.ballot);
+    farm.alone.insert(
+        (0, P0.to_owned()),
+        Alone::Rests(Some((print, Ended::Finished))),
+    );
+    farm.boot(0);
+    farm.settle();
+    farm.ready(0);
+    farm.pass(3_600_000);
+    assert_eq!(farm.starts.len(), 1, "it was cancelled");
+    assert_eq!(farm.status(0, id), "cancelled");
+}
+
+/// It says that it could not begin, and a minute later that it is at it.
+#[test]
+fn a_printer_that_goes_on_with_a_print_that_it_had_refused_is_not_taken_for_clear() {
+    let mut farm = autonomous();
+    let id = farm.submit(0, job("local", "bracket"));
+    let start = &farm.starts[0];
+    let (name, copy, run) = &start.run;
+    let print = format!("{name}/{copy}/{}/{run}", start.ballot);
+    let reason = "it does not answer".to_owned();
+    let failed = PrinterReport::Failed {
+        print: print.clone(),
+        reason,
+    };
+    farm.printer_says(0, P0, failed);
+    assert_eq!(bed(&farm, 0), Bed::Clear, "nothing was begun, it said");
+    let progress = PrinterReport::Progress {
+        print: print.clone(),
+        fraction: 0.1,
+        left_s: Some(600),
+        paused: false,
+    };
+    farm.printer_says(0, P0, progress);
+    assert_eq!(bed(&farm, 0), Bed::Unknown);
+    farm.pass(3_600_000);
+    assert_eq!(
+        farm.starts.len(),
+        1,
+        "nothing begins before somebody has looked"
+    );
+    assert_eq!(farm.status(0, id), "queued");
+}
+
+/// Its queue takes no word of it any more, also none of the print that begins.
+#[test]
+fn a_host_that_was_put_out_between_two_prints_of_a_copy_does_not_fall_over_when_the_second_one_ends()
+ {
+    for cut in [false, true] {
+        let mut farm = Farm::available(&[0, 1], &[0]);
+        farm.machines = Machines::Wait;
+        let sets = vec![NewSet::of(file("a"), 1), NewSet::of(file("b"), 1)];
+        let kit = NewJob {
+            sets,
+            ..job("farm", "kit")
+        };
+        farm.submit(0, kit);
+        farm.pass(2_000);
+        farm.begin(1, P0);
+        let (queue, member) = ("farm".to_owned(), farm.hosts[1].id.fingerprint());
+        if cut {
+            farm.cut(0, 1);
+            farm.pass(30_000);
+        }
+        farm.ok(0, Command::MemberRemove { queue, member });
+        farm.settle();
+        farm.finish(1, P0);
+        farm.settle();
+        farm.ready(1);
+        farm.pass(3_600_000);
+        if cut {
+            farm.heal(0, 1);
+            farm.settle();
+        }
+        if farm.prints(1, P0) {
+            farm.begin(1, P0);
+            farm.finish(1, P0);
+        }
+        farm.pass(3_600_000);
+        assert!(farm.up(1), "{cut}");
+        assert!(farm.starts.len() <= 2, "{cut}");
+    }
 }
 
 #[test]
