@@ -7,6 +7,7 @@ mod choice;
 mod delegate;
 mod forecast;
 mod heat;
+mod idle;
 mod index;
 mod matching;
 mod one_click;

@@ -131,6 +131,14 @@ pub enum Reason {
         /// What keeps the printer from it.
         because: Box<Reason>,
     },
+    /// No open job can start on the printer now.
+    NothingFits {
+        /// Name of the one that comes closest: what somebody at the printer could change before what a person holds back,
+        /// and that before what the printer can never print; of those the first.
+        job: String,
+        /// What keeps it from the printer.
+        because: Box<Reason>,
+    },
     /// The file is for another model.
     Model {
         /// The model that it was sliced for.
@@ -239,6 +247,7 @@ impl Reason {
             | Self::NotBefore { .. }
             | Self::Backburner
             | Self::NeverSkip { .. }
+            | Self::NothingFits { .. }
             | Self::Draft
             | Self::Held
             | Self::CancelRequested { .. }
@@ -313,6 +322,7 @@ impl Reason {
             Self::NotBefore { .. } => "not-before",
             Self::Backburner => "backburner",
             Self::NeverSkip { .. } => "never-skip",
+            Self::NothingFits { .. } => "nothing-fits",
             Self::Model { .. } => "model",
             Self::ModelUnknown { .. } => "model-unknown",
             Self::Nozzle { .. } => "nozzle",
@@ -396,6 +406,12 @@ impl Reason {
             Self::NeverSkip { job, because } => {
                 format!(
                     "nothing is skipped here, and {job} comes first: {}",
+                    because.text()
+                )
+            }
+            Self::NothingFits { job, because } => {
+                format!(
+                    "no open job can start here; {job} comes closest: {}",
                     because.text()
                 )
             }

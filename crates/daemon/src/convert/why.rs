@@ -36,7 +36,7 @@ fn hope(reason: &Reason) -> u8 {
         Reason::FileMissing { .. } | Reason::SliceFailed { .. } => 1,
         Reason::NotBefore { .. } | Reason::Backburner => 1,
         Reason::FailedHere | Reason::Busy | Reason::QueueOrder { .. } | Reason::Contended => 2,
-        Reason::NeverSkip { .. } => 3,
+        Reason::NeverSkip { .. } | Reason::NothingFits { .. } => 3,
         Reason::Cooling { .. } | Reason::Clearing | Reason::HeatSlot => 2,
         Reason::BedNotClear
         | Reason::BedUnknown
@@ -154,7 +154,9 @@ fn of_printer(name: &str, reason: &Reason) -> Option<String> {
             let tags = tags.map(|tag| format!(" --tag {}", quoted(tag)));
             format!("printmesh printer edit {name}{}", tags.collect::<String>())
         }
-        Reason::NeverSkip { because, .. } => return of_printer(name, because),
+        Reason::NeverSkip { because, .. } | Reason::NothingFits { because, .. } => {
+            return of_printer(name, because);
+        }
         Reason::Cooling { .. }
         | Reason::Clearing
         | Reason::HeatSlot

@@ -1,6 +1,8 @@
 //! The axes of matching: what a file needs against what a printer has, each with its code.
 
-use printmesh_queue::{ColorRule, Equipment, HostId, Needs, SetId, Slot, ToolNeed};
+use printmesh_queue::{
+    ClaimState, ColorRule, Equipment, HostId, Needs, SetId, Slot, Timestamp, ToolNeed,
+};
 use printmesh_schedule::{Reason, file_for};
 
 use crate::farm::{Farm, ME, check, file, job_id, printer, slot, tool};
@@ -442,4 +444,59 @@ fn r_l12_a_printer_with_the_wrong_material_says_which_it_needs_and_which_it_has(
     ] {
         assert_eq!(said(slots, needs), words);
     }
+}
+
+/// "No copy left" was all that it said, whatever lay in the queue.
+#[test]
+fn an_idle_printer_says_what_keeps_the_closest_job_from_it() {
+    let needs = |material: &str| Needs {
+        tools: vec![tool(0, material, 10)],
+        ..Needs::default()
+    };
+    let large = || Needs {
+        volume_mm: Some([500, 1, 1]),
+        ..Needs::default()
+    };
+    let farm = || {
+        Farm::new(1).has("p1", |has| {
+            has.slots = vec![slot(0, "PLA", 900)];
+            has.volume_mm = Some([250, 210, 220]);
+        })
+    };
+    let says = |farm: Farm| match farm.idles("p1") {
+        Reason::NothingFits { job, because } => format!("{job} {}", because.code()),
+        other => other.code().to_owned(),
+    };
+    assert_eq!(says(farm()), "queue-empty");
+    let too_large = || farm().job("L", 1).needs(large());
+    assert_eq!(says(too_large()), "L volume");
+    // What somebody holds back starts with a word; what is too large never does.
+    let held = || too_large().job("H", 1).with(|job| job.held = true);
+    assert_eq!(says(held()), "H held");
+    let early = too_large().job("E", 1);
+    let early = early.with(|job| job.terms.not_before = Some(Timestamp(u64::MAX)));
+    assert_eq!(says(early), "E not-before");
+    let parked = too_large()
+        .job("P", 1)
+        .with(|job| job.terms.backburner = true);
+    assert_eq!(
+        says(parked.set(&[("exclude-backburner", "on")])),
+        "P backburner"
+    );
+    // What somebody at the printer can change comes first, in the order of the queue.
+    let load = held()
+        .job("G", 1)
+        .needs(needs("PETG"))
+        .job("A", 1)
+        .needs(needs("ABS"));
+    assert_eq!(says(load.clone()), "G material");
+    assert_eq!(
+        load.idles("p1").text(),
+        "no open job can start here; G comes closest: it needs PETG in slot 0, where PLA is loaded"
+    );
+    // Another printer makes the last copy of it: that is no job to wait for.
+    let made = load.claim("G", 1, "q", ClaimState::Printing);
+    assert_eq!(says(made), "A material");
+    let made = farm().job("B", 1).claim("B", 1, "q", ClaimState::Printing);
+    assert_eq!(says(made), "no-copy-left");
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use printmesh_schedule::{Reason, Without};
 
 /// Every code. Scripts and front ends compare them as words: one that is here keeps its meaning for ever, a new one is added.
-pub(crate) const CODES: [&str; 51] = [
+pub(crate) const CODES: [&str; 52] = [
     "accept-from",
     "amount",
     "autoprint-off",
@@ -38,6 +38,7 @@ pub(crate) const CODES: [&str; 51] = [
     "not-before",
     "not-queued",
     "not-synced",
+    "nothing-fits",
     "nozzle",
     "nozzle-soft",
     "pinned-elsewhere",
@@ -132,7 +133,11 @@ fn next(last: Option<&Reason>, text: &str) -> Option<Reason> {
             job: text(),
             because: Box::new(Reason::NozzleSoft),
         },
-        Some(Reason::NeverSkip { .. }) => Reason::Model {
+        Some(Reason::NeverSkip { .. }) => Reason::NothingFits {
+            job: text(),
+            because: Box::new(Reason::NozzleSoft),
+        },
+        Some(Reason::NothingFits { .. }) => Reason::Model {
             needs: text(),
             has: text(),
         },

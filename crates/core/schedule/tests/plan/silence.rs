@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use printmesh_queue::JobState;
+use printmesh_queue::{CopyState, JobState, PrinterId};
 use printmesh_schedule::{
     PrinterStatus, Reason, Start, Turn, choose, choose_of, job_status, printer_status, why,
     why_printer,
@@ -22,6 +22,34 @@ fn known(reason: &Reason) -> &'static str {
     assert!(CODES.contains(&code), "{code:?} is not of the list");
     assert!(reason.text().split(' ').count() > 2, "{reason:?}");
     code
+}
+
+/// "Nothing is left" is said where that is so; else which job comes closest, which says the same when it is asked itself.
+#[track_caller]
+fn true_of(farm: &Farm, id: &PrinterId, reason: &Reason) {
+    let (snapshot, presence) = (&farm.snapshot, &farm.presence);
+    match reason {
+        Reason::NothingFits { job, because } => {
+            let job = snapshot.jobs.values().find(|other| other.name == *job);
+            let said = why(snapshot, presence, job.expect("a job of the farm"));
+            let own = said.into_iter().find(|(other, _)| other == id);
+            let (_, own) = own.expect("a printer of the farm");
+            assert_eq!(own.as_ref(), Some(&**because), "{id:?} {farm:#?}");
+        }
+        Reason::NoCopyLeft | Reason::QueueEmpty => {
+            for job in snapshot.jobs.values() {
+                let open = |(copy, state)| match state {
+                    CopyState::Open(attempt) => !presence.claiming.contains(&(copy, attempt)),
+                    _ => false,
+                };
+                let refused = choose_of(snapshot, presence, id, job).err();
+                let gone = job.state != JobState::Open || !snapshot.copies_of(job).any(open);
+                let had_its_turn = refused == Some(Reason::NoCopyLeft);
+                assert!(gone || had_its_turn, "{id:?} {} {farm:#?}", job.name);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// DESIGN §1. Where there is no printer, a job has no rows: that it waits with `no-printer` then is the daemon's word, and
@@ -60,6 +88,7 @@ fn no_job_that_waits_and_no_printer_that_idles_is_without_a_code() {
                     assert_eq!(start.map(|start| start.open), Some(turn.open), "{}", say());
                 }
             }
+            _ = row.as_ref().map_err(|reason| true_of(&farm, id, reason));
             match printer_status(snapshot, presence, id) {
                 PrinterStatus::NeedsPerson(reason) | PrinterStatus::Waiting(reason) => {
                     known(&reason);
