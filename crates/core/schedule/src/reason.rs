@@ -146,7 +146,7 @@ pub enum Reason {
         /// What the printer is.
         has: String,
     },
-    /// Nobody has said which model the printer is, and others of the queue are of different ones.
+    /// Nobody has said which model the printer is: the file might be for another one.
     ModelUnknown {
         /// The model that it was sliced for.
         needs: String,

@@ -146,9 +146,8 @@ fn of_printer(name: &str, reason: &Reason) -> Option<String> {
             f64::from(*needs_um) / 1000.0
         ),
         Reason::NozzleSoft => format!("printmesh printer nozzle {name} --hardened"),
-        Reason::ModelUnknown { needs } => {
-            format!("printmesh printer edit {name} --model {}", quoted(needs))
-        }
+        // Which model it is nobody knows but who stands before it.
+        Reason::ModelUnknown { .. } => format!("printmesh printer edit {name} --model MODEL"),
         Reason::Tags { missing } => {
             let tags = missing.split(", ");
             let tags = tags.map(|tag| format!(" --tag {}", quoted(tag)));

@@ -196,6 +196,7 @@ fn equipment(odds: &mut Odds<'_>) -> Equipment {
     Equipment {
         profile: text(odds.maybe(9, &["M", "N"])),
         model: text(odds.maybe(known, &["M", "M", "N"])),
+        simulated: odds.dice.one_in(3),
         compatible: odds
             .maybe(6, &["M", "N"])
             .map(str::to_owned)

@@ -7,11 +7,10 @@ use printmesh_schedule::{Reason, file_for};
 
 use crate::farm::{Farm, ME, check, file, job_id, printer, slot, tool};
 
-/// The code that keeps p1 from a job with such a file, or `fits`; p2 has a model, so that models count.
+/// The code that keeps p1 from a job with such a file, or `fits`.
 fn code(needs: Needs, has: Equipment) -> &'static str {
-    let farm = Farm::new(2)
+    let farm = Farm::new(1)
         .has("p1", |e| *e = has)
-        .has("p2", |e| e.model = Some("Other".into()))
         .job("A", 1)
         .needs(needs);
     farm.why("A", "p1").map_or("fits", |reason| reason.code())
@@ -59,10 +58,35 @@ fn r_m8_a_file_for_one_model_never_goes_to_another() {
         ..has("MK4")
     };
     assert_eq!(code(needs(), listed), "fits", "a person said so");
-    // Another printer of the queue has a model: which one this is has to be said.
-    assert_eq!(code(needs(), Equipment::default()), "model-unknown");
-    // Nobody has said anything of any printer: all are taken to be alike.
-    check(&Farm::new(1).job("A", 1).needs(needs()), &[], &["p1 A1"]);
+    // Which one this is has to be said, also where nothing is known of any printer.
+    let farm = |has: Equipment| {
+        Farm::new(1)
+            .has("p1", |e| *e = has)
+            .job("A", 1)
+            .needs(needs())
+    };
+    let unknown = farm(Equipment::default());
+    check(&unknown, &[], &[]);
+    assert_eq!(
+        unknown.why("A", "p1").map(|r| r.code()),
+        Some("model-unknown")
+    );
+    for said in [
+        has("MK4S"),
+        Equipment {
+            compatible: vec!["MK4S".into()],
+            ..has("home-made")
+        },
+    ] {
+        check(&farm(said), &[], &["p1 A1"]);
+    }
+    // A simulated one ruins nothing, and is what somebody says it is.
+    let simulated = |has: Equipment| Equipment {
+        simulated: true,
+        ..has
+    };
+    check(&farm(simulated(Equipment::default())), &[], &["p1 A1"]);
+    check(&farm(simulated(has("MINI"))), &[], &[]);
 }
 
 #[test]
