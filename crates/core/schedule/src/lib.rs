@@ -4,6 +4,7 @@
 
 mod arrange;
 mod choice;
+mod circuits;
 mod delegate;
 mod forecast;
 mod heat;
@@ -27,7 +28,7 @@ mod wish;
 pub use choice::{OpenCopy, Turn, choose, choose_of, open_copies, printer_waits, turn};
 pub use delegate::{budget, choose_without, is_unreconciled, standing};
 pub use forecast::{Assume, COOLING_MS, Finish, Forecast, HEATING_MS, Line, Outlook, Print};
-pub use heat::{HEAT_PLACES_MAX, heat_places};
+pub use heat::{HEAT_PLACES_MAX, heat_places, which_heat};
 pub use index::Index;
 pub use matching::{file_for, misfit_of, misfit_of_needs};
 pub use one_click::one_click;

@@ -8,7 +8,6 @@
 
 mod ahead;
 mod between;
-mod circuits;
 mod held;
 
 use std::{
@@ -24,10 +23,12 @@ use printmesh_queue::{
 use self::{
     ahead::{Ahead, Found},
     between::{clear_after_ms, clear_at, quiet_until},
-    circuits::Circuits,
     held::{Held, Prints},
 };
-use crate::{Assume, Basis, Finish, Forecast, HEATING_MS, Outlook, Planner, Print, Times, Took};
+use crate::{
+    Assume, Basis, Finish, Forecast, HEATING_MS, Outlook, Planner, Print, Times, Took,
+    circuits::Circuits,
+};
 
 /// Returns what will have happened when.
 pub fn simulate(outlook: &Outlook, assume: &Assume) -> Forecast {
@@ -97,7 +98,7 @@ impl<'a> Farm<'a> {
             ends: BinaryHeap::new(),
             routines: BTreeMap::new(),
             cycles: BTreeMap::new(),
-            circuits: Circuits::new(&outlook.lines),
+            circuits: Circuits::new(outlook.lines.iter().map(|line| &line.snapshot)),
             held: Vec::new(),
             going_on: BTreeMap::new(),
             begun: 0,

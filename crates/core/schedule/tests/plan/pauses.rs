@@ -4,7 +4,7 @@
 use printmesh_queue::{
     Bed, Between, ClaimState, Needs, PrinterRecord, Routine, RunResult, Timestamp,
 };
-use printmesh_schedule::{Assume, COOLING_MS, Finish, Forecast, HEATING_MS, simulate};
+use printmesh_schedule::{Assume, COOLING_MS, Finish, Forecast, HEATING_MS, simulate, which_heat};
 
 use crate::{
     ahead::{ASSUME, MINUTE, NOW, ahead, done, free, job, outlook, timeline},
@@ -401,4 +401,33 @@ fn a_copy_of_more_prints_than_are_looked_at_is_not_looked_at_for_ever() {
     assert!(forecast.cut);
     done(&forecast, "A", 10_000_000);
     assert_eq!(forecast.jobs[&job_id("B")], Finish::Beyond);
+}
+
+#[test]
+fn of_the_starts_of_a_plan_so_many_heat_at_once_as_the_queue_says() {
+    let heat = |farm: &Farm, rules: &[(&str, &str)]| {
+        let farm = farm.clone().set(rules);
+        let starts = which_heat(&farm.snapshot, farm.presence.now, farm.plan().starts);
+        let words = starts.into_iter().map(|(start, heats)| {
+            let when = if heats { "at once" } else { "later" };
+            format!("{} {when}", start.printer.name)
+        });
+        words.collect::<Vec<_>>()
+    };
+    let farm = job(free(3), "A", 3, 60);
+    assert_eq!(heat(&farm, &[]), ["p1 at once", "p2 at once", "p3 at once"]);
+    let one = [("heat-slots", "1")];
+    assert_eq!(heat(&farm, &one), ["p1 at once", "p2 later", "p3 later"]);
+    let shed = farm.clone().has("p2", |e| e.circuit = Some("shed".into()));
+    assert_eq!(heat(&shed, &one), ["p1 at once", "p2 at once", "p3 later"]);
+    // One began a minute ago, one has its copy and waits.
+    let began = NOW - MINUTE;
+    let busy = farm
+        .printed("A", 1, "p1", began, RunResult::Started)
+        .claim("A", 2, "p2", ClaimState::Staged)
+        .record("p2", |p| p.between = Some(Between::Heat))
+        .busy(&["p1", "p2"]);
+    assert_eq!(heat(&busy, &one), ["p2 later", "p3 later"]);
+    let two = [("heat-slots", "2")];
+    assert_eq!(heat(&busy, &two), ["p2 at once", "p3 later"]);
 }
