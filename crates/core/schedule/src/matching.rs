@@ -122,6 +122,7 @@ fn misfit(needs: &Needs, asked: Asked<'_>, equipment: &Equipment) -> Option<Reas
         return model;
     }
     volume(needs, equipment)
+        .or_else(|| outside(needs, equipment))
         .or_else(|| temperature(needs, equipment))
         .or_else(|| tags(asked, equipment))
         .or(model)
@@ -184,6 +185,31 @@ fn volume(needs: &Needs, equipment: &Equipment) -> Option<Reason> {
     let (needs_mm, has_mm) = (needs.volume_mm?, equipment.volume_mm?);
     let too_large = needs_mm.iter().zip(&has_mm).any(|(needs, has)| needs > has);
     too_large.then_some(Reason::Volume { needs_mm, has_mm })
+}
+
+/// A part that is small enough may still lie beside the bed. Where 0 is depends on the machine, and nobody says it: at a corner of
+/// the bed or in its middle, one of which has to do. A little below the bed is an offset of the nozzle.
+fn outside(needs: &Needs, equipment: &Equipment) -> Option<Reason> {
+    let (extent_mm, has_mm) = (needs.extent_mm?, equipment.volume_mm?);
+    let axes = ['x', 'y', 'z'].into_iter().zip(extent_mm).zip(has_mm);
+    let flat = |axis: &char| *axis != 'z';
+    let beyond = |middle: bool| {
+        let mut axes = axes.clone();
+        axes.find(|((axis, [from, to]), has)| {
+            let [from, to, has] = [i64::from(*from), i64::from(*to), i64::from(*has)];
+            match middle && flat(axis) {
+                true => 2 * from < -has || 2 * to > has,
+                false => flat(axis) && from < 0 || to > has,
+            }
+        })
+    };
+    let ((axis, [from_mm, to_mm]), has_mm) = beyond(false).filter(|_| beyond(true).is_some())?;
+    Some(Reason::Outside {
+        axis,
+        from_mm,
+        to_mm,
+        has_mm,
+    })
 }
 
 fn temperature(needs: &Needs, equipment: &Equipment) -> Option<Reason> {

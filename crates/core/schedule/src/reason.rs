@@ -1,5 +1,62 @@
 //! Why a job waits or a printer idles: a closed list, each with a stable code and plain words.
 
+/// Every code. Scripts and front ends compare them as words: one that is here keeps its meaning for ever, a new one is added.
+pub const CODES: [&str; 53] = [
+    "accept-from",
+    "amount",
+    "autoprint-off",
+    "backburner",
+    "bed-not-clear",
+    "bed-unknown",
+    "cancel-requested",
+    "clearing",
+    "color",
+    "contended",
+    "cooling",
+    "copy-failed",
+    "copy-unknown",
+    "draft",
+    "failed-here",
+    "file-fails",
+    "file-missing",
+    "heat-slot",
+    "held",
+    "host-offline",
+    "material",
+    "model",
+    "model-unknown",
+    "move-requested",
+    "never-skip",
+    "no-bed-temperature",
+    "no-copy-left",
+    "no-printer",
+    "not-before",
+    "not-queued",
+    "not-synced",
+    "nothing-fits",
+    "nozzle",
+    "nozzle-soft",
+    "outside",
+    "pinned-elsewhere",
+    "printer-busy",
+    "printer-fault",
+    "printer-offline",
+    "printer-paused",
+    "queue-empty",
+    "queue-order",
+    "quiet-hours",
+    "retries-exhausted",
+    "role",
+    "slice-failed",
+    "slicer-missing",
+    "slot-unknown",
+    "tags",
+    "temperature",
+    "verdict",
+    "volume",
+    "voters-away",
+];
+
 /// Why a job waits or a printer idles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -167,6 +224,17 @@ pub enum Reason {
         /// Millimetres that the printer has.
         has_mm: [u32; 3],
     },
+    /// It lies beside the bed, or above what the printer reaches.
+    Outside {
+        /// `x`, `y` or `z`.
+        axis: char,
+        /// Millimetres at which it begins.
+        from_mm: i32,
+        /// Millimetres at which it ends.
+        to_mm: i32,
+        /// Millimetres that the printer has along this axis.
+        has_mm: u32,
+    },
     /// It becomes hotter than the printer may.
     Temperature {
         /// `nozzle` or `bed`.
@@ -240,6 +308,7 @@ impl Reason {
             | Self::SliceFailed { .. }
             | Self::Model { .. }
             | Self::Volume { .. }
+            | Self::Outside { .. }
             | Self::Temperature { .. }
             | Self::Tags { .. }
             | Self::NotAccepted
@@ -328,6 +397,7 @@ impl Reason {
             Self::Nozzle { .. } => "nozzle",
             Self::NozzleSoft => "nozzle-soft",
             Self::Volume { .. } => "volume",
+            Self::Outside { .. } => "outside",
             Self::Temperature { .. } => "temperature",
             Self::Material { .. } => "material",
             Self::SlotUnknown { .. } => "slot-unknown",
@@ -433,6 +503,14 @@ impl Reason {
                     size(has_mm)
                 )
             }
+            Self::Outside {
+                axis,
+                from_mm,
+                to_mm,
+                has_mm,
+            } => format!(
+                "it lies from {from_mm} to {to_mm} mm along {axis}, and the printer has {has_mm} mm there"
+            ),
             Self::Temperature {
                 what,
                 needs_c,

@@ -1,13 +1,12 @@
 //! 1-Click and the automatic loop are one engine: R-E1, and the rules of the click.
 
 use printmesh_queue::Bed;
-use printmesh_schedule::{Plan, Reason, one_click};
+use printmesh_schedule::{CODES, Plan, Reason, one_click};
 
 use crate::{
     any::any,
     farm::{Farm, printer},
     oracle::Dice,
-    reasons::CODES,
 };
 
 fn click(farm: &Farm) -> Plan {

@@ -224,6 +224,12 @@ fn misfits(job: &Job, needs: &Needs, has: &Equipment) -> BTreeSet<&'static str> 
     if let (Some(needs), Some(has)) = (needs.volume_mm, has.volume_mm) {
         unless((0..3).all(|side| needs[side] <= has[side]), "volume");
     }
+    if let (Some(at), Some(has)) = (needs.extent_mm, has.volume_mm) {
+        let has = has.map(|side| side as i32);
+        let corner = (0..2).all(|axis| at[axis][0] >= 0 && at[axis][1] <= has[axis]);
+        let middle = (0..2).all(|axis| at[axis].iter().all(|end| 2 * end.abs() <= has[axis]));
+        unless((corner || middle) && at[2][1] <= has[2], "outside");
+    }
     let cool =
         |needs: Option<u32>, max: Option<u32>| needs.zip(max).is_none_or(|(n, max)| n <= max);
     unless(cool(needs.nozzle_c, has.nozzle_c_max), "nozzle temperature");
@@ -367,6 +373,7 @@ fn nothing_ever_starts_where_it_may_not() {
         "nozzle",
         "nozzle temperature",
         "offline",
+        "outside",
         "parked",
         "paused",
         "pinned",

@@ -121,6 +121,39 @@ fn r_m7_nozzles_are_alike_within_what_slicers_round_and_hard_where_it_matters() 
     );
 }
 
+/// A part of 20 mm that stood beside the bed was found small enough.
+#[test]
+fn r_m10_what_is_printed_lies_on_the_bed_wherever_its_origin_is() {
+    let needs = |extent| Needs {
+        volume_mm: Some([20, 20, 20]),
+        extent_mm: Some(extent),
+        ..Needs::default()
+    };
+    let has = || Equipment {
+        volume_mm: Some([250, 210, 220]),
+        ..Equipment::default()
+    };
+    let lies = |x: [i32; 2], y: [i32; 2], z: [i32; 2]| code(needs([x, y, z]), has());
+    assert_eq!(lies([0, 20], [0, 20], [0, 20]), "fits");
+    assert_eq!(lies([230, 250], [190, 210], [200, 220]), "fits");
+    assert_eq!(lies([231, 251], [0, 20], [0, 20]), "outside");
+    assert_eq!(lies([0, 20], [191, 211], [0, 20]), "outside");
+    assert_eq!(lies([0, 20], [0, 20], [201, 221]), "outside");
+    // The middle of some beds is 0.
+    assert_eq!(lies([-125, -105], [85, 105], [0, 20]), "fits");
+    assert_eq!(lies([-126, -106], [0, 20], [0, 20]), "outside");
+    // Not along one axis this way, along the other one that way.
+    assert_eq!(lies([-10, 10], [150, 170], [0, 20]), "outside");
+    assert_eq!(lies([0, 20], [0, 20], [-1, 20]), "fits", "an offset");
+    assert_eq!(code(needs([[999, 1019]; 3]), Equipment::default()), "fits");
+    let farm = Farm::new(1).has("p1", |e| *e = has()).job("A", 1);
+    let farm = farm.needs(needs([[240, 260], [0, 20], [0, 20]]));
+    assert_eq!(
+        farm.why("A", "p1").expect("a reason").text(),
+        "it lies from 240 to 260 mm along x, and the printer has 250 mm there"
+    );
+}
+
 #[test]
 fn r_m10_what_is_printed_is_no_larger_than_the_printer_on_any_side() {
     let needs = |size| Needs {
