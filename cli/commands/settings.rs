@@ -88,6 +88,9 @@ pub(super) struct Set {
     /// Watts that the printers of one circuit may draw together while they heat up: a number, none
     #[arg(long, value_name = "W", group = "any")]
     heat_watts: Option<String>,
+    /// Seconds until somebody has cleared a bed after a print: finish times count them
+    #[arg(long, value_name = "SECONDS", group = "any")]
+    turnaround: Option<String>,
     /// Change nothing; say which starts would be others now
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -118,6 +121,7 @@ pub(super) async fn run(cx: &Context, args: Set) -> Result<u8, Problem> {
         ("sort-limit", args.sort_limit),
         ("heat-slots", args.heat_slots),
         ("heat-watts", args.heat_watts),
+        ("turnaround", args.turnaround),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name.to_owned(), value?)))

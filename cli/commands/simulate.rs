@@ -31,9 +31,9 @@ pub(crate) struct Simulate {
     /// How far ahead: `done`, or 2026-12-01T17:00, 17:00, +8h
     #[arg(long, default_value = "done", value_name = "TIME", value_parser = parse_until)]
     until: Until,
-    /// How long it takes until somebody has cleared a bed, as 10m
-    #[arg(long, default_value = "0s", value_name = "DURATION", value_parser = parse_duration)]
-    turnaround: Duration,
+    /// How long it takes until somebody has cleared a bed, as 10m; otherwise what each queue says (`queue set --turnaround`)
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    turnaround: Option<Duration>,
 }
 
 /// How far ahead.
@@ -54,7 +54,7 @@ fn parse_until(text: &str) -> Result<Until, String> {
 pub(super) async fn run(cx: &Context, args: Simulate) -> Result<u8, Problem> {
     let request = Request::Simulate {
         queue: args.queue,
-        turnaround_s: args.turnaround.as_secs(),
+        turnaround_s: args.turnaround.map(|time| time.as_secs()),
         until_ms: match args.until {
             Until::Done => None,
             Until::Time(ms) => Some(ms),

@@ -385,7 +385,7 @@ async fn a_simulation_is_a_timeline_and_says_which_date_is_missed_and_what_nobod
     let forecast = Forecast {
         as_of: "2026-11-20T12:30:00Z".to_owned(),
         sync: Sync::default(),
-        turnaround_s: 600,
+        turnaround_s: Some(600),
         done_at: None,
         cut: false,
         prints: vec![
@@ -411,7 +411,7 @@ async fn a_simulation_is_a_timeline_and_says_which_date_is_missed_and_what_nobod
     assert_eq!(ran.out, expected.join("\n"));
     let request = Request::Simulate {
         queue: Some("farm".to_owned()),
-        turnaround_s: 600,
+        turnaround_s: Some(600),
         until_ms: None,
     };
     assert_eq!(*stage.fake.calls.lock().unwrap(), [request]);

@@ -341,6 +341,41 @@ fn corrupted_lines_change_nothing_about_what_is_executed() {
     assert_prints(&done[0], &file);
 }
 
+/// It started on whatever was plugged in, as long as nobody had named the model of any printer.
+#[test]
+fn a_file_for_one_model_waits_until_somebody_has_said_that_the_printer_is_one() {
+    let (bench, fake) = Bench::with_ready(Faults::default());
+    let config =
+        "; prusaslicer_config = begin\n; printer_model = MK4S\n; prusaslicer_config = end\n";
+    let path = bench.farm.path().join("for-mk4s.gcode");
+    fs::write(&path, sliced(20) + config).unwrap();
+    let job = bench.host.submit(&[path.to_str().unwrap()]);
+    let (code, text, fix) = bench.why(&job);
+    assert_eq!(
+        (code.as_str(), fix.as_str()),
+        ("model-unknown", "printmesh printer edit mk4 --model MODEL"),
+        "{text}"
+    );
+    assert_eq!(bench.printer()["reason"], "nothing-fits");
+    assert!(bench.host.ok(&["todo"]).contains("which model"));
+    assert_eq!(fake.printed(), Vec::<String>::new());
+    bench
+        .host
+        .ok(&["printer", "edit", "mk4", "--model", "MINI"]);
+    assert_eq!(bench.why(&job).0, "model");
+    bench.host.ok(&[
+        "printer",
+        "edit",
+        "mk4",
+        "--profile",
+        "MK4S",
+        "--model",
+        "MK4S",
+    ]);
+    bench.until_printer("state", "clear-bed");
+    assert_eq!(prints(&fake).len(), 1);
+}
+
 #[test]
 fn a_reset_in_mid_print_fails_it_and_nothing_starts_by_itself() {
     let (bench, fake) = Bench::with_ready(Faults {

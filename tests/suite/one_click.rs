@@ -38,6 +38,12 @@ fn r_c4_what_is_shown_is_started_on_both_hosts_once_and_a_plan_that_has_changed_
     );
     assert_eq!(todo["items"][0]["starts"], 2);
 
+    // To say that it is only a look changes nothing, and nothing starts of it.
+    let dry = a.json(&["match", "-q", "farm", "-n"]);
+    assert_eq!((&dry["id"], &dry["starts"]), (&plan["id"], &plan["starts"]));
+    assert_eq!(a.run(&["match", "-n", "--plan", id]).code, 2);
+    assert!(a.history().is_empty() && a.job(&job)["claims"].as_array().unwrap().is_empty());
+
     // Somebody takes a printer away between the look and the press.
     b.ok(&["printer", "pause", "sim"]);
     a.until("one printer less", |a| {

@@ -86,6 +86,81 @@ fn the_order_of_copies_groups_and_priorities_is_the_one_that_another_host_has_se
     // Half of four, then half of the three that are left, rounded up.
     assert_eq!(urgent("50%"), ["N1", "H1", "L1", "D1"]);
     assert_eq!(urgent("3,100%"), ["H1", "N1", "L1", "D1"]);
+    assert_eq!(urgent("3"), ["H1", "N1", "L1", "D1"]);
+    // Two of four, then two of the three that are left; who was overtaken once is not again.
+    assert_eq!(urgent("2"), ["N1", "H1", "L1", "D1"]);
+    // Where nothing is skipped nothing is sorted.
+    set(&a, &b, "never-skip", "on");
+    assert_eq!(urgent("none"), ["N1", "L1", "H1", "D1"]);
+}
+
+#[test]
+fn a_copy_goes_to_a_printer_by_the_colour_in_it_and_by_the_models_that_somebody_said_are_alike() {
+    let farm = Farm::new();
+    let (a, b) = farm.two_hosts(FAST);
+    a.ok(&["printer", "pause", "sim"]);
+    b.ok(&["printer", "add", "other", "--at", FAST]);
+    // Who is first in the list takes what both may print.
+    for (printer, place, loaded) in [("sim", "1", "0=PLA/black"), ("other", "2", "0=PLA/red")] {
+        b.ok(&["printer", "edit", printer, "--position", place]);
+        b.ok(&["printer", "load", printer, loaded]);
+    }
+    let clip = std::fs::read_to_string(sliced("clip.gcode")).unwrap();
+    let file = |name: &str, from: &str, to: &str| {
+        assert!(clip.contains(from));
+        let path = farm.path().join(name);
+        std::fs::write(&path, clip.replace(from, to)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let red = file(
+        "red.gcode",
+        "; filament_colour = #29B2B2",
+        "; filament_colour = #FF0000",
+    );
+    let printed_on = |job: &str| {
+        a.wait(&[job]);
+        a.job(job)["claims"][0]["printer"].clone()
+    };
+    for (rule, printer) in [("any", "sim"), ("prefer", "other"), ("require", "other")] {
+        let job = a.submit(&["-q", "farm", &red, "--colour", rule]);
+        assert_eq!(printed_on(&job), printer, "{rule}");
+    }
+    let job = a.submit(&[
+        "-q",
+        "farm",
+        &red,
+        "--colour",
+        "require",
+        "--printer",
+        "b/sim",
+    ]);
+    let fix = a.until("the reason", |a| {
+        let shown = a.job(&job);
+        let mut rows = shown["why"].as_array()?.iter();
+        let row = rows.find(|row| row["printer"] == "b/sim" && row["code"] == "color")?;
+        row["fix"].as_str().map(str::to_owned)
+    });
+    assert_eq!(fix, "on b: printmesh printer load sim 0=MATERIAL/ff0000");
+    b.ok(&["printer", "load", "sim", "0=PLA/red"]);
+    assert_eq!(printed_on(&job), "sim");
+
+    // A file for another model, until somebody says that it is for this one too.
+    for printer in ["sim", "other"] {
+        b.ok(&["printer", "edit", printer, "--model", "MINI"]);
+    }
+    let mk4 = file(
+        "mk4.gcode",
+        "; printer_model = \n",
+        "; printer_model = MK4\n",
+    );
+    let job = a.submit(&["-q", "farm", &mk4]);
+    a.until("the model", |a| {
+        let shown = a.job(&job);
+        let rows = shown["why"].as_array()?.iter();
+        (rows.filter(|row| row["code"] == "model").count() == 2).then_some(())
+    });
+    b.ok(&["printer", "edit", "other", "--compatible", "MK4"]);
+    assert_eq!(printed_on(&job), "other");
 }
 
 #[test]
@@ -190,7 +265,11 @@ fn a_copy_goes_to_the_printer_that_the_rules_and_its_equipment_say() {
     let own = rows.iter().find(|row| row["printer"] == "a/sim").unwrap();
     assert_eq!(own["fix"], "printmesh printer edit sim --tag laser");
     let other = rows.iter().find(|row| row["printer"] == "b/sim").unwrap();
-    assert_eq!(other["fix"], "on b: printmesh printer edit sim --tag laser");
+    // A list replaces the one before: the tag that it has stays.
+    assert_eq!(
+        other["fix"],
+        "on b: printmesh printer edit sim --tag enclosure --tag laser"
+    );
     a.ok(&["printer", "edit", "sim", "--tag", "laser"]);
     a.wait(&[&nobody]);
     // What is said to help does: a person types it as it stands there.

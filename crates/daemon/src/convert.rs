@@ -1,5 +1,6 @@
 //! The core's values in the words of the API. No rule lives here.
 
+mod fix;
 mod jobs;
 mod printers;
 mod queues;

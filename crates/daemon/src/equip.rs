@@ -161,28 +161,28 @@ pub(crate) fn equipment(equipment: &Equipment) -> reply::Equipment {
     }
 }
 
-/// Says which printers would start something else.
-pub(crate) fn preview(
-    node: &Node,
-    queue: String,
-    (now, then): (Vec<Start>, Vec<Start>),
-) -> reply::Preview {
+/// Starts, each with whether it may heat at once.
+type Starts = Vec<(Start, bool)>;
+
+/// Says which printers would start something else, or at another time.
+pub(crate) fn preview(node: &Node, queue: String, (now, then): (Starts, Starts)) -> reply::Preview {
     let id = node.queue_named(&queue).ok();
     let jobs = id.map(|id| &node.queue_view(id).snapshot.jobs);
-    let name = |start: &Start| {
+    let name = |(start, heats): &(Start, bool)| {
         let copy = start.open.copy;
         let job = jobs.and_then(|jobs| jobs.get(&copy.job));
         let name = job.map_or_else(|| copy.job.to_string(), |job| job.name.clone());
-        format!("{name}, copy {}", copy.index + 1)
+        let late = if *heats { "" } else { ", once it may heat" };
+        format!("{name}, copy {}{late}", copy.index + 1)
     };
-    let of = |starts: &[Start], id: &PrinterId| {
-        let start = starts.iter().find(|start| start.printer == *id);
+    let of = |starts: &Starts, id: &PrinterId| {
+        let start = starts.iter().find(|(start, _)| start.printer == *id);
         start.map(name)
     };
     let mut ids: Vec<&PrinterId> = now
         .iter()
         .chain(&then)
-        .map(|start| &start.printer)
+        .map(|(start, _)| &start.printer)
         .collect();
     ids.sort();
     ids.dedup();

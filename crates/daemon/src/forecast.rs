@@ -87,7 +87,7 @@ impl Door {
         let known = self.known().await?;
         let assume = Assume {
             prints_max: PRINTS_SHOWN_MAX,
-            ..assume(0, None)
+            ..assume(None, None)
         };
         let found = off_the_loop(move || {
             let forecast = simulate(&known.outlook, &assume);
@@ -107,7 +107,7 @@ impl Door {
     pub(crate) async fn simulate(
         &self,
         queue: Option<String>,
-        turnaround_s: u64,
+        turnaround_s: Option<u64>,
         until_ms: Option<u64>,
     ) -> Result<Reply, Problem> {
         let only = match queue {
@@ -129,9 +129,9 @@ impl Door {
     }
 }
 
-fn assume(turnaround_s: u64, until_ms: Option<u64>) -> Assume {
+fn assume(turnaround_s: Option<u64>, until_ms: Option<u64>) -> Assume {
     Assume {
-        turnaround_ms: turnaround_s.saturating_mul(1000),
+        turnaround_ms: turnaround_s.map(|s| s.saturating_mul(1000)),
         until: until_ms.map(Timestamp),
         prints_max: PRINTS_MAX,
     }
@@ -192,7 +192,7 @@ fn no_estimate(file: &str) -> String {
 fn told(
     known: &Known,
     found: &printmesh_schedule::Forecast,
-    turnaround_s: u64,
+    turnaround_s: Option<u64>,
     only: Option<&str>,
 ) -> Forecast {
     let lines = &known.outlook.lines;

@@ -157,7 +157,9 @@ fn needs(metadata: &Metadata, profile: Option<String>) -> Needs {
         tool: tool.number,
         material: tool.material.clone(),
         color: tool.colour.clone(),
-        mg: tool.used_g.and_then(|g| whole((g * 1000.0).round())),
+        mg: metadata
+            .grams(tool)
+            .and_then(|g| whole((g * 1000.0).round())),
     });
     let volume = metadata.extent.map(|extent| {
         [0, 1, 2].map(|axis| {
@@ -170,6 +172,17 @@ fn needs(metadata: &Metadata, profile: Option<String>) -> Needs {
         Some([Some(x), Some(y), Some(z)]) => [x, y, z].map(|mm| u32::try_from(mm).ok()),
         Some(_) | None => [None; 3],
     };
+    let extent = metadata.extent.map(|extent| {
+        [0, 1, 2].map(|axis| {
+            let from = millimetres((extent.min_mm[axis] + 0.001).floor());
+            let to = millimetres((extent.max_mm[axis] - 0.001).ceil());
+            Some([from?, to?])
+        })
+    });
+    let extent_mm = match extent {
+        Some([Some(x), Some(y), Some(z)]) => Some([x, y, z]),
+        Some(_) | None => None,
+    };
     Needs {
         slice: None,
         model: profile.or_else(|| metadata.printer_model.clone()),
@@ -179,6 +192,7 @@ fn needs(metadata: &Metadata, profile: Option<String>) -> Needs {
             [Some(x), Some(y), Some(z)] => Some([x, y, z]),
             _ => None,
         },
+        extent_mm,
         nozzle_c: metadata.hottest_nozzle_c(),
         bed_c: metadata.bed_first_c.max(metadata.bed_c),
         tools: tools.collect(),
@@ -188,6 +202,12 @@ fn needs(metadata: &Metadata, profile: Option<String>) -> Needs {
 /// Millimetres in micrometres.
 fn micrometres(mm: f64) -> Option<u32> {
     u32::try_from(whole((mm * 1000.0).round())?).ok()
+}
+
+/// Whole millimetres on either side of 0.
+fn millimetres(mm: f64) -> Option<i32> {
+    let whole = i32::try_from(whole(mm.abs())?).ok()?;
+    Some(if mm < 0.0 { -whole } else { whole })
 }
 
 /// A whole number that a float holds exactly.
@@ -242,6 +262,7 @@ mod tests {
             nozzle_um: Some(600),
             hardened: true,
             volume_mm: Some([10, 10, 30]),
+            extent_mm: Some([[2, 13], [90, 100], [0, 31]]),
             nozzle_c: Some(250),
             bed_c: Some(85),
             tools: vec![
@@ -307,6 +328,32 @@ mod tests {
         assert_eq!(spec, expected);
     }
 
+    /// Cura and Kiri:Moto say lengths alone: their prints never used anything up, and never found too little.
+    #[test]
+    fn a_length_of_filament_is_weighed_where_no_weight_is_said() {
+        let of = |name: &str| {
+            let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/gcode/fixtures/");
+            std::fs::read_to_string(format!("{fixtures}{name}")).unwrap()
+        };
+        let mg = |text: String| {
+            let found = printmesh_gcode::inspect(&mut io::Cursor::new(text)).unwrap();
+            let needs = needs(&found.plates[0].metadata, None);
+            needs.tools.iter().map(|tool| tool.mg).collect::<Vec<_>>()
+        };
+        // 1234.5 mm, 1.75 mm thick, 1.24 g/cm³: PLA, since it does not say what it is.
+        assert_eq!(mg(of("kirimoto.gcode")), [Some(3682)]);
+        let cura = of("cura-4.13.0-ender3.gcode");
+        let cura = |used: &str| mg(cura.replace(";Filament used: 0m", used));
+        assert_eq!(cura(";Filament used: 1.2345m"), [Some(3682)]);
+        let petg = ";Filament used: 1.2345m\n;Filament type = PETG";
+        assert_eq!(cura(petg), [Some(3771)], "1.27 g/cm³");
+        // What it says itself goes before.
+        let said = ";Filament used: 1.2345m\n;Filament weight = [9.5]";
+        assert_eq!(cura(said), [Some(9500)]);
+        // 4312 mm³ of an Ultimaker.
+        assert_eq!(mg(of("ultimaker-s5.gcode")), [Some(5347)]);
+    }
+
     #[test]
     fn numbers_that_no_record_holds_are_left_out() {
         let metadata = Metadata {
@@ -323,7 +370,21 @@ mod tests {
         };
         let needs = needs(&metadata, None);
         assert_eq!((needs.nozzle_um, needs.volume_mm), (None, None));
+        assert_eq!(needs.extent_mm, None);
         assert_eq!(needs.tools[0].mg, None);
+    }
+
+    #[test]
+    fn a_print_beside_the_middle_of_a_bed_lies_where_its_slicer_says() {
+        let metadata = Metadata {
+            extent: Some(Extent {
+                min_mm: [-12.5, -0.2, 0.0],
+                max_mm: [12.500_000_1, 7.0, 0.3],
+            }),
+            ..Metadata::default()
+        };
+        let needs = needs(&metadata, None);
+        assert_eq!(needs.extent_mm, Some([[-13, 13], [-1, 7], [0, 1]]));
     }
 
     #[test]

@@ -15,8 +15,12 @@ use printmesh_net::Files;
 use printmesh_node::Sliced;
 use printmesh_queue::FileHash;
 use printmesh_store::Imports;
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
-use tokio::{process::Command, sync::Mutex};
+use tokio::{
+    process::{Child, Command},
+    sync::Mutex,
+};
 
 use crate::{
     intake::unique_name, limits::LAST_WORDS, mind::Mind, problems, profiles::Profiles, sliced,
@@ -145,6 +149,16 @@ impl Slicers {
 /// # Errors
 /// Its last words, or that it took too long.
 pub(crate) async fn run(slicer: &Slicer, folder: &Path, model: &Path) -> Result<PathBuf, String> {
+    let limit = tokio::time::sleep(Duration::from_secs(slicer.time_limit_s));
+    run_until(limit, slicer, folder, model).await
+}
+
+async fn run_until(
+    limit: impl Future<Output = ()>,
+    slicer: &Slicer,
+    folder: &Path,
+    model: &Path,
+) -> Result<PathBuf, String> {
     let (log, out) = (folder.join("log"), folder.join("sliced.gcode"));
     let said = File::create(&log).map_err(|error| error.to_string())?;
     let also = said.try_clone().map_err(|error| error.to_string())?;
@@ -163,19 +177,26 @@ pub(crate) async fn run(slicer: &Slicer, folder: &Path, model: &Path) -> Result<
         .stdin(Stdio::null())
         .stdout(said)
         .stderr(also)
+        // What it starts itself ends with it.
+        .process_group(0)
         .kill_on_drop(true);
     let mut child = command
         .spawn()
         .map_err(|error| format!("{} does not start: {error}", slicer.command))?;
-    let limit = Duration::from_secs(slicer.time_limit_s);
-    let Ok(ended) = tokio::time::timeout(limit, child.wait()).await else {
-        // It fails only when the program has just ended by itself.
-        child.kill().await.ok();
-        return Err(format!(
-            "{} was stopped after {} s",
-            slicer.command, slicer.time_limit_s
-        ));
+    let mut group = Group::of(&child);
+    let ended = tokio::select! {
+        ended = child.wait() => ended,
+        () = limit => {
+            drop(group);
+            // It fails only when the program has just ended by itself.
+            child.kill().await.ok();
+            return Err(format!(
+                "{} was stopped after {} s",
+                slicer.command, slicer.time_limit_s
+            ));
+        }
     };
+    group.leader = None;
     let status = ended.map_err(|error| error.to_string())?;
     // It may say that it cannot, and end well all the same.
     if status.success() && out.is_file() {
@@ -186,6 +207,29 @@ pub(crate) async fn run(slicer: &Slicer, folder: &Path, model: &Path) -> Result<
     match words.next_back() {
         Some(line) => Err(format!("{}: {line}", slicer.command)),
         None => Err(format!("{} ended with {status}", slicer.command)),
+    }
+}
+
+/// A program with all that it has started, which ends when this is dropped: also when nobody waits for it any more.
+struct Group {
+    leader: Option<Pid>,
+}
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        Self {
+            leader: id.and_then(Pid::from_raw),
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.leader {
+            // It fails only when all of them have just ended.
+            kill_process_group(leader, Signal::KILL).ok();
+        }
     }
 }
 
@@ -203,7 +247,7 @@ fn last_words(log: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt as _};
+    use std::{fs, io::BufRead as _, os::unix::fs::PermissionsExt as _};
 
     use super::*;
 
@@ -262,6 +306,37 @@ mod tests {
     async fn it_is_stopped_when_it_takes_too_long() {
         let why = ran("exec tail -f /dev/null", Some(0)).await.unwrap_err();
         assert_eq!(why, "slicer was stopped after 0 s");
+    }
+
+    /// A script that starts the real slicer: that one went on for as long as it liked.
+    #[tokio::test]
+    async fn what_it_has_started_itself_is_stopped_with_it() {
+        let _one = ONE.lock().await;
+        let folder = tempfile::tempdir().unwrap();
+        let slicer = program(
+            folder.path(),
+            "exec 3> alive; tail -f /dev/null & echo started >&3; wait",
+        );
+        let alive = folder.path().join("alive");
+        let made = std::process::Command::new("mkfifo").arg(&alive).status();
+        assert!(made.unwrap().success());
+        let (started, limit) = tokio::sync::oneshot::channel();
+        // Whoever lives holds the other end open.
+        let all_dead = tokio::task::spawn_blocking(move || {
+            let mut alive = std::io::BufReader::new(File::open(alive).unwrap());
+            let mut said = String::new();
+            alive.read_line(&mut said).unwrap();
+            started.send(()).unwrap();
+            alive.read_line(&mut said).unwrap();
+            said
+        });
+        let limit = async { limit.await.unwrap() };
+        let model = Path::new("part.stl");
+        let why = run_until(limit, &slicer, folder.path(), model).await;
+        assert!(why.unwrap_err().contains("was stopped"));
+        let patience = Duration::from_secs(60);
+        let said = tokio::time::timeout(patience, all_dead).await;
+        assert_eq!(said.expect("it lives").unwrap(), "started\n");
     }
 
     #[tokio::test]

@@ -166,8 +166,27 @@ fn a_printer_with_nothing_to_do_says_that_too() {
     let a = farm.printing_host("a", FAST);
     let reason = || a.json(&["printer", "show", "sim"])["reason"].clone();
     assert_eq!(reason(), "queue-empty");
-    a.submit(&[&sliced("clip.gcode"), "--draft"]);
-    assert_eq!(reason(), "no-copy-left");
+    let draft = a.submit(&[&sliced("clip.gcode"), "--name", "later", "--draft"]);
+    assert_eq!(reason(), "nothing-fits");
+    let shown = a.json(&["printer", "show", "sim"]);
+    let text = shown["reasonText"].as_str().unwrap();
+    assert!(
+        text.contains("later comes closest: it is a draft"),
+        "{text}"
+    );
+    a.ok(&["printer", "load", "sim", "0=PLA"]);
+    a.ok(&["job", "cancel", &draft]);
+    // Another queue that has nothing is no reason while this one has.
+    a.ok(&["queue", "create", "farm"]);
+    let clip = std::fs::read_to_string(sliced("clip.gcode")).unwrap();
+    let petg = farm.path().join("petg.gcode");
+    let other = clip.replace("filament_type = PLA", "filament_type = PETG");
+    std::fs::write(&petg, other).unwrap();
+    a.submit(&[petg.to_str().unwrap(), "-q", "farm"]);
+    let shown = a.json(&["printer", "show", "sim"]);
+    assert_eq!(shown["reason"], "nothing-fits", "{shown:#}");
+    let text = shown["reasonText"].as_str().unwrap();
+    assert!(text.contains("PETG"), "{text}");
 }
 
 // What is over

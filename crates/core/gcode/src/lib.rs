@@ -32,6 +32,7 @@ mod tests;
 mod thumbnail;
 mod unpacked;
 mod value;
+mod weight;
 mod window;
 
 use std::io::{Read, Seek, Write};

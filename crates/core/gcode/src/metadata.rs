@@ -2,6 +2,8 @@
 //!
 //! Plain values without behaviour: what a scheduler makes of them is not decided here.
 
+use crate::weight;
+
 /// What a sliced file says about one print. `None` means that the file does not say.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metadata {
@@ -217,6 +219,14 @@ impl Metadata {
     /// Nozzle diameter of the first tool that says one, in millimetres.
     pub fn nozzle_mm(&self) -> Option<f64> {
         self.tools.iter().find_map(|tool| tool.nozzle_mm)
+    }
+
+    /// What a tool uses up, in grams: as the file says, or else weighed from the length of its filament. That is taken to be 1.75 mm
+    /// thick, or 2.85 mm for machines by Ultimaker, and as dense as its material usually is, or as PLA.
+    pub fn grams(&self, tool: &Tool) -> Option<f64> {
+        let (material, model) = (tool.material.as_deref(), self.printer_model.as_deref());
+        let weighed = || Some(weight::grams(tool.used_mm?, material, model));
+        tool.used_g.or_else(weighed)
     }
 
     /// The highest nozzle temperature that any tool asks for in any layer, in °C.

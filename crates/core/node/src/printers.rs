@@ -337,7 +337,10 @@ impl Printer {
             online: self.online,
             fault: self.entry.fault.clone(),
             last_print_ended: self.entry.last_print_ended,
-            equipment: self.entry.equipment.clone(),
+            equipment: Equipment {
+                simulated: self.entry.at.starts_with("sim:"),
+                ..self.entry.equipment.clone()
+            },
             set_aside: self.entry.set_aside,
             between,
             routine,

@@ -1,7 +1,7 @@
 //! The command that changes how a queue behaves.
 
-use printmesh_queue::{QueueId, Role, Setting};
-use printmesh_schedule::{Start, plan};
+use printmesh_queue::{Between, QueueId, Role, Setting, Snapshot};
+use printmesh_schedule::{Start, plan, which_heat};
 
 use crate::{
     effect::Answer,
@@ -9,6 +9,9 @@ use crate::{
     node::Node,
     problem::{Code, Problem},
 };
+
+/// Starts, each with whether it may heat at once.
+type Starts = Vec<(Start, bool)>;
 
 impl Node {
     /// `queue set`: all of it or nothing.
@@ -44,7 +47,7 @@ impl Node {
         })
     }
 
-    /// What `queue set` would change now: the starts as they are, and as they would be.
+    /// What `queue set` would change now: the starts as they are, and as they would be, each with whether it may heat at once.
     ///
     /// # Errors
     /// As `queue set`.
@@ -53,17 +56,26 @@ impl Node {
         name: &str,
         values: &[(String, String)],
         now: Now,
-    ) -> Result<(Vec<Start>, Vec<Start>), Problem> {
+    ) -> Result<(Starts, Starts), Problem> {
         let queue = self.queue_named(name)?;
         let wanted = self.checked(values)?;
         self.require(queue, Role::Admin)?;
         let presence = self.presence_at(queue, now);
         let mut snapshot = self.queues[&queue].doc.snapshot().clone();
-        let before = plan(&snapshot, &presence).starts;
+        let starts = |snapshot: &Snapshot| {
+            let starts = plan(snapshot, &presence).starts;
+            which_heat(snapshot, presence.now, starts)
+        };
+        let mut before = starts(&snapshot);
+        // Who waits for a place does so, whatever is taken to be free.
+        for (start, heats) in &mut before {
+            let record = snapshot.printers.get(&start.printer);
+            *heats &= record.is_none_or(|record| record.between != Some(Between::Heat));
+        }
         for (setting, value) in &wanted {
             snapshot.settings.set(*setting, value);
         }
-        Ok((before, plan(&snapshot, &presence).starts))
+        Ok((before, starts(&snapshot)))
     }
 
     fn settings_of(&self, queue: QueueId) -> printmesh_queue::Settings {

@@ -15,6 +15,9 @@ pub struct Equipment {
     /// Its model, like `MK4S`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// It exists only in its host: while nobody has said what it is, it stands for any model.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
     /// Other models whose files it may print, because a person said so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub compatible: Vec<String>,

@@ -19,6 +19,10 @@ pub struct Needs {
     /// Extents of what is printed along x, y and z, in millimetres, rounded up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume_mm: Option<[u32; 3]>,
+    /// Where what is printed lies along x, y and z: from and to, in millimetres from the origin for which it was sliced, rounded
+    /// outwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extent_mm: Option<[[i32; 2]; 3]>,
     /// Hottest nozzle temperature that it asks for, in °C.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nozzle_c: Option<u32>,

@@ -162,6 +162,8 @@ pub struct Settings {
     pub heat_slots: u32,
     /// Watts that the printers on one circuit may draw together while they heat up; 0 = not limited. Comes before the number.
     pub heat_watts: u32,
+    /// Seconds until somebody has cleared a bed after a print, for whoever asks when things will be done; nothing is decided by it.
+    pub turnaround_s: u64,
 }
 
 impl Default for Settings {
@@ -190,6 +192,7 @@ impl Default for Settings {
             sort_limit: SortLimit::default(),
             heat_slots: 0,
             heat_watts: 0,
+            turnaround_s: 0,
         }
     }
 }
@@ -221,6 +224,7 @@ pub enum Setting {
     SortLimit,
     HeatSlots,
     HeatWatts,
+    Turnaround,
 }
 
 const LEVELS: [(&str, Level); 2] = [
@@ -307,7 +311,7 @@ fn seconds(text: &str, least: u64) -> Option<u64> {
 
 impl Setting {
     /// Every setting, in the order in which they are shown.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Claims,
         Self::Budget,
         Self::Lease,
@@ -331,6 +335,7 @@ impl Setting {
         Self::SortLimit,
         Self::HeatSlots,
         Self::HeatWatts,
+        Self::Turnaround,
     ];
 
     /// Returns its key.
@@ -359,6 +364,7 @@ impl Setting {
             Self::SortLimit => "sort-limit",
             Self::HeatSlots => "heat-slots",
             Self::HeatWatts => "heat-watts",
+            Self::Turnaround => "turnaround",
         }
     }
 
@@ -372,9 +378,12 @@ impl Setting {
         match self {
             Self::Claims => words(&LEVELS),
             Self::Budget => words(&BUDGETS),
-            Self::Lease | Self::Beat | Self::Settle | Self::Patience | Self::ForeignWait => {
-                format!("seconds, at most {SECONDS_MAX}")
-            }
+            Self::Lease
+            | Self::Beat
+            | Self::Settle
+            | Self::Patience
+            | Self::ForeignWait
+            | Self::Turnaround => format!("seconds, at most {SECONDS_MAX}"),
             Self::Abandon => format!("eta, never, or seconds from 60 to {SECONDS_MAX}"),
             Self::Unknown => words(&UNKNOWNS),
             Self::OnSurplus => words(&ON_SURPLUS),
@@ -433,6 +442,7 @@ impl Settings {
             Setting::SortLimit => put(&mut self.sort_limit, SortLimit::parse(text)),
             Setting::HeatSlots => put(&mut self.heat_slots, limit(text, 1, HEAT_SLOTS_MAX)),
             Setting::HeatWatts => put(&mut self.heat_watts, limit(text, 100, HEAT_WATTS_MAX)),
+            Setting::Turnaround => put(&mut self.turnaround_s, seconds(text, 0)),
         }
     }
 
@@ -468,6 +478,7 @@ impl Settings {
             Setting::HeatSlots if self.heat_slots > 0 => self.heat_slots.to_string(),
             Setting::HeatWatts if self.heat_watts > 0 => self.heat_watts.to_string(),
             Setting::HeatSlots | Setting::HeatWatts => "none".to_owned(),
+            Setting::Turnaround => self.turnaround_s.to_string(),
         }
     }
 

@@ -284,7 +284,7 @@ fn ahead(mut farm: Farm) {
             .for_each(|slot| slot.left_mg = None);
     }
     let assume = Assume {
-        turnaround_ms: TURNAROUND_MS,
+        turnaround_ms: Some(TURNAROUND_MS),
         until: None,
         prints_max: PRINTS,
     };

@@ -37,7 +37,8 @@ pub struct Outlook {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Assume {
     /// How long it takes until somebody has cleared a bed, in milliseconds; not before it is cool, where its owner wants that.
-    pub turnaround_ms: u64,
+    /// `None` = as each queue says.
+    pub turnaround_ms: Option<u64>,
     /// Nothing is looked at that begins later.
     pub until: Option<Timestamp>,
     /// At most so many prints are looked at.

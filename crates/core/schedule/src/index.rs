@@ -18,7 +18,7 @@ use printmesh_queue::{
 use crate::{
     arrange::{Arranged, arrange},
     choice::job_waits,
-    matching::{amounts, models_known},
+    matching::amounts,
     setbacks::{failing_files, file_waits},
     wish::wanted_out,
 };
@@ -133,7 +133,6 @@ pub struct Index {
     by_kind: BTreeMap<Equipment, usize>,
     /// By class, then kind.
     fits: Vec<Vec<Fit>>,
-    pub(crate) models_known: bool,
     by_printer: BTreeMap<PrinterId, usize>,
     /// Printers with claims under way, by job.
     active: BTreeMap<JobId, BTreeSet<PrinterId>>,
@@ -158,7 +157,6 @@ impl Index {
             kinds: Vec::new(),
             by_kind: BTreeMap::new(),
             fits: Vec::new(),
-            models_known: models_known(snapshot),
             by_printer: BTreeMap::new(),
             active: BTreeMap::new(),
             working: BTreeMap::new(),
@@ -212,11 +210,6 @@ impl Index {
         }
         if moved {
             self.arranged = arrange(snapshot, &self.rows);
-        }
-        let models_known = models_known(snapshot);
-        if self.models_known != models_known {
-            self.models_known = models_known;
-            self.fits.clear();
         }
         let mut printers = touched.printers.iter();
         if !printers.all(|id| self.reread_printer(snapshot, id)) {

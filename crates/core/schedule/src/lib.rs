@@ -4,9 +4,12 @@
 
 mod arrange;
 mod choice;
+mod circuits;
 mod delegate;
+mod first;
 mod forecast;
 mod heat;
+mod idle;
 mod index;
 mod matching;
 mod one_click;
@@ -25,8 +28,9 @@ mod wish;
 
 pub use choice::{OpenCopy, Turn, choose, choose_of, open_copies, printer_waits, turn};
 pub use delegate::{budget, choose_without, is_unreconciled, standing};
+pub use first::first_reason;
 pub use forecast::{Assume, COOLING_MS, Finish, Forecast, HEATING_MS, Line, Outlook, Print};
-pub use heat::{HEAT_PLACES_MAX, heat_places};
+pub use heat::{HEAT_PLACES_MAX, heat_places, which_heat};
 pub use index::Index;
 pub use matching::{file_for, misfit_of, misfit_of_needs};
 pub use one_click::one_click;
@@ -34,7 +38,7 @@ pub use overview::{Overview, printer_status, why, why_printer};
 pub use plan::{Plan, Start, plan};
 pub use planner::Planner;
 pub use presence::Presence;
-pub use reason::{Reason, Without};
+pub use reason::{CODES, Reason, Without};
 pub use setbacks::{failing_files, fails_everything, file_of, file_waits};
 pub use simulate::simulate;
 pub use status::{JobStatus, PrinterStatus, good_runs_of_set, job_status, no_copy_left};

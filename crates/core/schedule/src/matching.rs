@@ -1,8 +1,7 @@
 //! Whether a printer can print what a job needs: one axis after the other, each with its reason.
 //!
 //! What a file does not say asks for nothing. What is not known of a printer lets a file pass, with three exceptions that
-//! could ruin a print or a printer: the model, once any printer of the queue has one, several tools without slots, and an
-//! amount that is known to be too small.
+//! could ruin a print or a printer: the model, several tools without slots, and an amount that is known to be too small.
 
 use printmesh_queue::{
     ColorRule, Equipment, FileSpec, HostId, Job, Needs, PrinterId, Set, Snapshot, ToolNeed,
@@ -24,26 +23,16 @@ pub(crate) struct Asked<'a> {
     pub(crate) color: ColorRule,
     /// Who submitted it.
     pub(crate) submitter: HostId,
-    /// Some printer of the queue has a model or a profile: from then on an unknown one is no match.
-    pub(crate) models_known: bool,
 }
 
 impl<'a> Asked<'a> {
-    pub(crate) fn of(job: &'a Job, models_known: bool) -> Self {
+    pub(crate) fn of(job: &'a Job) -> Self {
         Self {
             tags: &job.terms.tags,
             color: job.terms.color,
             submitter: job.submitter,
-            models_known,
         }
     }
-}
-
-/// Returns whether any printer of the queue has a model or a profile.
-pub(crate) fn models_known(snapshot: &Snapshot) -> bool {
-    let mut printers = snapshot.present_printers();
-    printers
-        .any(|(_, record)| record.equipment.model.is_some() || record.equipment.profile.is_some())
 }
 
 /// Returns the file that a printer prints of a set: the first of its alternatives that fits.
@@ -56,7 +45,7 @@ pub fn file_for<'a>(
     printer: &PrinterId,
 ) -> Option<&'a FileSpec> {
     let record = snapshot.printers.get(printer)?;
-    let asked = Asked::of(job, models_known(snapshot));
+    let asked = Asked::of(job);
     let fits = |file: &&FileSpec| misfit(&file.needs, asked, &record.equipment).is_none();
     set.spec.files.iter().find(fits)
 }
@@ -65,7 +54,7 @@ pub fn file_for<'a>(
 /// somebody may have changed it meanwhile. How much is left is not asked: the claim itself has reserved it.
 pub fn misfit_of(snapshot: &Snapshot, job: &Job, printer: &PrinterId) -> Option<Reason> {
     let record = snapshot.printers.get(printer)?;
-    let asked = Asked::of(job, models_known(snapshot));
+    let asked = Asked::of(job);
     let sets = job.sets.iter();
     let sets = sets.map(|set| set.spec.files.iter().map(|file| &file.needs));
     sets_misfit(sets, asked, &record.equipment)
@@ -79,7 +68,7 @@ pub fn misfit_of_needs(
     printer: &PrinterId,
 ) -> Option<Reason> {
     let record = snapshot.printers.get(printer)?;
-    let asked = Asked::of(job, models_known(snapshot));
+    let asked = Asked::of(job);
     misfit(needs, asked, &record.equipment)
 }
 
@@ -128,11 +117,12 @@ fn misfit(needs: &Needs, asked: Asked<'_>, equipment: &Equipment) -> Option<Reas
     if foreign.is_some() {
         return foreign;
     }
-    let model = model(needs, asked, equipment);
+    let model = model(needs, equipment);
     if model.as_ref().is_some_and(|model| !model.is_fixable()) {
         return model;
     }
     volume(needs, equipment)
+        .or_else(|| outside(needs, equipment))
         .or_else(|| temperature(needs, equipment))
         .or_else(|| tags(asked, equipment))
         .or(model)
@@ -153,8 +143,9 @@ fn accepts(asked: Asked<'_>, equipment: &Equipment) -> Option<Reason> {
     (!from.is_empty() && !from.contains(&asked.submitter)).then_some(Reason::NotAccepted)
 }
 
-/// A file for one model never goes to another one, unless a person said that it may.
-pub(crate) fn model(needs: &Needs, asked: Asked<'_>, equipment: &Equipment) -> Option<Reason> {
+/// A file for one model never goes to another one, unless a person said that it may, and not to one of which nobody has said
+/// what it is: it might be another. A simulated one ruins nothing.
+pub(crate) fn model(needs: &Needs, equipment: &Equipment) -> Option<Reason> {
     let wanted = needs.model.as_ref()?;
     let own = [&equipment.model, &equipment.profile];
     let own = || own.into_iter().flatten();
@@ -167,7 +158,7 @@ pub(crate) fn model(needs: &Needs, asked: Asked<'_>, equipment: &Equipment) -> O
             needs: wanted.clone(),
             has: has.clone(),
         }),
-        None if asked.models_known => Some(Reason::ModelUnknown {
+        None if !equipment.simulated => Some(Reason::ModelUnknown {
             needs: wanted.clone(),
         }),
         None => None,
@@ -194,6 +185,31 @@ fn volume(needs: &Needs, equipment: &Equipment) -> Option<Reason> {
     let (needs_mm, has_mm) = (needs.volume_mm?, equipment.volume_mm?);
     let too_large = needs_mm.iter().zip(&has_mm).any(|(needs, has)| needs > has);
     too_large.then_some(Reason::Volume { needs_mm, has_mm })
+}
+
+/// A part that is small enough may still lie beside the bed. Where 0 is depends on the machine, and nobody says it: at a corner of
+/// the bed or in its middle, one of which has to do. A little below the bed is an offset of the nozzle.
+fn outside(needs: &Needs, equipment: &Equipment) -> Option<Reason> {
+    let (extent_mm, has_mm) = (needs.extent_mm?, equipment.volume_mm?);
+    let axes = ['x', 'y', 'z'].into_iter().zip(extent_mm).zip(has_mm);
+    let flat = |axis: &char| *axis != 'z';
+    let beyond = |middle: bool| {
+        let mut axes = axes.clone();
+        axes.find(|((axis, [from, to]), has)| {
+            let [from, to, has] = [i64::from(*from), i64::from(*to), i64::from(*has)];
+            match middle && flat(axis) {
+                true => 2 * from < -has || 2 * to > has,
+                false => flat(axis) && from < 0 || to > has,
+            }
+        })
+    };
+    let ((axis, [from_mm, to_mm]), has_mm) = beyond(false).filter(|_| beyond(true).is_some())?;
+    Some(Reason::Outside {
+        axis,
+        from_mm,
+        to_mm,
+        has_mm,
+    })
 }
 
 fn temperature(needs: &Needs, equipment: &Equipment) -> Option<Reason> {

@@ -120,6 +120,8 @@ impl<'a> Overview<'a> {
             .or_else(|| match self.row(id) {
                 Some(Ok(turn)) if turn.open.copy.job == job.id => None,
                 Some(Ok(_)) => Some(Reason::QueueOrder { ahead: ahead() }),
+                // This one does fit: others have all that is left of it.
+                Some(Err(Reason::NothingFits { .. })) => Some(Reason::NoCopyLeft),
                 Some(Err(reason)) => Some(reason.clone()),
                 None => Some(Reason::NoPrinter),
             })
@@ -176,7 +178,7 @@ const AHEAD_MAX: usize = 10_000;
 
 impl Planner<'_> {
     /// Why a job as a whole starts nowhere by itself right now.
-    fn job_waits(&self, job: &Job) -> Option<Reason> {
+    pub(crate) fn job_waits(&self, job: &Job) -> Option<Reason> {
         let snapshot = self.snapshot;
         let whole = job_waits(job).or_else(|| wish_waits(snapshot, job));
         let early = || {

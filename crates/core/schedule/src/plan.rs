@@ -13,7 +13,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use printmesh_queue::{ColorRule, CopyId, Distribute, Job, JobState, PrinterId};
+use printmesh_queue::{ColorRule, CopyId, Distribute, Job, PrinterId};
 
 use crate::{
     OpenCopy, Planner, Presence, Reason, Turn,
@@ -184,13 +184,7 @@ impl Planner<'_> {
         if dealt.failed_here {
             return Err(Reason::FailedHere);
         }
-        let mut jobs = self.snapshot.jobs.values();
-        let any_open = jobs.any(|job| job.state == JobState::Open);
-        Err(if any_open {
-            Reason::NoCopyLeft
-        } else {
-            Reason::QueueEmpty
-        })
+        Err(self.idles(printer))
     }
 
     /// Deals the copies that are offered to the free printers, until it is known what `only` those get, or all of them when

@@ -145,7 +145,7 @@ impl<'a> Planner<'a> {
             return Some(Reason::PinnedElsewhere);
         }
         let record = self.snapshot.printers.get(id)?;
-        let asked = Asked::of(job, self.index.models_known);
+        let asked = Asked::of(job);
         let sets = job.sets.iter();
         let sets = sets.map(|set| set.spec.files.iter().map(|file| &file.needs));
         let axis = sets_misfit(sets, asked, &record.equipment);

@@ -1,5 +1,62 @@
 //! Why a job waits or a printer idles: a closed list, each with a stable code and plain words.
 
+/// Every code. Scripts and front ends compare them as words: one that is here keeps its meaning for ever, a new one is added.
+pub const CODES: [&str; 53] = [
+    "accept-from",
+    "amount",
+    "autoprint-off",
+    "backburner",
+    "bed-not-clear",
+    "bed-unknown",
+    "cancel-requested",
+    "clearing",
+    "color",
+    "contended",
+    "cooling",
+    "copy-failed",
+    "copy-unknown",
+    "draft",
+    "failed-here",
+    "file-fails",
+    "file-missing",
+    "heat-slot",
+    "held",
+    "host-offline",
+    "material",
+    "model",
+    "model-unknown",
+    "move-requested",
+    "never-skip",
+    "no-bed-temperature",
+    "no-copy-left",
+    "no-printer",
+    "not-before",
+    "not-queued",
+    "not-synced",
+    "nothing-fits",
+    "nozzle",
+    "nozzle-soft",
+    "outside",
+    "pinned-elsewhere",
+    "printer-busy",
+    "printer-fault",
+    "printer-offline",
+    "printer-paused",
+    "queue-empty",
+    "queue-order",
+    "quiet-hours",
+    "retries-exhausted",
+    "role",
+    "slice-failed",
+    "slicer-missing",
+    "slot-unknown",
+    "tags",
+    "temperature",
+    "verdict",
+    "volume",
+    "voters-away",
+];
+
 /// Why a job waits or a printer idles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -131,6 +188,14 @@ pub enum Reason {
         /// What keeps the printer from it.
         because: Box<Reason>,
     },
+    /// No open job can start on the printer now.
+    NothingFits {
+        /// Name of the one that comes closest: what somebody at the printer could change before what a person holds back,
+        /// and that before what the printer can never print; of those the first.
+        job: String,
+        /// What keeps it from the printer.
+        because: Box<Reason>,
+    },
     /// The file is for another model.
     Model {
         /// The model that it was sliced for.
@@ -138,7 +203,7 @@ pub enum Reason {
         /// What the printer is.
         has: String,
     },
-    /// Nobody has said which model the printer is, and others of the queue are of different ones.
+    /// Nobody has said which model the printer is: the file might be for another one.
     ModelUnknown {
         /// The model that it was sliced for.
         needs: String,
@@ -158,6 +223,17 @@ pub enum Reason {
         needs_mm: [u32; 3],
         /// Millimetres that the printer has.
         has_mm: [u32; 3],
+    },
+    /// It lies beside the bed, or above what the printer reaches.
+    Outside {
+        /// `x`, `y` or `z`.
+        axis: char,
+        /// Millimetres at which it begins.
+        from_mm: i32,
+        /// Millimetres at which it ends.
+        to_mm: i32,
+        /// Millimetres that the printer has along this axis.
+        has_mm: u32,
     },
     /// It becomes hotter than the printer may.
     Temperature {
@@ -232,6 +308,7 @@ impl Reason {
             | Self::SliceFailed { .. }
             | Self::Model { .. }
             | Self::Volume { .. }
+            | Self::Outside { .. }
             | Self::Temperature { .. }
             | Self::Tags { .. }
             | Self::NotAccepted
@@ -239,6 +316,7 @@ impl Reason {
             | Self::NotBefore { .. }
             | Self::Backburner
             | Self::NeverSkip { .. }
+            | Self::NothingFits { .. }
             | Self::Draft
             | Self::Held
             | Self::CancelRequested { .. }
@@ -313,11 +391,13 @@ impl Reason {
             Self::NotBefore { .. } => "not-before",
             Self::Backburner => "backburner",
             Self::NeverSkip { .. } => "never-skip",
+            Self::NothingFits { .. } => "nothing-fits",
             Self::Model { .. } => "model",
             Self::ModelUnknown { .. } => "model-unknown",
             Self::Nozzle { .. } => "nozzle",
             Self::NozzleSoft => "nozzle-soft",
             Self::Volume { .. } => "volume",
+            Self::Outside { .. } => "outside",
             Self::Temperature { .. } => "temperature",
             Self::Material { .. } => "material",
             Self::SlotUnknown { .. } => "slot-unknown",
@@ -399,6 +479,12 @@ impl Reason {
                     because.text()
                 )
             }
+            Self::NothingFits { job, because } => {
+                format!(
+                    "no open job can start here; {job} comes closest: {}",
+                    because.text()
+                )
+            }
             Self::Model { needs, has } => format!("it was sliced for {needs}, and this is {has}"),
             Self::ModelUnknown { needs } => {
                 format!("it was sliced for {needs}, and nobody has said which model this is")
@@ -417,6 +503,14 @@ impl Reason {
                     size(has_mm)
                 )
             }
+            Self::Outside {
+                axis,
+                from_mm,
+                to_mm,
+                has_mm,
+            } => format!(
+                "it lies from {from_mm} to {to_mm} mm along {axis}, and the printer has {has_mm} mm there"
+            ),
             Self::Temperature {
                 what,
                 needs_c,

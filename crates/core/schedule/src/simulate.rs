@@ -3,12 +3,12 @@
 //! It assumes no more than it must: that prints succeed and take as long as [`Times`] says, that nobody changes anything, and
 //! that somebody clears each bed after a print. What a printer's owner has set up for the time between two prints holds here
 //! as well: quiet hours, cooling ([`COOLING_MS`](crate::COOLING_MS)), the number of copies that it prints by itself; and so
-//! do places to heat ([`HEATING_MS`]). A copy of several prints is one print here. A printer that waits for anything else stays out of it, and so does one that
-//! prints a file of which nobody knows how long it takes: whatever would come after that has no time either.
+//! do places to heat ([`HEATING_MS`]): before each print, also within a copy of several. A printer that waits for anything else stays out of
+//! it, and so does one that prints a file of which nobody knows how long it takes: whatever would come after that has no time either.
 
 mod ahead;
 mod between;
-mod circuits;
+mod held;
 
 use std::{
     cmp::Reverse,
@@ -23,9 +23,12 @@ use printmesh_queue::{
 use self::{
     ahead::{Ahead, Found},
     between::{clear_after_ms, clear_at, quiet_until},
+    held::{Held, Prints},
+};
+use crate::{
+    Assume, Basis, Finish, Forecast, HEATING_MS, Outlook, Planner, Print, Times, Took,
     circuits::Circuits,
 };
-use crate::{Assume, Basis, Finish, Forecast, HEATING_MS, Outlook, Planner, Print, Times, Took};
 
 /// Returns what will have happened when.
 pub fn simulate(outlook: &Outlook, assume: &Assume) -> Forecast {
@@ -51,29 +54,19 @@ struct Farm<'a> {
     /// So many copies more a printer prints by itself, where its owner said so.
     cycles: BTreeMap<PrinterId, u32>,
     circuits: Circuits,
-    /// Copies that printers have and may not begin yet, in the order in which they got them.
+    /// Copies that printers have and may not begin, or go on with, yet, in the order in which they came to wait.
     held: Vec<Held>,
+    /// Copies of which a print is under way and others are left.
+    going_on: BTreeMap<PrinterId, Held>,
+    /// Prints that have begun, those within copies counted.
+    begun: usize,
     forecast: Forecast,
-}
-
-/// A copy that a printer has and has not begun.
-struct Held {
-    line: usize,
-    copy: CopyId,
-    printer: PrinterId,
-    took: Result<Took, String>,
-    /// See [`End::Printed`].
-    clear_ms: u64,
-    /// It was claimed before anything was looked at.
-    claimed: bool,
-    /// It is not looked at again before.
-    quiet: Option<Timestamp>,
 }
 
 /// What happens to a printer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
-    /// Its copy is done.
+    /// A print of its copy is done.
     Printed {
         /// It took so many milliseconds.
         ms: u64,
@@ -105,8 +98,10 @@ impl<'a> Farm<'a> {
             ends: BinaryHeap::new(),
             routines: BTreeMap::new(),
             cycles: BTreeMap::new(),
-            circuits: Circuits::new(&outlook.lines),
+            circuits: Circuits::new(outlook.lines.iter().map(|line| &line.snapshot)),
             held: Vec::new(),
+            going_on: BTreeMap::new(),
+            begun: 0,
             forecast: Forecast::default(),
         };
         for line in &outlook.lines {
@@ -123,18 +118,21 @@ impl<'a> Farm<'a> {
             farm.take_over(line, &mut working);
         }
         let now = farm.now;
-        let clear = |record: &PrinterRecord| {
-            let clear = clear_at(record, &assume, now);
+        let clear = |record: &PrinterRecord, turnaround_ms| {
+            let clear = clear_at(record, turnaround_ms, now);
             // Whatever else it waits for passes by itself.
             clear.or(record.between.map(|_| now))
         };
-        let mut waiting = BTreeMap::new();
-        for line in &farm.lines {
+        let mut waiting = BTreeMap::<PrinterId, Timestamp>::new();
+        for (line, at) in farm.lines.iter().zip(0..) {
+            let turnaround_ms = farm.turnaround_ms(at);
             let able = line.able.iter().filter(|id| !working.contains(*id));
-            waiting.extend(able.filter_map(|id| {
-                let at = clear(&line.snapshot.printers[id])?;
-                Some((id.clone(), at))
-            }));
+            for id in able {
+                if let Some(at) = clear(&line.snapshot.printers[id], turnaround_ms) {
+                    let known = waiting.entry(id.clone()).or_default();
+                    *known = at.max(*known);
+                }
+            }
         }
         for (printer, at) in waiting {
             farm.ends.push(Reverse((at, printer, End::Cleared)));
@@ -163,7 +161,7 @@ impl<'a> Farm<'a> {
                     continue;
                 }
                 let taken = self.taken(at, *copy, &printer);
-                let took = self.left(at, *copy, claim, &printer);
+                let left = self.left(at, *copy, claim, &printer);
                 let began = claim.runs.values().map(|run| run.started).min();
                 for line in &mut self.lines {
                     line.index.forget_work(&printer);
@@ -175,22 +173,30 @@ impl<'a> Farm<'a> {
                     .runs
                     .values()
                     .rfind(|run| run.result == RunResult::Started);
-                let held = Held {
+                let mut held = Held {
                     clear_ms: self.clear_ms(at, *copy, &printer),
                     line: at,
                     copy: *copy,
                     printer,
-                    took,
+                    left,
                     claimed: true,
                     quiet: None,
+                    shown: None,
                 };
-                match began {
-                    None => self.held.push(held),
-                    Some(began) => {
-                        if let Some(run) = running {
-                            self.heat(&held.printer, run.started);
-                        }
+                match (began, running) {
+                    (None, _) => self.held.push(held),
+                    (Some(began), Some(run)) => {
+                        self.heat(&held.printer, run.started);
                         self.begin(held, began.min(self.now));
+                    }
+                    // Between two prints of it.
+                    (Some(began), None) => {
+                        let record = snapshot.printers.get(&held.printer);
+                        let clear =
+                            record.and_then(|p| clear_at(p, self.turnaround_ms(at), self.now));
+                        let clear = clear.unwrap_or(self.now);
+                        self.show(&mut held, began.min(self.now), 0);
+                        self.waits_until(held, clear);
                     }
                 }
             }
@@ -204,7 +210,7 @@ impl<'a> Farm<'a> {
         copy: CopyId,
         claim: &Claim,
         printer: &PrinterId,
-    ) -> Result<Took, String> {
+    ) -> Result<Prints, String> {
         let line = &self.lines[at];
         let Some(job) = line.snapshot.jobs.get(&copy.job) else {
             return Err(String::new());
@@ -236,12 +242,8 @@ impl<'a> Farm<'a> {
             current = Some(told.or(known).ok_or_else(name)?);
         }
         let chosen = |set: &'a Set| line.file(copy, set, printer);
-        let mut rest = self.times.of_claim(job, printer, &done, chosen)?;
-        if let Some(current) = current {
-            rest.ms = rest.ms.saturating_add(current.ms);
-            rest.basis = rest.basis.max(current.basis);
-        }
-        Ok(rest)
+        let rest = self.times.of_claim(job, printer, &done, chosen)?;
+        Ok(Prints::new(current, rest))
     }
 
     /// Milligrams that a copy takes out of each slot of a printer.
@@ -253,10 +255,17 @@ impl<'a> Farm<'a> {
         })
     }
 
+    /// How long it takes until somebody has cleared a bed after a print of one of the queues.
+    fn turnaround_ms(&self, at: usize) -> u64 {
+        let said = self.lines[at].snapshot.settings.turnaround_s;
+        let assumed = self.assume.turnaround_ms;
+        assumed.unwrap_or(said.saturating_mul(1000))
+    }
+
     /// How long after a good print of a copy the bed of a printer is clear.
     fn clear_ms(&self, at: usize, copy: CopyId, printer: &PrinterId) -> u64 {
         let Some(routine) = self.routines.get(printer) else {
-            return self.assume.turnaround_ms;
+            return self.turnaround_ms(at);
         };
         let line = &self.lines[at];
         let job = line.snapshot.jobs.get(&copy.job);
@@ -266,7 +275,7 @@ impl<'a> Farm<'a> {
         // Where one file does not say, nobody knows.
         let bed_c: Option<Vec<u32>> = bed_c.collect();
         let hottest = bed_c.and_then(|all| all.into_iter().max());
-        clear_after_ms(routine, &self.assume, hottest)
+        clear_after_ms(routine, self.turnaround_ms(at), hottest)
     }
 
     /// A printer that began to heat then has its places until it is hot.
@@ -290,25 +299,49 @@ impl<'a> Farm<'a> {
         quiet_until(self.routines.get(printer)?, self.now)
     }
 
-    fn begin(&mut self, held: Held, from: Timestamp) {
-        let Held {
-            printer, clear_ms, ..
-        } = held;
-        let to = held.took.map(|took| {
-            let to = Timestamp(self.now.0.saturating_add(took.ms));
-            let ms = took.ms;
-            let end = End::Printed { ms, clear_ms };
-            self.ends.push(Reverse((to, printer.clone(), end)));
-            (to, took.basis)
+    /// A printer begins with the next print of its copy, which began then.
+    fn begin(&mut self, mut held: Held, from: Timestamp) {
+        self.begun += 1;
+        let next = held.left.as_mut().ok().and_then(Prints::next);
+        let ms = next.unwrap_or(0);
+        self.show(&mut held, from, ms);
+        let Ok(left) = &held.left else {
+            return;
+        };
+        let to = Timestamp(self.now.0.saturating_add(ms));
+        let clear_ms = held.clear_ms;
+        let end = End::Printed { ms, clear_ms };
+        self.ends.push(Reverse((to, held.printer.clone(), end)));
+        if !left.is_empty() {
+            self.going_on.insert(held.printer.clone(), held);
+        }
+    }
+
+    /// What is known now of when a copy ends, its print under way taking so long.
+    fn show(&mut self, held: &mut Held, from: Timestamp, ms: u64) {
+        let to = held.left.as_ref().map_err(Clone::clone).map(|left| {
+            let rest = ms.saturating_add(left.ms(held.clear_ms));
+            (Timestamp(self.now.0.saturating_add(rest)), left.basis)
         });
-        self.forecast.prints.push(Print {
-            line: held.line,
-            copy: held.copy,
-            printer,
-            from,
-            to,
-            begun: held.claimed && from <= self.since,
+        let shown = *held.shown.get_or_insert_with(|| {
+            self.forecast.prints.push(Print {
+                line: held.line,
+                copy: held.copy,
+                printer: held.printer.clone(),
+                from,
+                to: Err(String::new()),
+                begun: held.claimed && from <= self.since,
+            });
+            self.forecast.prints.len() - 1
         });
+        self.forecast.prints[shown].to = to;
+    }
+
+    /// A copy goes on with its next print no earlier than that.
+    fn waits_until(&mut self, mut held: Held, at: Timestamp) {
+        held.quiet = Some(at);
+        self.later(at, &held.printer, End::Tries);
+        self.held.push(held);
     }
 
     /// Whoever has a copy begins with it, where it may.
@@ -356,6 +389,10 @@ impl<'a> Farm<'a> {
 
     /// Starts what starts now, then goes on to when something changes. Returns whether anything does.
     fn step(&mut self) -> bool {
+        if self.begun > self.assume.prints_max {
+            self.forecast.cut = true;
+            return false;
+        }
         for line in 0..self.lines.len() {
             loop {
                 let found = self.lines[line].deal();
@@ -366,7 +403,8 @@ impl<'a> Farm<'a> {
                     continue;
                 }
                 for start in found {
-                    let known = self.forecast.prints.len() + self.held.len();
+                    let waiting = self.held.iter().filter(|held| held.shown.is_none());
+                    let known = self.forecast.prints.len() + waiting.count();
                     if known >= self.assume.prints_max {
                         self.begin_held();
                         self.forecast.cut = true;
@@ -437,7 +475,8 @@ impl<'a> Farm<'a> {
             }
         };
         let chosen = |set: &'a Set| line.file(open.copy, set, &printer);
-        let took = self.times.of_claim(job, &printer, &done, chosen);
+        let left = self.times.of_claim(job, &printer, &done, chosen);
+        let left = left.map(|left| Prints::new(None, left));
         let line = &mut self.lines[at];
         let is_new = line.index.rows[row].began.is_none_or(|at| at < self.since);
         let used_up = line.index.begin(row, open.copy.index, self.now);
@@ -452,9 +491,10 @@ impl<'a> Farm<'a> {
             copy: open.copy,
             clear_ms: self.clear_ms(at, open.copy, &printer),
             printer,
-            took,
+            left,
             claimed: false,
             quiet: None,
+            shown: None,
         });
     }
 
@@ -486,6 +526,10 @@ impl<'a> Farm<'a> {
                         line.index.printed(rule, &printer, at, ms);
                     }
                     let clear = Timestamp(at.0.saturating_add(clear_ms));
+                    if let Some(held) = self.going_on.remove(&printer) {
+                        self.waits_until(held, clear);
+                        continue;
+                    }
                     self.ends.push(Reverse((clear, printer, End::Cleared)));
                 }
                 End::Cleared => {

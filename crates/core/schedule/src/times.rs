@@ -1,7 +1,7 @@
 //! How long a print takes: what its slicer says, corrected by what prints really took. Nothing is guessed: what nobody has
 //! estimated and no printer has printed has no time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use printmesh_queue::{
     FileHash, FileSpec, Job, PrinterId, RunRecord, RunResult, Set, SetId, Snapshot,
@@ -27,6 +27,13 @@ pub struct Took {
     pub ms: u64,
     /// What that rests on.
     pub basis: Basis,
+}
+
+/// Prints of one file that a claim has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    pub(crate) each: Took,
+    pub(crate) prints: u64,
 }
 
 /// Times of good prints, summed up.
@@ -125,30 +132,26 @@ impl Times {
         actual.checked_div(sum.estimated_ms)
     }
 
-    /// What is left of one claim of a job on a printer, the runs of `good` sets being done; who has no time is named.
+    /// The prints that are left of one claim of a job on a printer, those of `done` sets being done; who has no time is named.
     pub(crate) fn of_claim<'a>(
         &self,
         job: &'a Job,
         printer: &PrinterId,
         done: &[SetId],
         chosen: impl Fn(&'a Set) -> Option<&'a FileSpec>,
-    ) -> Result<Took, String> {
+    ) -> Result<VecDeque<Left>, String> {
         let rounds = u64::from(if job.together { job.copies } else { 1 });
-        let mut all = Took {
-            ms: 0,
-            basis: Basis::Measured,
-        };
+        let mut all = VecDeque::new();
         for set in &job.sets {
             let wanted = rounds.saturating_mul(set.per_run.into());
             let done = done.iter().filter(|id| **id == set.id).count() as u64;
-            let left = wanted.saturating_sub(done);
-            if left == 0 {
+            let prints = wanted.saturating_sub(done);
+            if prints == 0 {
                 continue;
             }
             let file = chosen(set).ok_or_else(|| job.name.clone())?;
-            let one = self.of(file, printer).ok_or_else(|| file.name.clone())?;
-            all.ms = all.ms.saturating_add(one.ms.saturating_mul(left));
-            all.basis = all.basis.max(one.basis);
+            let each = self.of(file, printer).ok_or_else(|| file.name.clone())?;
+            all.push_back(Left { each, prints });
         }
         Ok(all)
     }

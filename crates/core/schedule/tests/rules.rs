@@ -288,13 +288,13 @@ fn a_printer_says_why_it_takes_nothing() {
     );
     check(
         farm().seen(|p| _ = p.missing.insert(hash(1))),
-        Err("no-copy-left"),
+        Err("nothing-fits"),
     );
     check(
         farm().with(|s| s.voters.hosts = vec![HostId([7; 32])]),
         Err("voters-away"),
     );
-    check(farm().edit(1, |job| job.held = true), Err("no-copy-left"));
+    check(farm().edit(1, |job| job.held = true), Err("nothing-fits"));
     check(
         farm().claim(1, 0, 0, &one(), ClaimState::Finished),
         Err("no-copy-left"),

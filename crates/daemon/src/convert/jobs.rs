@@ -7,14 +7,11 @@ use printmesh_queue::{
     Timestamp,
 };
 use printmesh_schedule::{
-    Index, JobStatus, Overview, Reason, good_runs_of_set, is_speculative, job_status, no_copy_left,
-    tally,
+    Index, JobStatus, Overview, Reason, first_reason, good_runs_of_set, is_speculative, job_status,
+    no_copy_left, tally,
 };
 
-use super::{
-    full_name, presence,
-    why::{first_reason, why_row},
-};
+use super::{full_name, presence, why::why_row};
 use crate::{clock::rfc3339, equip};
 
 /// Jobs as `jobs` lists them: by queue in the host's order, or what is over when the archive is asked for.
@@ -128,7 +125,7 @@ pub(super) fn job(
         claims: claims(node, view, job),
         why: reasons
             .into_iter()
-            .map(|(id, reason)| why_row(node, &id, job.id, reason))
+            .map(|(id, reason)| why_row(node, queue, &id, job.id, reason))
             .collect(),
         requests: requests(node, view, job),
         // Worked out off the loop (`forecast.rs`).

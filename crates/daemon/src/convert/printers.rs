@@ -43,10 +43,13 @@ pub(super) fn printer_in(
         };
         let status = overview.printer_status(id);
         let weight = match status {
-            PrinterStatus::Working(..) => 4,
-            PrinterStatus::NeedsPerson(_) => 3,
-            PrinterStatus::Free => 2,
-            PrinterStatus::Waiting(_) => 1,
+            PrinterStatus::Working(..) => 6,
+            PrinterStatus::NeedsPerson(_) => 5,
+            PrinterStatus::Free => 4,
+            // What keeps it from a job says more than that a queue has none.
+            PrinterStatus::Waiting(Reason::QueueEmpty) => 1,
+            PrinterStatus::Waiting(Reason::NoCopyLeft) => 2,
+            PrinterStatus::Waiting(_) => 3,
             PrinterStatus::HostAway => 0,
         };
         if shown.as_ref().is_none_or(|(other, ..)| weight > *other) {

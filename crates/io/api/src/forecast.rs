@@ -24,8 +24,8 @@ pub struct Forecast {
     pub as_of: String,
     /// How much of the mesh the answer could see.
     pub sync: Sync,
-    /// Seconds that it is taken to last until somebody has cleared a bed.
-    pub turnaround_s: u64,
+    /// Seconds that it is taken to last until somebody has cleared a bed; absent = as each queue says.
+    pub turnaround_s: Option<u64>,
     /// When everything is done; absent when that is not known of every job.
     pub done_at: Option<String>,
     /// There is more to come, further ahead than was looked.

@@ -736,7 +736,7 @@ pub struct Preview {
 pub struct StartChange {
     /// `host/printer`.
     pub printer: String,
-    /// Name of the job and number of the copy from 1; absent = nothing.
+    /// Name of the job and number of the copy from 1, and whether it waits for a place to heat; absent = nothing.
     pub now: Option<String>,
     /// The same after the change.
     pub then: Option<String>,

@@ -353,9 +353,8 @@ pub enum Request {
     Simulate {
         /// Only this queue's prints; empty = all.
         queue: Option<String>,
-        /// Seconds until somebody has cleared a bed.
-        #[serde(default)]
-        turnaround_s: u64,
+        /// Seconds until somebody has cleared a bed; empty = as each queue says.
+        turnaround_s: Option<u64>,
         /// Nothing that begins later, in milliseconds since 1970; empty = until everything is done.
         until_ms: Option<u64>,
     },

@@ -4,7 +4,12 @@
 //! without the filament's diameter, so both are left out.
 
 use super::cura::{self, coordinate};
-use crate::{draft::Draft, limits::LIST_LEN_MAX, value};
+use crate::{
+    draft::Draft,
+    limits::LIST_LEN_MAX,
+    value,
+    weight::{DIAMETER_ULTIMAKER_MM, length_mm},
+};
 
 pub(super) fn read(key: &str, value: &str, draft: &mut Draft) {
     let metadata = &mut draft.metadata;
@@ -25,6 +30,12 @@ pub(super) fn read(key: &str, value: &str, draft: &mut Draft) {
         _ => match train(key) {
             Some((tool, "NOZZLE.DIAMETER")) => {
                 *place(&mut draft.nozzles_mm, tool) = value::positive(value)
+            }
+            // In cubic millimetres; that is what the machine measures.
+            Some((tool, "MATERIAL.VOLUME_USED")) => {
+                let volume_mm3 = value::positive(value);
+                let mm = volume_mm3.map(|mm3| length_mm(mm3, DIAMETER_ULTIMAKER_MM));
+                *place(&mut draft.used_mm, tool) = mm;
             }
             Some((tool, "INITIAL_TEMPERATURE")) => {
                 *place(&mut draft.nozzle_first_c, tool) = value::celsius(value)

@@ -10,7 +10,7 @@ const HOUR_MS: u64 = 3_600_000;
 
 fn ahead(farm: &Farm, n: usize) -> Forecast {
     let assume = Assume {
-        turnaround_ms: 0,
+        turnaround_ms: Some(0),
         until: None,
         prints_max: 100,
     };

@@ -80,7 +80,6 @@ impl Index {
             tags: &needed.tags,
             color: needed.color,
             submitter: needed.submitter,
-            models_known: self.models_known,
         };
         let sets = needed.sets.iter().map(|set| set.iter());
         let reason = sets_misfit(sets, asked, &self.kinds[kind]);

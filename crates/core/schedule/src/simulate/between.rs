@@ -2,7 +2,7 @@
 
 use printmesh_queue::{Bed, Between, PrinterRecord, Routine, Timestamp};
 
-use crate::{Assume, COOLING_MS};
+use crate::COOLING_MS;
 
 const DAY_MIN: u64 = 24 * 60;
 const MINUTE_MS: u64 = 60_000;
@@ -40,7 +40,7 @@ pub(super) fn quiet_until(routine: &Routine, now: Timestamp) -> Option<Timestamp
 }
 
 /// Returns how long after a good print the bed is clear again.
-pub(super) fn clear_after_ms(routine: &Routine, assume: &Assume, bed_c: Option<u32>) -> u64 {
+pub(super) fn clear_after_ms(routine: &Routine, turnaround_ms: u64, bed_c: Option<u32>) -> u64 {
     let is_cool = |to_c: u32| bed_c.is_some_and(|c| c <= to_c);
     let cooling = match routine.cool_c {
         Some(to_c) if !is_cool(to_c) => COOLING_MS,
@@ -48,7 +48,7 @@ pub(super) fn clear_after_ms(routine: &Routine, assume: &Assume, bed_c: Option<u
     };
     let person = match routine.by_itself {
         true => 0,
-        false => assume.turnaround_ms,
+        false => turnaround_ms,
     };
     cooling.max(person)
 }
@@ -56,11 +56,11 @@ pub(super) fn clear_after_ms(routine: &Routine, assume: &Assume, bed_c: Option<u
 /// Returns when the bed of a printer that is not at work is clear; `None` = it is clear, or nobody knows what is on it.
 pub(super) fn clear_at(
     record: &PrinterRecord,
-    assume: &Assume,
+    turnaround_ms: u64,
     now: Timestamp,
 ) -> Option<Timestamp> {
     let after = |from: Timestamp, ms: u64| Timestamp(from.0.saturating_add(ms)).max(now);
-    let person = after(now, assume.turnaround_ms);
+    let person = after(now, turnaround_ms);
     match (record.bed, record.between) {
         (Bed::Occupied, Some(Between::Cooling(_))) => {
             let ended = record.last_print_ended.unwrap_or(now).min(now);

@@ -163,7 +163,7 @@ fn acts_of(
         let classes = index.classes.iter().enumerate();
         let fixable = classes
             .filter(|(at, _)| offered[*at] && index.fit(*at, seat.kind) == Fit::Fixable)
-            .flat_map(|(_, class)| missing_acts(class, has, index.models_known));
+            .flat_map(|(_, class)| missing_acts(class, has));
         let acts: BTreeSet<Vec<Act>> = fixable.filter(|acts| acts.len() <= 2).collect();
         acts.into_iter().collect()
     });
@@ -192,12 +192,11 @@ fn acts_of(
 }
 
 /// What has to be changed so that a printer that has this prints jobs of a class: one list for each of its alternatives.
-fn missing_acts(class: &Class, has: &Equipment, models_known: bool) -> BTreeSet<Vec<Act>> {
+fn missing_acts(class: &Class, has: &Equipment) -> BTreeSet<Vec<Act>> {
     let asked = Asked {
         tags: &class.tags,
         color: class.color,
         submitter: class.submitter,
-        models_known,
     };
     let most = class.sets.iter().map(Vec::len).max().unwrap_or(0);
     let mut found = BTreeSet::new();
@@ -229,7 +228,7 @@ fn lacking(needs: &Needs, asked: Asked<'_>, has: &Equipment) -> Vec<Act> {
     if let Some(model) = &needs.model
         && has.model.is_none()
         && has.profile.is_none()
-        && matching::model(needs, asked, has).is_some()
+        && matching::model(needs, has).is_some()
     {
         acts.push(Act::Model(model.clone()));
     }

@@ -15,7 +15,7 @@ pub(crate) const NOW: u64 = 100_020_000;
 pub(crate) const MINUTE: u64 = 60_000;
 
 pub(crate) const ASSUME: Assume = Assume {
-    turnaround_ms: 0,
+    turnaround_ms: None,
     until: None,
     prints_max: 10_000,
 };
@@ -156,7 +156,7 @@ fn a_print_that_is_under_way_ends_when_its_machine_says_or_else_when_its_file_do
 fn r_a5_somebody_has_to_clear_the_bed_between_two_prints() {
     let farm = job(free(1), "A", 2, 60);
     let assume = Assume {
-        turnaround_ms: 10 * MINUTE,
+        turnaround_ms: Some(10 * MINUTE),
         ..ASSUME
     };
     let forecast = simulate(&outlook(&[&farm]), &assume);

@@ -196,6 +196,7 @@ fn equipment(odds: &mut Odds<'_>) -> Equipment {
     Equipment {
         profile: text(odds.maybe(9, &["M", "N"])),
         model: text(odds.maybe(known, &["M", "M", "N"])),
+        simulated: odds.dice.one_in(3),
         compatible: odds
             .maybe(6, &["M", "N"])
             .map(str::to_owned)
@@ -240,6 +241,15 @@ fn needs(odds: &mut Odds<'_>) -> Needs {
         nozzle_um: odds.maybe(asks, &[400, 600]),
         hardened: odds.dice.one_in(asks),
         volume_mm: odds.maybe(asks, &[[90, 90, 90], [101, 1, 1]]),
+        extent_mm: odds.maybe(
+            asks,
+            &[
+                [[5, 95], [5, 95], [0, 90]],
+                [[-40, 50], [0, 90], [0, 50]],
+                [[60, 150], [0, 90], [0, 50]],
+                [[0, 90], [0, 90], [50, 110]],
+            ],
+        ),
         nozzle_c: odds.maybe(asks, &[215, 260]),
         bed_c: odds.maybe(asks, &[60, 100]),
         slice: odds.maybe(2 * asks, &["fine"]).map(str::to_owned),

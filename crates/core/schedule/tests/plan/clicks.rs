@@ -1,13 +1,12 @@
 //! 1-Click and the automatic loop are one engine: R-E1, and the rules of the click.
 
 use printmesh_queue::Bed;
-use printmesh_schedule::{Plan, Reason, one_click};
+use printmesh_schedule::{CODES, Plan, Reason, one_click};
 
 use crate::{
     any::any,
     farm::{Farm, printer},
     oracle::Dice,
-    reasons::CODES,
 };
 
 fn click(farm: &Farm) -> Plan {
@@ -49,7 +48,7 @@ fn r_c1_where_nothing_matches_a_click_starts_nothing_and_each_printer_says_why()
         .values()
         .map(|row| row.as_ref().map_err(Reason::code));
     let codes: Vec<_> = codes.map(|row| row.expect_err("it waits")).collect();
-    assert_eq!(codes, ["printer-paused", "no-copy-left"]);
+    assert_eq!(codes, ["printer-paused", "nothing-fits"]);
     assert!(codes.iter().all(|code| CODES.contains(code)));
 }
 

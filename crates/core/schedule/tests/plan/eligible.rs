@@ -140,7 +140,7 @@ fn files(farm: &Farm, job: &Job, id: &PrinterId, unless: &mut impl FnMut(bool, &
             .spec
             .files
             .iter()
-            .map(|file| misfits(farm, job, &file.needs, has));
+            .map(|file| misfits(job, &file.needs, has));
         let wrong: Vec<BTreeSet<&'static str>> = wrong.collect();
         if !wrong.iter().any(BTreeSet::is_empty) {
             wrong
@@ -149,7 +149,7 @@ fn files(farm: &Farm, job: &Job, id: &PrinterId, unless: &mut impl FnMut(bool, &
                 .for_each(|word| unless(false, word));
             continue;
         }
-        let file = chosen(farm, job, &set.spec.files, has).expect("one fits");
+        let file = chosen(job, &set.spec.files, has).expect("one fits");
         unless(
             !own || !farm.presence.missing.contains(&file.hash),
             "file missing",
@@ -159,29 +159,24 @@ fn files(farm: &Farm, job: &Job, id: &PrinterId, unless: &mut impl FnMut(bool, &
     }
     for slot in &has.slots {
         let Some(left) = slot.left_mg else { continue };
-        let takes = takes(farm, job, has, slot.slot);
+        let takes = takes(job, has, slot.slot);
         let reserved = reserved(farm, id, slot.slot);
         unless(takes == 0 || takes + reserved <= left, "amount");
     }
 }
 
 /// The first of several alternatives that fits.
-fn chosen<'f>(
-    farm: &Farm,
-    job: &Job,
-    files: &'f [FileSpec],
-    has: &Equipment,
-) -> Option<&'f FileSpec> {
+fn chosen<'f>(job: &Job, files: &'f [FileSpec], has: &Equipment) -> Option<&'f FileSpec> {
     files
         .iter()
-        .find(|file| misfits(farm, job, &file.needs, has).is_empty())
+        .find(|file| misfits(job, &file.needs, has).is_empty())
 }
 
 /// Milligrams that a copy takes out of a slot.
-fn takes(farm: &Farm, job: &Job, has: &Equipment, slot: u32) -> u64 {
+fn takes(job: &Job, has: &Equipment, slot: u32) -> u64 {
     let rounds = u64::from(if job.together { job.copies } else { 1 });
     let sets = job.sets.iter().map(|set| {
-        let file = chosen(farm, job, &set.spec.files, has);
+        let file = chosen(job, &set.spec.files, has);
         let tools = file.map_or(&[][..], |file| &file.needs.tools);
         let tools = tools.iter().filter(|tool| tool.tool == slot);
         tools.filter_map(|tool| tool.mg).sum::<u64>() * u64::from(set.per_run)
@@ -203,10 +198,10 @@ fn reserved(farm: &Farm, id: &PrinterId, slot: u32) -> u64 {
     let jobs: BTreeSet<_> = claims.map(|(copy, _)| copy.job).collect();
     let jobs = jobs.iter().map(|job| &farm.snapshot.jobs[job]);
     let jobs = jobs.filter(|job| job.state == JobState::Open);
-    jobs.map(|job| takes(farm, job, has, slot)).sum()
+    jobs.map(|job| takes(job, has, slot)).sum()
 }
 
-fn misfits(farm: &Farm, job: &Job, needs: &Needs, has: &Equipment) -> BTreeSet<&'static str> {
+fn misfits(job: &Job, needs: &Needs, has: &Equipment) -> BTreeSet<&'static str> {
     let mut found = BTreeSet::new();
     let mut unless = |fine: bool, word: &'static str| {
         if !fine {
@@ -217,10 +212,7 @@ fn misfits(farm: &Farm, job: &Job, needs: &Needs, has: &Equipment) -> BTreeSet<&
         let own = [&has.model, &has.profile].into_iter().flatten();
         let mut names = own.clone().chain(&has.compatible);
         let named = names.any(|name| name.to_lowercase() == model.to_lowercase());
-        let mut others = farm.snapshot.present_printers();
-        let known = others
-            .any(|(_, other)| other.equipment.model.is_some() || other.equipment.profile.is_some());
-        unless(named || own.count() == 0 && !known, "model");
+        unless(named || own.count() == 0 && has.simulated, "model");
     }
     if let (Some(needs), Some(has)) = (needs.nozzle_um, has.nozzle_um) {
         unless(needs.abs_diff(has) <= 1, "nozzle");
@@ -231,6 +223,12 @@ fn misfits(farm: &Farm, job: &Job, needs: &Needs, has: &Equipment) -> BTreeSet<&
     );
     if let (Some(needs), Some(has)) = (needs.volume_mm, has.volume_mm) {
         unless((0..3).all(|side| needs[side] <= has[side]), "volume");
+    }
+    if let (Some(at), Some(has)) = (needs.extent_mm, has.volume_mm) {
+        let has = has.map(|side| side as i32);
+        let corner = (0..2).all(|axis| at[axis][0] >= 0 && at[axis][1] <= has[axis]);
+        let middle = (0..2).all(|axis| at[axis].iter().all(|end| 2 * end.abs() <= has[axis]));
+        unless((corner || middle) && at[2][1] <= has[2], "outside");
     }
     let cool =
         |needs: Option<u32>, max: Option<u32>| needs.zip(max).is_none_or(|(n, max)| n <= max);
@@ -375,6 +373,7 @@ fn nothing_ever_starts_where_it_may_not() {
         "nozzle",
         "nozzle temperature",
         "offline",
+        "outside",
         "parked",
         "paused",
         "pinned",

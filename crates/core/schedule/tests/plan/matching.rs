@@ -1,15 +1,16 @@
 //! The axes of matching: what a file needs against what a printer has, each with its code.
 
-use printmesh_queue::{ColorRule, Equipment, HostId, Needs, SetId, Slot, ToolNeed};
+use printmesh_queue::{
+    ClaimState, ColorRule, Equipment, HostId, Needs, SetId, Slot, Timestamp, ToolNeed,
+};
 use printmesh_schedule::{Reason, file_for};
 
 use crate::farm::{Farm, ME, check, file, job_id, printer, slot, tool};
 
-/// The code that keeps p1 from a job with such a file, or `fits`; p2 has a model, so that models count.
+/// The code that keeps p1 from a job with such a file, or `fits`.
 fn code(needs: Needs, has: Equipment) -> &'static str {
-    let farm = Farm::new(2)
+    let farm = Farm::new(1)
         .has("p1", |e| *e = has)
-        .has("p2", |e| e.model = Some("Other".into()))
         .job("A", 1)
         .needs(needs);
     farm.why("A", "p1").map_or("fits", |reason| reason.code())
@@ -57,10 +58,35 @@ fn r_m8_a_file_for_one_model_never_goes_to_another() {
         ..has("MK4")
     };
     assert_eq!(code(needs(), listed), "fits", "a person said so");
-    // Another printer of the queue has a model: which one this is has to be said.
-    assert_eq!(code(needs(), Equipment::default()), "model-unknown");
-    // Nobody has said anything of any printer: all are taken to be alike.
-    check(&Farm::new(1).job("A", 1).needs(needs()), &[], &["p1 A1"]);
+    // Which one this is has to be said, also where nothing is known of any printer.
+    let farm = |has: Equipment| {
+        Farm::new(1)
+            .has("p1", |e| *e = has)
+            .job("A", 1)
+            .needs(needs())
+    };
+    let unknown = farm(Equipment::default());
+    check(&unknown, &[], &[]);
+    assert_eq!(
+        unknown.why("A", "p1").map(|r| r.code()),
+        Some("model-unknown")
+    );
+    for said in [
+        has("MK4S"),
+        Equipment {
+            compatible: vec!["MK4S".into()],
+            ..has("home-made")
+        },
+    ] {
+        check(&farm(said), &[], &["p1 A1"]);
+    }
+    // A simulated one ruins nothing, and is what somebody says it is.
+    let simulated = |has: Equipment| Equipment {
+        simulated: true,
+        ..has
+    };
+    check(&farm(simulated(Equipment::default())), &[], &["p1 A1"]);
+    check(&farm(simulated(has("MINI"))), &[], &[]);
 }
 
 #[test]
@@ -92,6 +118,39 @@ fn r_m7_nozzles_are_alike_within_what_slicers_round_and_hard_where_it_matters() 
         code(needs(400, true), has(None, None)),
         "fits",
         "nobody knows"
+    );
+}
+
+/// A part of 20 mm that stood beside the bed was found small enough.
+#[test]
+fn r_m10_what_is_printed_lies_on_the_bed_wherever_its_origin_is() {
+    let needs = |extent| Needs {
+        volume_mm: Some([20, 20, 20]),
+        extent_mm: Some(extent),
+        ..Needs::default()
+    };
+    let has = || Equipment {
+        volume_mm: Some([250, 210, 220]),
+        ..Equipment::default()
+    };
+    let lies = |x: [i32; 2], y: [i32; 2], z: [i32; 2]| code(needs([x, y, z]), has());
+    assert_eq!(lies([0, 20], [0, 20], [0, 20]), "fits");
+    assert_eq!(lies([230, 250], [190, 210], [200, 220]), "fits");
+    assert_eq!(lies([231, 251], [0, 20], [0, 20]), "outside");
+    assert_eq!(lies([0, 20], [191, 211], [0, 20]), "outside");
+    assert_eq!(lies([0, 20], [0, 20], [201, 221]), "outside");
+    // The middle of some beds is 0.
+    assert_eq!(lies([-125, -105], [85, 105], [0, 20]), "fits");
+    assert_eq!(lies([-126, -106], [0, 20], [0, 20]), "outside");
+    // Not along one axis this way, along the other one that way.
+    assert_eq!(lies([-10, 10], [150, 170], [0, 20]), "outside");
+    assert_eq!(lies([0, 20], [0, 20], [-1, 20]), "fits", "an offset");
+    assert_eq!(code(needs([[999, 1019]; 3]), Equipment::default()), "fits");
+    let farm = Farm::new(1).has("p1", |e| *e = has()).job("A", 1);
+    let farm = farm.needs(needs([[240, 260], [0, 20], [0, 20]]));
+    assert_eq!(
+        farm.why("A", "p1").expect("a reason").text(),
+        "it lies from 240 to 260 mm along x, and the printer has 250 mm there"
     );
 }
 
@@ -442,4 +501,59 @@ fn r_l12_a_printer_with_the_wrong_material_says_which_it_needs_and_which_it_has(
     ] {
         assert_eq!(said(slots, needs), words);
     }
+}
+
+/// "No copy left" was all that it said, whatever lay in the queue.
+#[test]
+fn an_idle_printer_says_what_keeps_the_closest_job_from_it() {
+    let needs = |material: &str| Needs {
+        tools: vec![tool(0, material, 10)],
+        ..Needs::default()
+    };
+    let large = || Needs {
+        volume_mm: Some([500, 1, 1]),
+        ..Needs::default()
+    };
+    let farm = || {
+        Farm::new(1).has("p1", |has| {
+            has.slots = vec![slot(0, "PLA", 900)];
+            has.volume_mm = Some([250, 210, 220]);
+        })
+    };
+    let says = |farm: Farm| match farm.idles("p1") {
+        Reason::NothingFits { job, because } => format!("{job} {}", because.code()),
+        other => other.code().to_owned(),
+    };
+    assert_eq!(says(farm()), "queue-empty");
+    let too_large = || farm().job("L", 1).needs(large());
+    assert_eq!(says(too_large()), "L volume");
+    // What somebody holds back starts with a word; what is too large never does.
+    let held = || too_large().job("H", 1).with(|job| job.held = true);
+    assert_eq!(says(held()), "H held");
+    let early = too_large().job("E", 1);
+    let early = early.with(|job| job.terms.not_before = Some(Timestamp(u64::MAX)));
+    assert_eq!(says(early), "E not-before");
+    let parked = too_large()
+        .job("P", 1)
+        .with(|job| job.terms.backburner = true);
+    assert_eq!(
+        says(parked.set(&[("exclude-backburner", "on")])),
+        "P backburner"
+    );
+    // What somebody at the printer can change comes first, in the order of the queue.
+    let load = held()
+        .job("G", 1)
+        .needs(needs("PETG"))
+        .job("A", 1)
+        .needs(needs("ABS"));
+    assert_eq!(says(load.clone()), "G material");
+    assert_eq!(
+        load.idles("p1").text(),
+        "no open job can start here; G comes closest: it needs PETG in slot 0, where PLA is loaded"
+    );
+    // Another printer makes the last copy of it: that is no job to wait for.
+    let made = load.claim("G", 1, "q", ClaimState::Printing);
+    assert_eq!(says(made), "A material");
+    let made = farm().job("B", 1).claim("B", 1, "q", ClaimState::Printing);
+    assert_eq!(says(made), "no-copy-left");
 }

@@ -63,6 +63,7 @@ pub(crate) fn any_farm(dice: &mut Dice) -> Farm {
             p.last_print_ended = dice.one_in(2).then(|| Timestamp(dice.below(5)));
             p.equipment.printed_s = dice.below(3);
             p.equipment.model = Some(dice.of(&["M", "N"]).to_owned()).filter(|_| dice.one_in(2));
+            p.equipment.simulated = dice.one_in(3);
             p.equipment.nozzle_um = Some(dice.of(&[400, 600])).filter(|_| dice.one_in(2));
             p.equipment.volume_mm = dice.one_in(3).then_some([100, 100, 100]);
             p.paused = dice.one_in(9).then(String::new);
@@ -141,11 +142,6 @@ fn misfit(farm: &Farm, job: &Job, id: &PrinterId) -> Option<Misfit> {
         return Some(Misfit::Never);
     }
     let needs = &job.sets[0].spec.files[0].needs;
-    let any_model = farm
-        .snapshot
-        .printers
-        .values()
-        .any(|p| p.equipment.model.is_some());
     if let Some(model) = &needs.model {
         match &has.model {
             Some(has) if has != model => return Some(Misfit::Never),
@@ -156,7 +152,7 @@ fn misfit(farm: &Farm, job: &Job, id: &PrinterId) -> Option<Misfit> {
     if needs.volume_mm.is_some() && has.volume_mm.is_some() {
         return Some(Misfit::Never);
     }
-    let mut fixable = needs.model.is_some() && has.model.is_none() && any_model;
+    let mut fixable = needs.model.is_some() && has.model.is_none() && !has.simulated;
     if let (Some(needs), Some(has)) = (needs.nozzle_um, has.nozzle_um) {
         fixable |= needs != has;
     }

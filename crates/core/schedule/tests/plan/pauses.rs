@@ -4,7 +4,7 @@
 use printmesh_queue::{
     Bed, Between, ClaimState, Needs, PrinterRecord, Routine, RunResult, Timestamp,
 };
-use printmesh_schedule::{Assume, COOLING_MS, Finish, Forecast, HEATING_MS, simulate};
+use printmesh_schedule::{Assume, COOLING_MS, Finish, Forecast, HEATING_MS, simulate, which_heat};
 
 use crate::{
     ahead::{ASSUME, MINUTE, NOW, ahead, done, free, job, outlook, timeline},
@@ -14,7 +14,7 @@ use crate::{
 /// Cleared by somebody who comes after that many minutes.
 fn cleared_after(farm: &Farm, minutes: u64) -> Forecast {
     let assume = Assume {
-        turnaround_ms: minutes * MINUTE,
+        turnaround_ms: Some(minutes * MINUTE),
         ..ASSUME
     };
     simulate(&outlook(&[farm]), &assume)
@@ -312,4 +312,122 @@ fn a_copy_that_is_claimed_waits_for_its_place_and_is_not_under_way_before() {
     let begun: Vec<bool> = forecast.prints.iter().map(|print| print.begun).collect();
     assert_eq!(begun, [true, false]);
     done(&forecast, "A", 65);
+}
+
+/// It was taken for one print: a bed cleared five times in between was not counted once.
+#[test]
+fn a_copy_of_several_prints_takes_as_long_as_all_that_comes_between_them() {
+    // All three copies on one printer, one after the other: ten minutes each.
+    let together = job(free(1), "A", 3, 10).with(|job| job.together = true);
+    let then = job(together.clone(), "B", 1, 10);
+    shows(&then, &["p1 A1 0-30", "p1 B1 30-40"]);
+    let late = cleared_after(&then, 30);
+    assert_eq!(timeline(&[&then], &late), ["p1 A1 0-90", "p1 B1 120-130"]);
+    done(&late, "A", 90);
+    let cooled = routine(together.clone(), "p1", |routine| routine.cool_c = Some(30));
+    shows(&cooled, &["p1 A1 0-70"]);
+
+    // What the queue says of the people who clear beds is true for `job list` as well.
+    shows(
+        &then.set(&[("turnaround", "1800")]),
+        &["p1 A1 0-90", "p1 B1 120-130"],
+    );
+
+    // Two prints of an hour in each copy.
+    let twice =
+        |farm: Farm, name: &str| job(farm, name, 1, 60).edit(name, |job| job.sets[0].per_run = 2);
+    let a = twice(free(1), "A");
+    shows(&a, &["p1 A1 0-120"]);
+    let quiet = routine(a.clone(), "p1", |routine| {
+        routine.quiet = vec![[minute(30), minute(90)]]
+    });
+    shows(&quiet, &["p1 A1 0-150"]);
+    // The second one heats when another printer does.
+    let two = job(twice(free(2), "A"), "B", 1, 60);
+    let two = two.edit("B", |job| {
+        job.terms.not_before = Some(Timestamp(NOW + 58 * MINUTE))
+    });
+    shows(
+        &two.set(&[("heat-slots", "1")]),
+        &["p1 A1 0-123", "p2 B1 58-118"],
+    );
+
+    // One is done, the second is under way, or waits until its bed is clear.
+    let three = job(free(1), "A", 1, 60).edit("A", |job| job.sets[0].per_run = 3);
+    let began = NOW - 70 * MINUTE;
+    let first = three.printed("A", 1, "p1", began, RunResult::Ok);
+    let with = |second: Option<u64>| {
+        let mut farm = first
+            .clone()
+            .busy(&["p1"])
+            .record("p1", |p| p.bed = Bed::Occupied);
+        let claims = farm.snapshot.claims.values_mut().next().expect("just made");
+        let claim = claims.values_mut().next().expect("just made");
+        claim.record.state = ClaimState::Printing;
+        let mut run = claim.runs[&0].clone();
+        (run.result, run.repetition) = (RunResult::Started, 1);
+        if let Some(at) = second {
+            run.started = Timestamp(at);
+            claim.runs.insert(1, run);
+        }
+        farm
+    };
+    let running = with(Some(NOW - 5 * MINUTE));
+    assert_eq!(
+        timeline(&[&running], &cleared_after(&running, 30)),
+        ["p1 A1 0-145"]
+    );
+    let between = with(None);
+    assert_eq!(
+        timeline(&[&between], &cleared_after(&between, 30)),
+        ["p1 A1 0-180"]
+    );
+    let forecast = cleared_after(&between, 30);
+    assert_eq!(
+        (forecast.prints[0].from, forecast.prints[0].begun),
+        (Timestamp(began), true)
+    );
+}
+
+#[test]
+fn a_copy_of_more_prints_than_are_looked_at_is_not_looked_at_for_ever() {
+    let farm = job(free(1), "A", 1_000_000, 10).with(|job| job.together = true);
+    let farm = job(farm, "B", 1, 10);
+    let assume = Assume {
+        prints_max: 100,
+        ..ASSUME
+    };
+    let forecast = simulate(&outlook(&[&farm]), &assume);
+    assert!(forecast.cut);
+    done(&forecast, "A", 10_000_000);
+    assert_eq!(forecast.jobs[&job_id("B")], Finish::Beyond);
+}
+
+#[test]
+fn of_the_starts_of_a_plan_so_many_heat_at_once_as_the_queue_says() {
+    let heat = |farm: &Farm, rules: &[(&str, &str)]| {
+        let farm = farm.clone().set(rules);
+        let starts = which_heat(&farm.snapshot, farm.presence.now, farm.plan().starts);
+        let words = starts.into_iter().map(|(start, heats)| {
+            let when = if heats { "at once" } else { "later" };
+            format!("{} {when}", start.printer.name)
+        });
+        words.collect::<Vec<_>>()
+    };
+    let farm = job(free(3), "A", 3, 60);
+    assert_eq!(heat(&farm, &[]), ["p1 at once", "p2 at once", "p3 at once"]);
+    let one = [("heat-slots", "1")];
+    assert_eq!(heat(&farm, &one), ["p1 at once", "p2 later", "p3 later"]);
+    let shed = farm.clone().has("p2", |e| e.circuit = Some("shed".into()));
+    assert_eq!(heat(&shed, &one), ["p1 at once", "p2 at once", "p3 later"]);
+    // One began a minute ago, one has its copy and waits.
+    let began = NOW - MINUTE;
+    let busy = farm
+        .printed("A", 1, "p1", began, RunResult::Started)
+        .claim("A", 2, "p2", ClaimState::Staged)
+        .record("p2", |p| p.between = Some(Between::Heat))
+        .busy(&["p1", "p2"]);
+    assert_eq!(heat(&busy, &one), ["p2 later", "p3 later"]);
+    let two = [("heat-slots", "2")];
+    assert_eq!(heat(&busy, &two), ["p2 at once", "p3 later"]);
 }

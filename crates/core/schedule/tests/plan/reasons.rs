@@ -3,62 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use printmesh_schedule::{Reason, Without};
-
-/// Every code. Scripts and front ends compare them as words: one that is here keeps its meaning for ever, a new one is added.
-pub(crate) const CODES: [&str; 51] = [
-    "accept-from",
-    "amount",
-    "autoprint-off",
-    "backburner",
-    "bed-not-clear",
-    "bed-unknown",
-    "cancel-requested",
-    "clearing",
-    "color",
-    "contended",
-    "cooling",
-    "copy-failed",
-    "copy-unknown",
-    "draft",
-    "failed-here",
-    "file-fails",
-    "file-missing",
-    "heat-slot",
-    "held",
-    "host-offline",
-    "material",
-    "model",
-    "model-unknown",
-    "move-requested",
-    "never-skip",
-    "no-bed-temperature",
-    "no-copy-left",
-    "no-printer",
-    "not-before",
-    "not-queued",
-    "not-synced",
-    "nozzle",
-    "nozzle-soft",
-    "pinned-elsewhere",
-    "printer-busy",
-    "printer-fault",
-    "printer-offline",
-    "printer-paused",
-    "queue-empty",
-    "queue-order",
-    "quiet-hours",
-    "retries-exhausted",
-    "role",
-    "slice-failed",
-    "slicer-missing",
-    "slot-unknown",
-    "tags",
-    "temperature",
-    "verdict",
-    "volume",
-    "voters-away",
-];
+use printmesh_schedule::{CODES, Reason, Without};
 
 /// Every way to go on without voters, one after the other. A new one has to be put into the chain to compile.
 fn next_without(last: Option<&Without>) -> Option<Without> {
@@ -132,7 +77,11 @@ fn next(last: Option<&Reason>, text: &str) -> Option<Reason> {
             job: text(),
             because: Box::new(Reason::NozzleSoft),
         },
-        Some(Reason::NeverSkip { .. }) => Reason::Model {
+        Some(Reason::NeverSkip { .. }) => Reason::NothingFits {
+            job: text(),
+            because: Box::new(Reason::NozzleSoft),
+        },
+        Some(Reason::NothingFits { .. }) => Reason::Model {
             needs: text(),
             has: text(),
         },
@@ -146,7 +95,13 @@ fn next(last: Option<&Reason>, text: &str) -> Option<Reason> {
             needs_mm: [u32::MAX; 3],
             has_mm: [0; 3],
         },
-        Some(Reason::Volume { .. }) => Reason::Temperature {
+        Some(Reason::Volume { .. }) => Reason::Outside {
+            axis: 'x',
+            from_mm: i32::MIN,
+            to_mm: i32::MAX,
+            has_mm: u32::MAX,
+        },
+        Some(Reason::Outside { .. }) => Reason::Temperature {
             what: "nozzle",
             needs_c: u32::MAX,
             max_c: 0,

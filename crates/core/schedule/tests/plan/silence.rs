@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use printmesh_queue::JobState;
+use printmesh_queue::{CopyState, JobState, PrinterId};
 use printmesh_schedule::{
-    PrinterStatus, Reason, Start, Turn, choose, choose_of, job_status, printer_status, why,
-    why_printer,
+    CODES, JobStatus, PrinterStatus, Reason, Start, Turn, choose, choose_of, first_reason,
+    job_status, printer_status, why, why_printer,
 };
 
-use crate::{any::any, farm::Farm, oracle::Dice, reasons::CODES};
+use crate::{any::any, farm::Farm, oracle::Dice};
 
 fn farms(count: u64) -> impl Iterator<Item = (u64, Farm)> {
     (0..count).map(|seed| (seed, any(&mut Dice::new(20_000_000 + seed))))
@@ -22,6 +22,34 @@ fn known(reason: &Reason) -> &'static str {
     assert!(CODES.contains(&code), "{code:?} is not of the list");
     assert!(reason.text().split(' ').count() > 2, "{reason:?}");
     code
+}
+
+/// "Nothing is left" is said where that is so; else which job comes closest, which says the same when it is asked itself.
+#[track_caller]
+fn true_of(farm: &Farm, id: &PrinterId, reason: &Reason) {
+    let (snapshot, presence) = (&farm.snapshot, &farm.presence);
+    match reason {
+        Reason::NothingFits { job, because } => {
+            let job = snapshot.jobs.values().find(|other| other.name == *job);
+            let said = why(snapshot, presence, job.expect("a job of the farm"));
+            let own = said.into_iter().find(|(other, _)| other == id);
+            let (_, own) = own.expect("a printer of the farm");
+            assert_eq!(own.as_ref(), Some(&**because), "{id:?} {farm:#?}");
+        }
+        Reason::NoCopyLeft | Reason::QueueEmpty => {
+            for job in snapshot.jobs.values() {
+                let open = |(copy, state)| match state {
+                    CopyState::Open(attempt) => !presence.claiming.contains(&(copy, attempt)),
+                    _ => false,
+                };
+                let refused = choose_of(snapshot, presence, id, job).err();
+                let gone = job.state != JobState::Open || !snapshot.copies_of(job).any(open);
+                let had_its_turn = refused == Some(Reason::NoCopyLeft);
+                assert!(gone || had_its_turn, "{id:?} {} {farm:#?}", job.name);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// DESIGN §1. Where there is no printer, a job has no rows: that it waits with `no-printer` then is the daemon's word, and
@@ -60,6 +88,7 @@ fn no_job_that_waits_and_no_printer_that_idles_is_without_a_code() {
                     assert_eq!(start.map(|start| start.open), Some(turn.open), "{}", say());
                 }
             }
+            _ = row.as_ref().map_err(|reason| true_of(&farm, id, reason));
             match printer_status(snapshot, presence, id) {
                 PrinterStatus::NeedsPerson(reason) | PrinterStatus::Waiting(reason) => {
                     known(&reason);
@@ -101,6 +130,48 @@ fn no_job_that_waits_and_no_printer_that_idles_is_without_a_code() {
         }
     }
     assert!(waiting > 4000, "{waiting}");
+}
+
+/// What `jobs` says in one word: where nothing of a job starts, why, and it is what some printer says. Only a print with an unknown
+/// end is said before all that, since somebody must look.
+#[test]
+fn a_job_that_waits_says_as_a_whole_what_some_printer_says_of_it() {
+    let (mut waiting, mut unknown, mut seen) = (0, 0, BTreeSet::new());
+    for (seed, farm) in farms(4000) {
+        let (snapshot, presence) = (&farm.snapshot, &farm.presence);
+        for job in snapshot.jobs.values() {
+            let status = job_status(snapshot, job);
+            let rows = why(snapshot, presence, job);
+            let first = first_reason(status, &rows);
+            let say = || {
+                format!(
+                    "farm {seed}: {} is {status:?}: {first:?} {rows:?}",
+                    job.name
+                )
+            };
+            let free = !rows.is_empty() && rows.iter().all(|(_, reason)| reason.is_none());
+            let looks = status == JobStatus::Unknown;
+            assert_eq!(first.is_none(), free && !looks, "{}", say());
+            let Some(reason) = &first else { continue };
+            seen.insert(known(reason));
+            waiting += 1;
+            if status == JobStatus::Unknown {
+                assert_eq!(*reason, Reason::CopyUnknown, "{}", say());
+                unknown += 1;
+            } else if rows.is_empty() {
+                // A draft says so also where there is no printer.
+                let of_job = [Reason::NoPrinter, Reason::Draft, Reason::Held];
+                assert!(of_job.contains(reason), "{}", say());
+            } else {
+                let said = rows.iter().any(|(_, row)| row.as_ref() == Some(reason));
+                assert!(said, "{}", say());
+            }
+        }
+    }
+    assert!(
+        waiting > 4000 && unknown > 20 && seen.len() > 30,
+        "{waiting} {unknown} {seen:?}"
+    );
 }
 
 /// The farms are no toys: each code is met, so that the property above is about all of them.

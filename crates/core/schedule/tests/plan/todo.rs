@@ -95,11 +95,14 @@ fn copies(starts: &[Start]) -> BTreeSet<CopyId> {
 fn drained(before: &Farm, entry: &Todo, printers: &BTreeSet<PrinterId>) -> usize {
     let mut farm = before.after(&entry.changes);
     let mut prints = 0;
+    // What starts at once does so at once: with others first, turns could be others.
     for start in farm.plan().starts {
-        if !printers.contains(&start.printer) {
-            prints += 1;
-            farm = done(farm, &start, ClaimState::Printing);
-        }
+        prints += 1;
+        let state = match printers.contains(&start.printer) {
+            true => ClaimState::Finished,
+            false => ClaimState::Printing,
+        };
+        farm = done(farm, &start, state);
     }
     let all: Vec<PrinterId> = farm.snapshot.printers.keys().cloned().collect();
     let others = all.into_iter().filter(|id| !printers.contains(id));

@@ -268,7 +268,7 @@ pub(crate) fn requests() -> Vec<Request> {
         }),
         Request::Simulate {
             queue: Some(queue()),
-            turnaround_s: 600,
+            turnaround_s: Some(600),
             until_ms: Some(5),
         },
         Request::JobList {

@@ -1,14 +1,14 @@
-//! Places to heat in virtual time.
+//! Places to heat: which printers share them, and which are taken.
 
 use std::collections::BTreeMap;
 
-use printmesh_queue::PrinterId;
+use printmesh_queue::{PrinterId, Snapshot};
 
-use crate::{Line, heat_places};
+use crate::heat_places;
 
 /// Which printers share places to heat, and how many of them are taken.
 #[derive(Default)]
-pub(super) struct Circuits {
+pub(crate) struct Circuits {
     /// Of each circuit of each queue with a limit: places, and how many are taken.
     places: Vec<(u32, u32)>,
     /// What a printer takes: so many places of these circuits.
@@ -16,13 +16,13 @@ pub(super) struct Circuits {
 }
 
 impl Circuits {
-    pub(super) fn new(lines: &[Line]) -> Self {
+    pub(crate) fn new<'s>(snapshots: impl Iterator<Item = &'s Snapshot>) -> Self {
         let mut circuits = Self::default();
-        for line in lines {
+        for snapshot in snapshots {
             let mut known = BTreeMap::new();
-            for (id, record) in line.snapshot.present_printers() {
+            for (id, record) in snapshot.present_printers() {
                 let equipment = &record.equipment;
-                let limit = heat_places(&line.snapshot.settings, equipment.watts);
+                let limit = heat_places(&snapshot.settings, equipment.watts);
                 let Some((places, wants)) = limit else {
                     continue;
                 };
@@ -44,12 +44,12 @@ impl Circuits {
     }
 
     /// Whether a printer needs places to heat at all.
-    pub(super) fn limits(&self, printer: &PrinterId) -> bool {
+    pub(crate) fn limits(&self, printer: &PrinterId) -> bool {
         self.wants.contains_key(printer)
     }
 
     /// Whether a printer could have its places now.
-    pub(super) fn are_free(&self, printer: &PrinterId) -> bool {
+    pub(crate) fn are_free(&self, printer: &PrinterId) -> bool {
         self.of(printer).all(|(at, wants)| {
             let (places, taken) = self.places[at];
             taken.saturating_add(wants) <= places
@@ -57,7 +57,7 @@ impl Circuits {
     }
 
     /// A printer has its places.
-    pub(super) fn take(&mut self, printer: &PrinterId) {
+    pub(crate) fn take(&mut self, printer: &PrinterId) {
         for (at, wants) in self.of(printer).collect::<Vec<_>>() {
             let (places, taken) = &mut self.places[at];
             *taken += wants.min(*places);
@@ -65,7 +65,7 @@ impl Circuits {
     }
 
     /// A printer is hot.
-    pub(super) fn give_back(&mut self, printer: &PrinterId) {
+    pub(crate) fn give_back(&mut self, printer: &PrinterId) {
         for (at, wants) in self.of(printer).collect::<Vec<_>>() {
             let (places, taken) = &mut self.places[at];
             *taken -= wants.min(*places);
