@@ -16,6 +16,8 @@ fn of_a_home_that_was_copied_and_runs_twice_the_one_that_knows_less_says_so_and_
 {
     let farm = Farm::new();
     let (a, mut b) = farm.two_hosts("sim://?speed=1000");
+    // Who is alone in deciding and forgets cannot be told by anybody what it said.
+    a.ok(&["queue", "voters", "farm", "--set", "a"]);
     let clip = sliced("clip.gcode");
     b.stop();
     let mut copy = farm.bare_host("copy");

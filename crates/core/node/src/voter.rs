@@ -17,6 +17,9 @@ use crate::{
 /// An attempt at a copy.
 type Unit = (CopyId, u32);
 
+/// Units with their new votes, or the one that stood in the way.
+type Judged = Result<Vec<(Unit, Vote)>, Box<(Unit, Nack)>>;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Question {
     Prepare,
@@ -98,12 +101,7 @@ impl Node {
     }
 
     /// Every answer is kept for good: a member that asks about more than a member may has to wait.
-    fn paced(
-        &mut self,
-        from: HostId,
-        queue: QueueId,
-        votes: Vec<(Unit, Vote)>,
-    ) -> Result<Vec<(Unit, Vote)>, Box<(Unit, Nack)>> {
+    fn paced(&mut self, from: HostId, queue: QueueId, votes: Vec<(Unit, Vote)>) -> Judged {
         let kept = &self.queues[&queue].votes;
         let new = votes.iter().filter(|(unit, _)| !kept.contains_key(unit));
         let new = new.count();
@@ -115,14 +113,8 @@ impl Node {
         }
     }
 
-    /// Decides about all units or none, without changing anything: a list of units with their new votes, or the unit that
-    /// stood in the way.
-    fn consider(
-        &self,
-        from: HostId,
-        ask: &Ask,
-        question: Question,
-    ) -> Result<Vec<(Unit, Vote)>, Box<(Unit, Nack)>> {
+    /// Decides about all units or none, without changing anything.
+    fn consider(&self, from: HostId, ask: &Ask, question: Question) -> Judged {
         let first = ask.units.first().copied().unwrap_or((
             CopyId {
                 job: printmesh_queue::JobId([0; 16]),
