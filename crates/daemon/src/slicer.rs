@@ -321,21 +321,22 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&alive).status();
         assert!(made.unwrap().success());
         let (started, limit) = tokio::sync::oneshot::channel();
-        // Whoever lives holds the other end open.
-        let all_dead = tokio::task::spawn_blocking(move || {
+        let (all_dead, end) = tokio::sync::oneshot::channel();
+        // Whoever lives holds the other end open; the test does not wait for this thread.
+        std::thread::spawn(move || {
             let mut alive = std::io::BufReader::new(File::open(alive).unwrap());
             let mut said = String::new();
             alive.read_line(&mut said).unwrap();
             started.send(()).unwrap();
             alive.read_line(&mut said).unwrap();
-            said
+            all_dead.send(said).ok();
         });
         let limit = async { limit.await.unwrap() };
         let model = Path::new("part.stl");
         let why = run_until(limit, &slicer, folder.path(), model).await;
         assert!(why.unwrap_err().contains("was stopped"));
         let patience = Duration::from_secs(60);
-        let said = tokio::time::timeout(patience, all_dead).await;
+        let said = tokio::time::timeout(patience, end).await;
         assert_eq!(said.expect("it lives").unwrap(), "started\n");
     }
 
