@@ -34,8 +34,8 @@ mod tests {
             let drawn = rows[y / 2].get(x).copied().unwrap_or(' ');
             match drawn {
                 '\u{2588}' => false,
-                '\u{2580}' => y % 2 == 1,
-                '\u{2584}' => y % 2 == 0,
+                '\u{2580}' => !y.is_multiple_of(2),
+                '\u{2584}' => y.is_multiple_of(2),
                 _ => true,
             }
         };

@@ -367,7 +367,7 @@ fn keep_unknown(host: &mut Host, count: usize) {
     host.edit(|edit| {
         for n in 0..count {
             let key = format!("{id}/later-{n:02}");
-            let value = Scalar::text(&"x".repeat(16_000));
+            let value = Scalar::text("x".repeat(16_000));
             edit.write_anything(Map::Root(Container::Members), &key, Action::Put(value));
         }
     });
