@@ -7,7 +7,7 @@ use crate::suite::environment::{Farm, Host, sliced};
 fn pause_of(host: &Host) -> Option<String> {
     let printers = host.json(&["printer", "list"]);
     let mut rows = printers["items"].as_array()?.iter();
-    let own = rows.find(|row| row["name"] == "sim")?;
+    let own = rows.find(|row| row["host"] == "b" && row["name"] == "sim")?;
     own["paused"].as_str().map(str::to_owned)
 }
 
