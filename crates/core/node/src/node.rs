@@ -368,9 +368,17 @@ impl Node {
 
     /// Lets everything follow until nothing changes any more.
     pub(crate) fn settle(&mut self) {
+        #[cfg(feature = "sabotage")]
+        let mut said = 0;
         // Each turn either empties the inbox or moves a printer or a round one stage on; stages are finite.
         loop {
             while let Some(message) = self.inbox.pop_front() {
+                // A deliberate bug can make a host talk to itself for ever: found, not waited for.
+                #[cfg(feature = "sabotage")]
+                {
+                    said += 1;
+                    assert!(said < 100_000, "it does not come to rest");
+                }
                 self.message(self.me, message);
             }
             self.expire();
