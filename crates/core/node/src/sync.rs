@@ -280,7 +280,7 @@ impl Node {
             let entry = self.queues.get_mut(&queue).expect("shared queues exist");
             let admitted = entry.doc.admit(changes);
             self.took_in(queue, from, admitted, &sent, also);
-            // What was taken in may have begun another epoch, or ended the membership of whoever sent the rest.
+            // What was taken in may have begun another epoch, for which the rest was not written.
             let entry = self.queues.get(&queue);
             if rest.is_empty() || entry.is_none_or(|entry| entry.doc.epoch().hash != epoch) {
                 return;
