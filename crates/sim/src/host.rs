@@ -10,6 +10,7 @@ use printmesh_store::Database;
 use crate::{
     disk::Disk,
     history::{Config, Outcome},
+    told::Word,
     world::Event,
 };
 
@@ -214,6 +215,9 @@ pub(crate) struct Memory {
     /// Attempts that a printer of this host started without the voters, and those that they decided about afterwards.
     pub(crate) without: BTreeSet<((JobId, u32, u32), String)>,
     pub(crate) decided: BTreeSet<(JobId, u32, u32)>,
+    /// What somebody has to know, by attempt, and what of it was said.
+    pub(crate) known: BTreeSet<(Word, u32)>,
+    pub(crate) told: BTreeSet<Word>,
 }
 
 impl Memory {

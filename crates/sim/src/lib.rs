@@ -28,6 +28,7 @@ mod removal;
 mod run;
 pub mod sabotage;
 mod seeds;
+mod told;
 mod watch;
 mod wire;
 mod world;

@@ -535,6 +535,7 @@ impl World {
         self.check_proof(host);
         self.scan_voters(host);
         self.scan_records(host);
+        self.check_told(host, true);
         self.person_visits(host);
         self.commit(host);
     }

@@ -105,6 +105,7 @@ impl World {
         }
         if appended {
             self.scan_records(host);
+            self.check_told(host, false);
             self.check_equal(host);
         }
     }
@@ -543,6 +544,7 @@ impl World {
             }
             Effect::Tell(event) => {
                 self.note(host, OTHER, event.kind.as_bytes());
+                self.note_told(host, event);
                 match event.kind {
                     "host.slept" => self.coverage.hit("protocol: sleep noticed"),
                     "refused" if event.state.as_deref() == Some("epoch-split") => {

@@ -290,6 +290,7 @@ impl Node {
         for work in &unanswered {
             node.ask_about_start(work);
         }
+        node.tell_all_unknown();
         node.wake_printers(works, clean);
         node.wake_withdrawals(withdrawals);
         node.wake_requests(requests);

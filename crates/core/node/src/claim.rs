@@ -288,7 +288,13 @@ impl Node {
         if let Verdict::No(copy, attempt, nack) = verdict {
             let (printer, queue) = (claim.printer.clone(), claim.queue);
             self.rounds.remove(&n);
-            if self.answered_aside(n, ClaimState::Dropped) {
+            // Who does not know the job refuses nobody for good; others may have accepted this start, and would give the
+            // attempt to nobody else: who asked for it closes it.
+            let state = match nack {
+                Nack::Unknown => ClaimState::Released,
+                _ => ClaimState::Dropped,
+            };
+            if self.answered_aside(n, state) {
                 return;
             }
             let wait_ms = match &nack {
@@ -317,8 +323,6 @@ impl Node {
             let why = format!("the voters refused: {}", words(&nack));
             let work = self.printers.get(&printer).and_then(|p| p.work.clone());
             match (&nack, work) {
-                // Who does not know the job refuses nobody for good; others may have accepted this start, and would give the
-                // attempt to nobody else: who asked for it closes it.
                 (Nack::Unknown, Some(work)) if work.stage == Stage::Starting => {
                     self.release(&printer, &work, &why);
                 }

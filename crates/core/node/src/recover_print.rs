@@ -50,21 +50,43 @@ impl Node {
 
     /// A person has to look: never without a word to whoever listens.
     fn tell_unknown(&mut self, name: &str, work: &Work, note: &str) {
-        let entry = &self.queues[&work.queue];
-        let queue = Some(entry.name());
-        let job = entry.doc.snapshot().jobs.get(&work.copy.job);
-        let job = job.map(|job| (job.id, job.name.clone()));
         tracing::warn!(printer = name, job = %work.copy.job, copy = work.copy.index + 1, note, "nobody knows how a print ended");
-        let printer = Some(self.printer_id(name));
-        self.tell(Event {
-            queue,
-            job,
-            copy: Some(work.copy),
-            printer,
+        let event = self.unknown_event(work.queue, work.copy, name, note);
+        self.tell(event);
+    }
+
+    /// After a start: what a person has to look at is said once more. The crash may have come before anybody heard of it.
+    pub(crate) fn tell_all_unknown(&mut self) {
+        let mut events = Vec::new();
+        for (queue, entry) in &self.queues {
+            let claims = entry.doc.snapshot().claims.iter();
+            let own = claims.flat_map(|(copy, claims)| claims.values().map(|claim| (*copy, claim)));
+            let unknown = own.filter(|(_, claim)| {
+                claim.host == self.me && claim.record.state == ClaimState::Unknown
+            });
+            events.extend(unknown.map(|(copy, claim)| {
+                let note = claim.record.note.as_deref();
+                let note = note.unwrap_or("nobody has said yet how it ended");
+                self.unknown_event(*queue, copy, &claim.record.printer, note)
+            }));
+        }
+        for event in events {
+            self.tell(event);
+        }
+    }
+
+    fn unknown_event(&self, queue: QueueId, copy: CopyId, name: &str, note: &str) -> Event {
+        let entry = &self.queues[&queue];
+        let job = entry.doc.snapshot().jobs.get(&copy.job);
+        Event {
+            queue: Some(entry.name()),
+            job: job.map(|job| (job.id, job.name.clone())),
+            copy: Some(copy),
+            printer: Some(self.printer_id(name)),
             state: Some("unknown".into()),
             text: Some(note.to_owned()),
             ..Event::new("copy.unknown")
-        });
+        }
     }
 
     /// The printer answers again and says what it is doing.

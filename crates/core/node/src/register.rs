@@ -208,7 +208,7 @@ pub(crate) enum Verdict {
     Open,
     /// A majority said yes.
     Yes,
-    /// A majority cannot be reached any more; the first reason.
+    /// A majority cannot be reached any more; the reason that counts most.
     No(CopyId, u32, Nack),
 }
 
@@ -285,7 +285,10 @@ impl Round {
         if self.voters.hosts.len() - self.no.len() >= self.voters.majority() {
             return Verdict::Open;
         }
-        let (copy, attempt, nack) = self.no.values().next().expect("just inserted").clone();
+        // Who does not know the job has not refused for good, and may have said yes when it is asked: that counts most.
+        let unknown = self.no.values().find(|(_, _, nack)| *nack == Nack::Unknown);
+        let first = unknown.or_else(|| self.no.values().next());
+        let (copy, attempt, nack) = first.expect("just inserted").clone();
         Verdict::No(copy, attempt, nack)
     }
 }

@@ -242,6 +242,10 @@ impl Node {
                 entry.refused.insert((work.copy, work.attempt + 1), until);
             }
         }
+        if over == Some(ClaimState::Surplus) {
+            let text = "what was one too many did not come out well: nobody has to make it again";
+            self.tell_surplus(work.queue, work.copy, name, text);
+        }
         match over {
             Some(_) => self.end_work(name),
             None => self.set_stage(name, Stage::Between),

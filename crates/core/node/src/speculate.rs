@@ -8,7 +8,7 @@ use printmesh_schedule::{OpenCopy, Turn, budget, standing};
 
 use crate::{
     event::Event,
-    limits::{JITTER_MS, STAGGER_MS},
+    limits::{DUEL_MS, JITTER_MS, STAGGER_MS},
     node::{Node, Queue},
     records::{self, Stage, Work, key},
     turns::{Given, Turns},
@@ -197,6 +197,11 @@ impl Node {
             false => self.without_is_void(name, work),
         };
         if let Some(why) = why {
+            // Whatever speaks against it speaks against it in a moment as well: nobody claims and drops it for ever.
+            let until = self.now.mono_ms + DUEL_MS;
+            if !here && let Some(entry) = self.queues.get_mut(&work.queue) {
+                entry.refused.insert((work.copy, work.attempt), until);
+            }
             self.drop_claim(name, why);
             return Some(true);
         }

@@ -3,6 +3,8 @@
 //!
 //! Every host acts on what it sees, after a time that rises with its place among the voters: mostly one of them acts.
 
+use std::collections::BTreeMap;
+
 use printmesh_queue::{HostId, QueueId, Role, VoterChoice, Voters};
 
 use crate::{
@@ -24,7 +26,21 @@ pub(crate) struct Tending {
     pull_ms: Option<u64>,
     /// When a voter has been away for long.
     look_ms: Option<u64>,
+    /// The voters as this host saw them come.
+    terms: BTreeMap<HostId, Term>,
 }
+
+/// How one host came to vote, as another one sees it.
+#[derive(Default)]
+struct Term {
+    /// Since when it votes; `None` = it does not.
+    since_ms: Option<u64>,
+    /// How often it was called anew while it was away from here: somebody else reaches it.
+    returns: u32,
+}
+
+/// Longest time to wait for a voter that only others reach, as a power of two of [`AWAY_MS`]: 5 hours.
+const RETURNS_MAX: u32 = 5;
 
 impl Tending {
     pub(crate) fn wakeups(&self) -> impl Iterator<Item = u64> {
@@ -49,6 +65,7 @@ impl Node {
             self.follow_config(queue);
             self.unstick(queue);
             self.pull_config(queue);
+            self.note_terms(queue);
             self.choose_voters(queue);
             self.park(queue);
             self.drive_leaving(queue);
@@ -90,14 +107,59 @@ impl Node {
 
     pub(crate) fn candidates(&self, queue: QueueId) -> Vec<Candidate> {
         let snapshot = self.queues[&queue].doc.snapshot();
-        let members = snapshot.present_members().map(|(host, member)| Candidate {
-            host: *host,
-            may_print: member.may(Role::Printer),
-            has_printers: snapshot.present_printers().any(|(id, _)| id.host == *host),
-            here: self.is_here(*host),
-            for_ms: self.now.mono_ms.saturating_sub(self.since_ms(*host)),
+        let members = snapshot.present_members().map(|(host, member)| {
+            let here = self.is_here(*host);
+            let since_ms = match here {
+                true => self.since_ms(*host),
+                false => self.missed_until_ms(queue, *host).saturating_sub(AWAY_MS),
+            };
+            Candidate {
+                host: *host,
+                may_print: member.may(Role::Printer),
+                has_printers: snapshot.present_printers().any(|(id, _)| id.host == *host),
+                here,
+                for_ms: self.now.mono_ms.saturating_sub(since_ms),
+            }
         });
         members.collect()
+    }
+
+    /// Notes who votes. Where not everybody reaches everybody, one host may not see whom another one has just called: if each
+    /// put its own choice in the other's place, they would take turns for as long as the network is like that.
+    fn note_terms(&mut self, queue: QueueId) {
+        let now_ms = self.now.mono_ms;
+        let voters = self.queues[&queue].doc.snapshot().voters.hosts.clone();
+        let known = self.queues[&queue].tending.terms.keys().copied();
+        let hosts: Vec<(HostId, bool)> = known
+            .chain(voters.iter().copied())
+            .map(|host| (host, self.is_here(host)))
+            .collect();
+        let terms = &mut self.tending(queue).terms;
+        for (host, here) in hosts {
+            let anew = terms.contains_key(&host);
+            let term = terms.entry(host).or_default();
+            match term.since_ms {
+                _ if !voters.contains(&host) => term.since_ms = None,
+                None => {
+                    term.since_ms = Some(now_ms);
+                    term.returns += u32::from(anew && !here);
+                }
+                Some(_) => {}
+            }
+            if here {
+                term.returns = 0;
+            }
+        }
+    }
+
+    /// Until when a voter that is away is waited for.
+    fn missed_until_ms(&self, queue: QueueId, host: HostId) -> u64 {
+        let away_ms = self.since_ms(host);
+        let term = self.queues[&queue].tending.terms.get(&host);
+        let Some((term, since_ms)) = term.and_then(|term| Some((term, term.since_ms?))) else {
+            return away_ms + AWAY_MS;
+        };
+        away_ms.max(since_ms) + (AWAY_MS << term.returns.min(RETURNS_MAX))
     }
 
     /// The voters as they are, if this host is one of them and nothing is under way.
@@ -124,7 +186,7 @@ impl Node {
         let auto = self.is_auto(queue);
         let candidates = self.candidates(queue);
         let away = voters.hosts.iter().filter(|host| !self.is_here(**host));
-        let look = away.map(|host| self.since_ms(*host) + AWAY_MS);
+        let look = away.map(|host| self.missed_until_ms(queue, *host));
         let look_ms = look.filter(|at| auto && *at > now).min();
         self.tending(queue).look_ms = look_ms;
         let hosts = match auto {

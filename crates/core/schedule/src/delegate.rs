@@ -3,7 +3,9 @@
 //! Everything here is a guess that hosts make alike from what they all can see. It keeps down how much is printed too
 //! much; it decides nothing: the voters do, afterwards.
 
-use printmesh_queue::{Budget, CopyId, Job, JobId, Level, PrinterId, QueueId, Snapshot};
+use printmesh_queue::{
+    Budget, ClaimState, CopyId, HostId, Job, JobId, Level, PrinterId, QueueId, Snapshot,
+};
 
 use crate::{
     Index, OpenCopy, Planner, Presence, Turn, Without,
@@ -93,9 +95,7 @@ pub fn is_unreconciled(snapshot: &Snapshot, job: JobId) -> bool {
         .claims
         .range(first..=last)
         .flat_map(|(_, claims)| claims.values());
-    claims.any(|claim| {
-        claim.record.speculative && claim.record.state != printmesh_queue::ClaimState::Dropped
-    })
+    claims.any(|claim| claim.record.speculative && claim.record.state != ClaimState::Dropped)
 }
 
 /// Budget `one`: of each job one start, by the printer that stands highest among those that could.
@@ -172,10 +172,15 @@ fn with_patience(
         Some(wait_ms.saturating_sub(gone_ms)).filter(|left_ms| *left_ms > 0)
     };
     let mut foreign: Option<u64> = None;
+    let mut spent = false;
     let dealt = planner.deal(std::slice::from_ref(printer), |job, open| {
         let Some(row) = planner.index.of(job.id).filter(|_| asked(job)) else {
             return false;
         };
+        if is_made_without(planner.snapshot, open, printer.host) {
+            spent = true;
+            return false;
+        }
         let left = left_ms(row, open);
         if let Some(left_ms) = left
             && may(planner, row, open, printer)
@@ -192,14 +197,26 @@ fn with_patience(
         (None, Some(left_ms)) => Err(Without::Foreign {
             seconds: seconds(left_ms),
         }),
+        (None, None) if spent => Err(Without::Spent),
         (None, None) => Err(Without::Nothing),
     }
+}
+
+/// Whether a copy was made without the voters before, whatever came of it: they have not decided about it, and each copy is
+/// made once at most without them.
+fn is_made_without(snapshot: &Snapshot, open: &OpenCopy, host: HostId) -> bool {
+    snapshot.claims_of(open.copy).any(|claim| {
+        let own = (claim.host, claim.attempt) == (host, open.attempt);
+        let over = !claim.record.state.is_pending() && claim.record.state != ClaimState::Dropped;
+        claim.record.speculative && over && !own
+    })
 }
 
 fn may(planner: &Planner<'_>, row: &Row, open: &OpenCopy, printer: &PrinterId) -> bool {
     let seat = planner.index.seat(printer);
     seat.is_some_and(|seat| planner.fits(row, seat))
         && !had_its_turn(planner.snapshot, open, printer.host)
+        && !is_made_without(planner.snapshot, open, printer.host)
         && is_ours(planner.presence, open, printer)
 }
 

@@ -574,7 +574,7 @@ pub enum Without {
         /// `host/printer`.
         printer: String,
     },
-    /// The one start of the job that may be made without them has been made.
+    /// The one start of the job, or of each of its copies, that may be made without them has been made.
     Spent,
     /// The copies that are left belong to printers that are away.
     Foreign {

@@ -227,6 +227,26 @@ fn a_voter_that_is_away_for_long_is_replaced_and_a_short_absence_changes_nothing
     farm.check();
 }
 
+/// One host does not reach whom another one has called, and the other way round.
+#[test]
+fn two_hosts_that_reach_different_ones_do_not_change_the_voters_all_day() {
+    let mut farm = Farm::choosing(&[1, 1, 1, 1]);
+    farm.pass(60_000);
+    let now = voters(&farm, 0);
+    let (voters, others): (Vec<usize>, Vec<usize>) =
+        (0..4).partition(|n| now.contains(char::from(b'a' + *n as u8)));
+    farm.cut(voters[0], voters[2]);
+    farm.cut(voters[1], others[0]);
+    let number = |farm: &Farm| farm.snapshot(voters[0], "farm").voters.cfg;
+    let before = number(&farm);
+    farm.pass(24 * 3_600_000);
+    let changes = number(&farm) - before;
+    assert!((1..=48).contains(&changes), "{changes} changes in a day");
+    farm.heal_all();
+    farm.pass(3_600_000);
+    farm.check();
+}
+
 #[test]
 fn a_farm_that_chooses_its_voters_sleeps_once_it_has() {
     let mut farm = Farm::choosing(&[1, 1, 1, 1]);

@@ -359,6 +359,38 @@ fn a_print_that_failed_without_the_voters_is_not_tried_again_by_the_same_host_un
 }
 
 #[test]
+fn a_copy_that_failed_without_the_voters_is_left_to_them_by_the_other_hosts_too() {
+    let mut farm = Farm::available(&[0, 1, 1], &[0]);
+    farm.set("budget", "all");
+    farm.machines = Machines::Wait;
+    let_print(&mut farm, false);
+    let id = submit_everywhere(&mut farm, job("farm", "bracket"));
+    farm.kill(0);
+    let_print(&mut farm, true);
+    farm.pass(40 * MINUTE);
+    assert_eq!(farm.starts.len(), 1);
+    let first = farm.starts[0].host;
+    farm.fail(first, "p0", "spaghetti");
+    farm.pass(60 * MINUTE);
+    assert_eq!(farm.starts.len(), 1, "{:?}", farm.starts);
+    let other = 3 - first;
+    let why = words(&farm, other, id);
+    assert!(
+        why.iter()
+            .any(|why| why.contains("one start that is allowed without them")),
+        "{why:?}"
+    );
+    farm.boot(0);
+    farm.pass(10 * MINUTE);
+    assert_eq!(
+        farm.starts.len(),
+        2,
+        "the voters know, and it is tried again"
+    );
+    farm.check();
+}
+
+#[test]
 fn a_host_that_restarts_before_the_start_begins_nothing_and_one_that_dies_in_the_print_asks_a_person()
  {
     let mut farm = Farm::available(&[0, 1], &[0]);
