@@ -160,6 +160,17 @@ fn a_copy_that_failed_as_often_as_it_may_says_so_and_is_tried_once_more_for_a_pe
         "{why}"
     );
     assert_eq!(claims(&a, &job), ["failed"; 4]);
+    // It does not vanish from the list before a person has seen to it.
+    for host in [&a, &b] {
+        let listed = host.json(&["jobs", "-q", "farm"]);
+        let row = &listed["items"][0];
+        assert_eq!(
+            (&row["id"], &row["state"], &row["reason"]),
+            (&json!(job), &json!("failed"), &json!("retries-exhausted"))
+        );
+    }
+    let refused = b.problem("job.over", &["job", "start", &job, "--printer", "b/sim"]);
+    assert!(refused.to_string().contains("--retry"), "{refused:#}");
     // Asked for on a host that does not print it.
     a.ok(&["job", "resolve", &job, "--retry"]);
     until_claims(&a, &job, &["failed"; 5]);

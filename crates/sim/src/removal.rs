@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use printmesh_node::Command;
+use printmesh_queue::HostId;
 
 use crate::{
     draw::Draw,
@@ -167,6 +168,18 @@ impl World {
         if parted && all.len() > 1 {
             // A third admin, whom nobody has put out, puts both out.
             self.coverage.hit("protocol: third admin decides");
+            let voters = self
+                .farm_view(first)
+                .map(|view| &view.snapshot.voters.hosts);
+            let is_out = |id: &HostId| all.iter().any(|host| self.hosts[*host].id == *id);
+            if voters.is_some_and(|voters| voters.iter().all(is_out)) {
+                // Who alone decides cannot be put out: others are chosen first, as the refusal says.
+                let command = Command::VotersSet {
+                    queue: "farm".to_owned(),
+                    hosts: vec![self.hosts[first].id.fingerprint()],
+                };
+                self.ask(first, "person: other voters", command, Asked::Other);
+            }
             let out = all.iter().map(|host| self.hosts[*host].id.fingerprint());
             let command = Command::QueueRotateKey {
                 queue: "farm".to_owned(),

@@ -374,7 +374,7 @@ impl World {
             for (_, view) in node.queues() {
                 let open = view.snapshot.jobs.values().filter(|job| {
                     job.state == JobState::Open
-                        && !printmesh_schedule::job_status(view.snapshot, job).is_over()
+                        && !printmesh_schedule::job_status(view.snapshot, job).rests()
                         && (job.submitter == node.me() || !view.local && host == self.first_alive())
                 });
                 found.extend(open.map(|job| (host, job.id)));
@@ -483,8 +483,24 @@ impl World {
             if fails && !why.is_empty() {
                 continue;
             }
+            // What the host of each printer says of it counts more than what others see.
+            let own = self.alive().into_iter().filter_map(|host| {
+                let node = self.hosts[host].node()?;
+                let (_, view) = node.queues().into_iter().find(|(_, v)| v.id == queue)?;
+                let presence = node.presence_in(queue);
+                let why = printmesh_schedule::why(
+                    view.snapshot,
+                    &presence,
+                    view.snapshot.jobs.get(&job)?,
+                );
+                let here = why
+                    .into_iter()
+                    .filter(|(id, _)| id.host == self.hosts[host].id);
+                Some((here.collect::<Vec<_>>(), presence.refused))
+            });
+            let own: Vec<_> = own.collect();
             return Some(format!(
-                "{} on h{host} is {}: {copies:?}, {why:?}",
+                "{} on h{host} is {}: {copies:?}, {why:?}, {own:?}",
                 entry.name,
                 status.word()
             ));

@@ -67,6 +67,12 @@ impl World {
             let (name, job) = (&entry.name, copy.job);
             format!("{name} says no {kind} of {job}/{}#{attempt}", copy.index)
         });
+        // What is lost or one too many stays so, also where a new epoch, or a way to it that lost, hides it for a while.
+        let before = std::mem::take(&mut self.hosts[host].memory.known);
+        let stays = before
+            .into_iter()
+            .filter(|((kind, _), _)| *kind != "copy.unknown");
+        known.extend(stays);
         self.hosts[host].memory.known = known;
         if let Some(silent) = silent.filter(|_| self.plan.bug != Some(Bug::EffectsFirst)) {
             self.broken("L3", silent);

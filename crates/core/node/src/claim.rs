@@ -5,7 +5,7 @@ use printmesh_schedule::OpenCopy;
 
 use crate::{
     confirm::Decision,
-    limits::{BALLOT_MAX, BEHIND_MS, DUEL_MS, GIVEN_LEASES, REFUSED_MS, ROUND_MS},
+    limits::{BALLOT_MAX, BEHIND_MS, DUEL_MS, GIVEN_LEASES, NOT_ALLOWED_MS, REFUSED_MS, ROUND_MS},
     message::{Ask, Message, Reply},
     node::{ClaimRound, Node},
     records::{self, Stage, Work, key},
@@ -308,11 +308,8 @@ impl Node {
                 }
                 // It stays that printer's until the document says otherwise, and then it is another attempt.
                 Nack::Accepted(_) => self.lease_ms(queue) * GIVEN_LEASES,
-                Nack::Closed
-                | Nack::NotAllowed
-                | Nack::Lost
-                | Nack::Place { .. }
-                | Nack::TooFast => REFUSED_MS,
+                Nack::NotAllowed => NOT_ALLOWED_MS,
+                Nack::Closed | Nack::Lost | Nack::Place { .. } | Nack::TooFast => REFUSED_MS,
                 Nack::Unknown => self.unheard_ms(queue, (copy, attempt)),
                 Nack::StaleConfig { .. } | Nack::Waking => BEHIND_MS,
             };

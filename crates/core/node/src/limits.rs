@@ -51,6 +51,10 @@ pub const FAILED_START_MS: u64 = 30_000;
 /// Voters answer on a LAN within milliseconds; after this long they count as silent.
 pub const ROUND_MS: u64 = 5_000;
 
+/// A voter says that this host's role does not allow it, or that it was put out: asked again after 5 minutes, or when a member's
+/// role has changed here.
+pub const NOT_ALLOWED_MS: u64 = 5 * 60_000;
+
 /// After a lost duel the copy is asked for again, not at once and not by all at the same time.
 pub const DUEL_MS: u64 = 300;
 

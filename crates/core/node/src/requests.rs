@@ -79,9 +79,19 @@ impl Node {
         let printer = self.printer_named(printer)?;
         let snapshot = self.queues[&queue].doc.snapshot();
         let entry = &snapshot.jobs[&job];
-        if printmesh_schedule::job_status(snapshot, entry).is_over() {
+        let status = printmesh_schedule::job_status(snapshot, entry);
+        if status.is_over() {
             let why = format!("{} is not waiting in a queue any more", entry.name);
             return Err(Problem::new(Code::JobOver, why));
+        }
+        if status == printmesh_schedule::JobStatus::Failed {
+            let why = printmesh_schedule::no_copy_left(snapshot, entry).text();
+            let problem = Problem::new(
+                Code::JobOver,
+                format!("no copy of {} is left to make", entry.name),
+            );
+            let again = format!("printmesh job resolve {} --retry", &job.to_string()[..8]);
+            return Err(problem.because(why).fix(again, "have it tried once more"));
         }
         if entry.submitter != self.me {
             self.require(queue, Role::Operator)?;

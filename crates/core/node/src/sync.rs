@@ -410,11 +410,15 @@ impl Node {
         if touched.meta {
             self.watch_all(queue);
         }
-        self.tell_lost(queue, &touched.copies);
+        self.tell_lost(queue, &touched);
         let Some(entry) = self.queues.get_mut(&queue) else {
             return;
         };
         entry.count_invites |= !touched.members.is_empty();
+        if !touched.members.is_empty() {
+            // What a role did not allow it may allow now.
+            entry.refused.clear();
+        }
         let mut gone = Vec::new();
         for host in &touched.members {
             let member = entry.doc.snapshot().members.get(host);

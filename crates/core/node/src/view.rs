@@ -122,7 +122,7 @@ pub fn claim_word(state: ClaimState) -> &'static str {
     }
 }
 
-/// Returns the jobs that `jobs` lists without `--all`, in the queue's order: not cancelled, not moved, not over.
+/// Returns the jobs that `jobs` lists without `--all`, in the queue's order: not done, not cancelled, not moved.
 pub fn listed_jobs(snapshot: &Snapshot) -> Vec<&Job> {
     let mut jobs = snapshot.jobs_in_order();
     jobs.retain(|job| !printmesh_schedule::job_status(snapshot, job).is_over());

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use printmesh_queue::{
-    ClaimState, CopyId, CopyState, HostId, JobState, LostRecord, PrinterId, QueueId, Role,
+    ClaimState, CopyId, CopyState, HostId, JobState, LostRecord, PrinterId, QueueId, Role, Touched,
     UnknownWait,
 };
 
@@ -319,21 +319,29 @@ impl Node {
         });
     }
 
-    /// Tells listeners about attempts that a majority gave up.
-    pub(crate) fn tell_lost(&mut self, queue: QueueId, copies: &BTreeSet<CopyId>) {
+    /// Tells listeners about attempts that a majority gave up, of what was touched. The voters' words may have come before
+    /// the job, or before the list by which they are a majority.
+    pub(crate) fn tell_lost(&mut self, queue: QueueId, touched: &Touched) {
         let Some(entry) = self.queues.get_mut(&queue) else {
             return;
         };
         let name = entry.name();
         let snapshot = entry.doc.snapshot();
         let mut events = Vec::new();
-        for copy in copies {
+        let mut copies = touched.copies.clone();
+        if touched.meta || !touched.jobs.is_empty() {
+            let of_it = |copy: &CopyId| touched.meta || touched.jobs.contains(&copy.job);
+            copies.extend(snapshot.lost.keys().map(|(copy, _)| *copy).filter(of_it));
+        }
+        for copy in &copies {
             let words = snapshot.lost.range((*copy, 0)..=(*copy, u32::MAX));
             for (unit, _) in words {
-                let new = snapshot.is_lost(*copy, unit.1) && entry.watch.told.insert(*unit);
-                let Some(job) = snapshot.jobs.get(&copy.job).filter(|_| new) else {
+                let Some(job) = snapshot.jobs.get(&copy.job) else {
                     continue;
                 };
+                if !snapshot.is_lost(*copy, unit.1) || !entry.watch.told.insert(*unit) {
+                    continue;
+                }
                 let mut claims = snapshot.claims_of(*copy);
                 let holder = claims.find(|c| c.attempt == unit.1 && c.record.state.is_begun());
                 let who = holder.map_or_else(

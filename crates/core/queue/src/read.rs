@@ -230,6 +230,46 @@ pub(crate) fn refresh(
             None => snapshot.jobs.remove(&id),
         };
     }
+    let decides = |entry: &Entry| {
+        matches!(
+            entry,
+            Entry::Lost(_) | Entry::Meta(_) | Entry::Certificate(_)
+        )
+    };
+    if !base.kept.is_empty() && entries.iter().any(decides) {
+        forget_written_off(snapshot, engine, base);
+    }
+}
+
+/// What only this host knows of the print of a member that was put out, and that the voters gave up, counts no more: that member
+/// cannot say it again, and who had not heard it would see that copy differently for ever.
+fn forget_written_off(snapshot: &mut Snapshot, engine: &Engine, base: &Base) {
+    for (job, claim_of) in base.kept.iter().flat_map(|(id, kept)| {
+        let shared = kept.job.is_none();
+        let claims = kept.claims.iter().filter(move |_| shared);
+        claims.map(|claim| (*id, claim))
+    }) {
+        let (index, known) = claim_of;
+        let copy = CopyId { job, index: *index };
+        let out = snapshot.members.get(&known.host);
+        if !out.is_some_and(Member::is_removed) || !snapshot.is_lost(copy, known.attempt) {
+            continue;
+        }
+        let (attempt, host) = (known.attempt, known.host);
+        let id = ClaimId {
+            copy,
+            attempt,
+            host,
+        };
+        let claims = snapshot.claims.entry(copy).or_default();
+        match claim(engine, id) {
+            Some(said) => claims.insert((attempt, host), said),
+            None => claims.remove(&(attempt, host)),
+        };
+        if claims.is_empty() {
+            snapshot.claims.remove(&copy);
+        }
+    }
 }
 
 fn queue_name(engine: &Engine) -> String {

@@ -87,7 +87,7 @@ impl<'a> Overview<'a> {
         let jobs = snapshot.jobs_in_order().into_iter().filter(|job| {
             let row = self.planner.index.of(job.id);
             let left = row.is_some_and(|row| row.first < row.units);
-            left && !status_of_copies(snapshot, job).is_over()
+            left && !status_of_copies(snapshot, job).rests()
         });
         jobs.map(|job| {
             let whole = self.planner.job_waits(job);

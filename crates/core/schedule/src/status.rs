@@ -27,7 +27,7 @@ pub enum JobStatus {
     Unknown,
     /// All copies are done.
     Done,
-    /// No copy is left to make and at least one failed.
+    /// No copy is left to make and at least one failed: held, with the reason, until a person has it tried again or cancels it.
     Failed,
     /// Cancelled.
     Cancelled,
@@ -57,10 +57,12 @@ impl JobStatus {
 
     /// Returns whether nothing more will happen to it.
     pub fn is_over(self) -> bool {
-        matches!(
-            self,
-            Self::Done | Self::Failed | Self::Cancelled | Self::Moved
-        )
+        matches!(self, Self::Done | Self::Cancelled | Self::Moved)
+    }
+
+    /// Returns whether nothing more will happen to it by itself: what failed too often is held until a person decides.
+    pub fn rests(self) -> bool {
+        self.is_over() || self == Self::Failed
     }
 }
 

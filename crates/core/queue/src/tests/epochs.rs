@@ -214,6 +214,49 @@ fn what_the_cut_missed_is_written_again_by_who_wrote_it() {
     }
 }
 
+/// Only one host has heard that it was finished; the others never will.
+#[test]
+fn what_a_member_said_before_it_was_put_out_counts_for_nobody_once_the_voters_gave_its_print_up() {
+    for lost_first in [true, false] {
+        let mut hosts = at_work();
+        let (out, unit) = (hosts[1].id(), copy(job_id(1), 0));
+        hosts[1].edit(|edit| {
+            edit.put_claim(unit, 0, &claim(out, 1, ClaimState::Finished));
+            edit.put_run(unit, 0, 0, &run(RunResult::Ok));
+        });
+        let told = hosts[1].document.changes_after(&hosts[2].document.vector());
+        hosts[2].admit(told.iter().map(|change| (**change).clone()).collect());
+        let known = hosts[0].snapshot().members[&out].certificate.clone();
+        let removal = known.replace(&queue_key(), Role::Printer, true, Timestamp(50));
+        hosts[0].edit(|edit| edit.put_certificate(&removal));
+        let lost = LostRecord {
+            cfg: 1,
+            at: Timestamp(60),
+        };
+        if lost_first {
+            hosts[0].edit(|edit| edit.put_lost(unit, 0, &lost));
+        }
+        let (way, founding) = hosts[0].rotate(&queue_key(), &next_key(1));
+        let followed = hosts[2].document.follow(&way, founding.clone()).unwrap();
+        hosts[2].document = followed.document;
+        hosts[3].follow(&way, founding, None);
+        if !lost_first {
+            assert!(matches!(
+                hosts[2].snapshot().copy_state(unit),
+                CopyState::Done(_)
+            ));
+            hosts[0].edit(|edit| edit.put_lost(unit, 0, &lost));
+        }
+        hosts.remove(1);
+        settle(&mut hosts);
+        for host in &hosts {
+            let state = host.snapshot().copy_state(unit);
+            assert!(matches!(state, CopyState::Open(1)), "{state:?}");
+        }
+        hosts[1].document.check();
+    }
+}
+
 #[test]
 fn a_print_that_was_unknown_when_the_epoch_ended_is_seen_to_go_on_when_it_does() {
     let mut hosts = at_work();
