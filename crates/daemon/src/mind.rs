@@ -150,14 +150,10 @@ impl Loop {
                 };
                 batch.push(first);
             }
-            while batch.len() < BATCH {
-                let Ok(more) = inputs.try_recv() else { break };
-                batch.push(more);
-            }
+            gather(&mut batch, &mut inputs);
             // Before anything is done with what came in: it may rest on what was true before the sleep.
-            if let Some(slept) = sleep.slept() {
-                let ms = u64::try_from(slept.as_millis()).unwrap_or(u64::MAX);
-                let more = self.node.handle(clock::now(), Input::Slept { ms });
+            if let Some(slept) = sleep.slept().map(slept) {
+                let more = self.node.handle(clock::now(), slept);
                 step.writes.extend(more.writes);
                 step.effects.extend(more.effects);
             }
@@ -278,5 +274,48 @@ pub(crate) fn write(write: Write) -> printmesh_store::Write {
         Write::Delete { key } => printmesh_store::Write::Delete { key },
         Write::Append { log, entry } => printmesh_store::Write::Append { log, entry },
         Write::Clear { log } => printmesh_store::Write::Clear { log },
+    }
+}
+
+/// Everything that waits joins what came first, and shares its commit: one `fsync` for all of it.
+fn gather(batch: &mut Vec<Message>, inputs: &mut mpsc::Receiver<Message>) {
+    while batch.len() < BATCH {
+        let Ok(more) = inputs.try_recv() else { break };
+        batch.push(more);
+    }
+}
+
+/// What the node is told of a sleep, before anything else.
+fn slept(time: Duration) -> Input {
+    Input::Slept {
+        ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_waits_together_is_committed_together_up_to_a_bound() {
+        let (mind, mut inputs) = Mind::channel();
+        for _ in 0..BATCH + 3 {
+            mind.tell(Input::Wake).await;
+        }
+        let first = inputs.recv().await.expect("it was sent");
+        let mut batch = vec![first];
+        gather(&mut batch, &mut inputs);
+        assert_eq!(batch.len(), BATCH);
+        let mut rest = vec![inputs.recv().await.expect("three are left")];
+        gather(&mut rest, &mut inputs);
+        assert_eq!(rest.len(), 3, "and nothing is waited for");
+    }
+
+    #[test]
+    fn the_node_hears_how_long_the_machine_was_asleep() {
+        let Input::Slept { ms } = slept(Duration::from_secs(90)) else {
+            panic!("another input");
+        };
+        assert_eq!(ms, 90_000);
     }
 }

@@ -119,3 +119,31 @@ fn one_copy_is_asked_for_by_one_printer_and_by_the_next_in_line_when_that_one_ca
     assert_ne!(farm.starts[1].host, first);
     farm.check();
 }
+
+/// Each printer in turn is the only one whose host is not frozen: nobody has heard yet that the others do not take the copy.
+#[test]
+fn who_stands_behind_others_waits_two_seconds_and_up_to_one_more_for_each_of_them() {
+    let hosts = 5;
+    let mut waited: Vec<u64> = (1..=hosts)
+        .map(|only| {
+            let mut farm = Farm::shared(&[0, 1, 1, 1, 1, 1]);
+            farm.machines = Machines::Print;
+            for n in (1..=hosts).filter(|n| *n != only) {
+                farm.hosts[n].frozen = true;
+            }
+            forget(&mut farm);
+            farm.submit(0, job("farm", "bracket"));
+            let began_ms = farm.mono_ms;
+            while attempts(&farm) == 0 {
+                farm.pass(10);
+            }
+            farm.mono_ms - began_ms
+        })
+        .collect();
+    waited.sort_unstable();
+    assert!(waited[0] < 100, "{waited:?}");
+    for (rank, ms) in waited.iter().enumerate().skip(1) {
+        let from = rank as u64 * 2_000;
+        assert!((from..=from + 1_100).contains(ms), "{waited:?}");
+    }
+}
