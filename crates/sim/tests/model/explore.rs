@@ -67,14 +67,14 @@ where
 /// Searches a wrong protocol, nearest states first, until the law breaks that it must break.
 ///
 /// # Panics
-/// When nothing breaks, or when only another law does: then this law cannot see the bug.
+/// When it does not, whatever other laws do: then this law cannot see the bug.
 pub(crate) fn breaks<M>(name: &str, model: M, law: &'static str)
 where
     M: Model + Send + Sync + 'static,
     M::State: Clone + fmt::Debug + Hash + PartialEq + Send + Sync,
     M::Action: Clone + fmt::Debug + PartialEq,
 {
-    let found = search(name, model, None, Order::NearestFailure);
+    let found = search(name, model, None, Order::NearestFailure(law));
     assert!(
         found.broken.contains_key(law),
         "{name}: expected {law} to break, but: {found:?}"
@@ -84,8 +84,8 @@ where
 enum Order {
     /// Everything, with little memory.
     Deep,
-    /// The shortest way to a broken law, and no further.
-    NearestFailure,
+    /// The shortest way to this broken law, and no further.
+    NearestFailure(&'static str),
 }
 
 fn search<M>(name: &str, model: M, cap: Option<usize>, order: Order) -> Found
@@ -107,8 +107,8 @@ where
             let checker = checker.threads(threads).spawn_dfs().join();
             Found::new(name, &checker, cap, begun)
         }
-        Order::NearestFailure => {
-            let failure = HasDiscoveries::AnyFailures;
+        Order::NearestFailure(law) => {
+            let failure = HasDiscoveries::AllOf([law].into());
             let checker = checker.finish_when(failure).spawn_bfs().join();
             Found::new(name, &checker, cap, begun)
         }

@@ -4,11 +4,12 @@ use stateright::Property;
 
 use super::{
     Majority,
-    state::{ATTEMPTS, State},
+    state::{ATTEMPTS, Purpose, State},
 };
 
 pub(crate) const ONE_VALUE: &str = "I1 an attempt's register decides one value";
 pub(crate) const ONE_PRINTER: &str = "I2 at most one printer begins an attempt";
+pub(crate) const DECIDED: &str = "I2 what a printer begins was decided for it before";
 pub(crate) const NO_REPRINT: &str = "I3 a machine begins an attempt at most once";
 pub(crate) const ONE_RESULT: &str = "I4 good prints <= 1 + write-offs";
 pub(crate) const ONE_AT_A_TIME: &str = "I5 machines printing now <= 1 + write-offs";
@@ -25,6 +26,9 @@ impl Majority {
             Property::always(ONE_PRINTER, |_, state: &State| {
                 let machines = |begun: &[u8]| begun.iter().filter(|times| **times > 0).count();
                 state.truth.begun.iter().all(|begun| machines(begun) <= 1)
+            }),
+            Property::always(DECIDED, |_, state: &State| {
+                (0..ATTEMPTS).all(|attempt| begun_was_decided(state, attempt))
             }),
             Property::always(NO_REPRINT, |_, state: &State| {
                 state.truth.begun.iter().flatten().all(|times| *times <= 1)
@@ -86,6 +90,17 @@ fn one_value(state: &State, attempt: usize) -> bool {
     values
         .next()
         .is_none_or(|first| values.all(|value| value == first))
+}
+
+/// Votes are never taken back: what is decided in the state in which a printer has begun was decided when it began, since to begin
+/// decides nothing.
+fn begun_was_decided(state: &State, attempt: usize) -> bool {
+    let begun = state.truth.begun[attempt].iter().enumerate();
+    let mut begun = begun.filter(|(_, times)| **times > 0);
+    begun.all(|(host, _)| {
+        let mut chosen = state.chosen(attempt);
+        chosen.any(|ballot| state.value(attempt, ballot) == (host, Some(Purpose::Print)))
+    })
 }
 
 fn withdrawal_holds(state: &State, attempt: usize) -> bool {
