@@ -1,8 +1,8 @@
 //! What a start costs with one, three and five voters, on loopback and this machine's disk: `cargo bench -p printmesh-daemon`.
 //!
 //! Five real hosts in one process share a queue; jobs of one small file are given, one after another, to a host that prints
-//! and votes. Measured is the time from the answer to `submit` to the print's begin: the voters' promise, the files put
-//! in place, the voters' acceptance, the intent. Beside it stand the two things that it is made of: a bare `fsync` of
+//! and votes. Measured is the time to the print's begin: from the answer to `submit`, with which the claim goes out (the voters'
+//! promise, the files put in place, the voters' acceptance, the intent), and from before the submission. Beside it stand the two things that it is made of: a bare `fsync` of
 //! 4 KiB and a bare round trip over loopback. Figures are for comparing with each other, in one run.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -122,11 +122,15 @@ async fn join(founder: &Client, joiner: &Client) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// From the answer to `submit` to the begin of the print, one job after another.
-async fn starts(printing: &Client, file: &Path, round: &str) -> Result<Duration, Box<dyn Error>> {
+/// To the begin of the print, one job after another: from when it is submitted, and from the answer, with which its claim begins.
+async fn starts(
+    printing: &Client,
+    file: &Path,
+    round: &str,
+) -> Result<(Duration, Duration), Box<dyn Error>> {
     let uploaded = printing.upload(file, "clip.gcode", |_| {}).await?;
     let mut events = printing.events().await?;
-    let mut times = Vec::new();
+    let (mut times, mut claims) = (Vec::new(), Vec::new());
     for n in 0..JOBS {
         let new = NewJob {
             queue: Some("farm".to_owned()),
@@ -148,6 +152,7 @@ async fn starts(printing: &Client, file: &Path, round: &str) -> Result<Duration,
         let Reply::Job(job) = printing.call(&Request::JobSubmit(new)).await? else {
             return Err("no job".into());
         };
+        let answered = Instant::now();
         let mut began = None;
         loop {
             let event = events.next().await?.ok_or("the daemon stopped")?;
@@ -155,14 +160,17 @@ async fn starts(printing: &Client, file: &Path, round: &str) -> Result<Duration,
                 continue;
             }
             match event.state.as_deref() {
-                Some("printing") => began = Some(from.elapsed()),
+                Some("printing") => began = Some((from.elapsed(), answered.elapsed())),
                 Some("finished") => break,
                 Some(_) | None => {}
             }
         }
-        times.extend(began);
+        if let Some((whole, claim)) = began {
+            times.push(whole);
+            claims.push(claim);
+        }
     }
-    Ok(median(times))
+    Ok((median(times), median(claims)))
 }
 
 #[tokio::main]
@@ -192,13 +200,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
             hosts: (0..voters).map(|n| format!("h{n}")).collect(),
         };
         hosts[0].call(&set).await?;
-        let time = starts(&hosts[0], &file, &voters.to_string()).await?;
-        let ratio = time.as_secs_f64() / fsync.as_secs_f64();
-        let trips = time.as_secs_f64() / round_trip.as_secs_f64();
-        println!(
-            "submit to start, {voters} voter{} {time:>11.2?}   {ratio:.1} fsyncs, {trips:.0} round trips",
-            if voters == 1 { " " } else { "s" },
-        );
+        let (whole, claim) = starts(&hosts[0], &file, &voters.to_string()).await?;
+        let s = if voters == 1 { " " } else { "s" };
+        for (what, time) in [("claim", claim), ("submit", whole)] {
+            let ratio = time.as_secs_f64() / fsync.as_secs_f64();
+            let trips = time.as_secs_f64() / round_trip.as_secs_f64();
+            println!(
+                "{what:>6} to start, {voters} voter{s} {time:>10.2?}   {ratio:.1} fsyncs, {trips:.0} round trips",
+            );
+        }
     }
     for client in hosts {
         client

@@ -71,3 +71,6 @@ pub(crate) const SETTINGS_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Most nodes of an XML file inside an archive: some ten for each object and filament of a plate.
 pub(crate) const XML_NODES_MAX: u32 = 200_000;
+
+/// Bytes of a line of a file without its comment, as the guard reads it: no machine takes one as long as this.
+pub(crate) const LINE_BYTES_MAX: usize = 1024;

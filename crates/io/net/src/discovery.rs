@@ -25,8 +25,6 @@ use crate::{event::Event, interfaces, limits, peer_key::PeerKey, shared::Shared}
 const LAN_ATTRIBUTE: &str = "lan";
 /// Answers per second that a crowded network settles at.
 const RESPONSE_RATE: f32 = 2.5;
-/// Announcements that wait to be looked at; more are dropped and come again with the next cadence.
-const HEARD_MAX: usize = 256;
 
 /// One announcement, or the lack of it.
 struct Heard {
@@ -43,7 +41,7 @@ pub(crate) async fn run(
     bound: SocketAddr,
     mut offers_lan: watch::Receiver<bool>,
 ) {
-    let (heard_sender, mut heard) = mpsc::channel(HEARD_MAX);
+    let (heard_sender, mut heard) = mpsc::channel(limits::HEARD_MAX);
     let mut rescan = interval(limits::INTERFACES_PAUSE);
     rescan.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut running: Option<Running> = None;

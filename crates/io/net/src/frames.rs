@@ -10,12 +10,10 @@ use iroh::endpoint::{ReadExactError, RecvStream, SendStream, WriteError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::limits::HELLO_BYTES_MAX;
+use crate::limits::{HELLO_BYTES_MAX, SOFTWARE_CHARS_MAX};
 
 /// Bytes before each frame.
 pub const FRAME_HEADER_BYTES: usize = 4;
-
-const SOFTWARE_CHARS_MAX: usize = 32;
 
 /// The versions of the wire protocol that a build speaks, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

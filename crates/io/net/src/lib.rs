@@ -50,9 +50,11 @@ pub use crate::{
         FRAME_HEADER_BYTES, FrameError, Hello, ProtocolRange, SplitFrame, decode_frame_header,
         decode_hello, encode_frame_header, encode_hello, split_frame,
     },
-    limits::{FRAME_BYTES_MAX, JOIN_FRAME_BYTES_MAX, RELAYS_MAX, TICKET_RELAYS_MAX},
+    limits::{
+        FRAME_BYTES_MAX, JOIN_FRAME_BYTES_MAX, RELAYS_MAX, TICKET_ADDRESSES_MAX, TICKET_RELAYS_MAX,
+    },
     net::{Net, start},
     peer_key::PeerKey,
     relay::{Relay, RelayError, RelayUse, Relays},
-    ticket::{TICKET_ADDRESSES_MAX, Ticket, TicketError, TicketKind},
+    ticket::{Ticket, TicketError, TicketKind},
 };

@@ -172,3 +172,15 @@ pub(crate) const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How often the port is looked at while it is given back.
 pub(crate) const PORT_FREE_PAUSE: Duration = Duration::from_millis(2);
+
+/// Characters of a peer's software version that are kept: a name, a number and a commit.
+pub(crate) const SOFTWARE_CHARS_MAX: usize = 32;
+
+/// Announcements that wait to be looked at; more are dropped and come again with the next cadence.
+pub(crate) const HEARD_MAX: usize = 256;
+
+/// A ticket is some 300 characters; what is far longer was never one.
+pub(crate) const TICKET_TEXT_MAX: usize = 8 * 1024;
+
+/// Addresses in a ticket: more would make the QR code unreadable.
+pub const TICKET_ADDRESSES_MAX: usize = 4;

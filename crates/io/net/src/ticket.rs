@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    limits::{RELAY_BYTES_MAX, TICKET_RELAYS_MAX},
+    limits::{RELAY_BYTES_MAX, TICKET_ADDRESSES_MAX, TICKET_RELAYS_MAX, TICKET_TEXT_MAX},
     peer_key::PeerKey,
     relay::Relay,
 };
@@ -21,10 +21,6 @@ use crate::{
 pub(crate) const PREFIX: &str = "pmq";
 pub(crate) const VERSION: &str = "1";
 const CHECKSUM_BYTES: usize = 4;
-/// A ticket is some 300 characters; what is far longer was never one.
-const TEXT_MAX: usize = 8 * 1024;
-/// Addresses in a ticket: more would make the QR code unreadable.
-pub const TICKET_ADDRESSES_MAX: usize = 4;
 
 /// What the secret of a ticket is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +101,7 @@ impl FromStr for Ticket {
 
     fn from_str(text: &str) -> Result<Self, TicketError> {
         let text = text.trim();
-        if text.len() > TEXT_MAX {
+        if text.len() > TICKET_TEXT_MAX {
             return Err(TicketError::NotATicket);
         }
         // QR codes of capitals are smaller, so capitals are read too.

@@ -20,6 +20,7 @@ pub mod fake_marlin;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gcode;
+mod limits;
 pub mod marlin;
 mod simulated;
 mod wish;

@@ -8,16 +8,15 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::{net::TcpStream, time::timeout};
 
-use crate::Address;
+use crate::{
+    Address,
+    limits::{ANSWER_BYTES_MAX, MG_MAX},
+};
 
 /// A Spoolman that takes longer to let us in is down.
 const CONNECT: Duration = Duration::from_secs(5);
 /// One that takes longer to answer is as good as down; what it was told may still count.
 const ANSWER: Duration = Duration::from_secs(15);
-/// One spool with all its extra fields is a few kilobytes.
-const ANSWER_BYTES_MAX: usize = 1024 * 1024;
-/// Milligrams beyond which nobody weighs: a tonne.
-const MG_MAX: f64 = 1e9;
 
 /// What a Spoolman says of a spool.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@
 mod address;
 mod client;
 pub mod fake;
+mod limits;
 
 pub use address::{Address, AddressError};
 pub use client::{Client, Fault, Spool};

@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, Result};
 
-/// No machine takes a line as long as this, without its comment.
-const LINE_BYTES_MAX: usize = 1024;
+use crate::limits::LINE_BYTES_MAX;
+
 /// Most characters of a command that are shown.
 const SHOWN_CHARS: usize = 48;
 /// Commands whose rest is text for people, or a file's name.

@@ -6,9 +6,7 @@
 use std::io::{self, BufRead};
 
 use super::word::Code;
-
-/// No machine takes a line as long as this; a longer one is no G-code.
-const LINE_MAX: usize = 1024;
+use crate::limits::LINE_BYTES_MAX;
 
 /// One command of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +24,7 @@ pub(crate) struct Command {
 pub(crate) enum ReadError {
     #[error("failed to read the file")]
     Io(#[from] io::Error),
-    #[error("line {line} is longer than {LINE_MAX} characters: this is no G-code")]
+    #[error("line {line} is longer than {LINE_BYTES_MAX} characters: this is no G-code")]
     LineTooLong { line: u64 },
     #[error("the file is binary G-code, which this printer does not take: export it as plain text")]
     Binary,
@@ -72,7 +70,7 @@ impl<R: BufRead> Commands<R> {
                 .iter()
                 .position(|byte| matches!(byte, b'\n' | b'\r'));
             let part = &available[..line_end.unwrap_or(available.len())];
-            let room = LINE_MAX.saturating_sub(self.buffer.len());
+            let room = LINE_BYTES_MAX.saturating_sub(self.buffer.len());
             self.buffer.extend_from_slice(&part[..part.len().min(room)]);
             if part.len() > room && !self.buffer.contains(&b';') {
                 return Err(ReadError::LineTooLong {

@@ -1,9 +1,9 @@
 //! Temperature reports: ` T:205.1 /210.0 B:60.0 /60.0 T0:… @:127 W:?`.
 
-use crate::driver::{Heat, Temperatures};
-
-/// No machine has more tools than this; a higher number is a garbled line.
-const TOOLS_MAX: usize = 16;
+use crate::{
+    driver::{Heat, Temperatures},
+    limits::TOOLS_MAX,
+};
 
 /// Reads a report; `None` when it holds no heater.
 pub(crate) fn parse(text: &str) -> Option<Temperatures> {

@@ -1,11 +1,10 @@
 //! Lines on the wire: numbers and checksums on the way out, cutting bytes into lines on the way in.
 
+use crate::limits::REPLY_BYTES_MAX;
+
 /// The longest line that a stock Marlin takes, from the `N` to the last digit of the checksum. A longer one is cut, fails
 /// its checksum, and is asked for again for ever.
 pub(crate) const LINE_MAX: usize = 95;
-
-/// A reply longer than this is noise.
-const REPLY_MAX: usize = 4096;
 
 /// Marlin's checksum: all bytes before the `*`, xor.
 pub(crate) fn checksum(bytes: &[u8]) -> u8 {
@@ -45,7 +44,7 @@ impl Splitter {
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
         let mut lines = Vec::new();
         for &byte in bytes {
-            if matches!(byte, b'\n' | b'\r') || self.partial.len() >= REPLY_MAX {
+            if matches!(byte, b'\n' | b'\r') || self.partial.len() >= REPLY_BYTES_MAX {
                 if !self.partial.is_empty() {
                     lines.push(std::mem::take(&mut self.partial));
                 }
@@ -86,7 +85,7 @@ mod tests {
             Splitter::default()
                 .push(&[b'x'; 10_000])
                 .iter()
-                .all(|line| line.len() <= REPLY_MAX)
+                .all(|line| line.len() <= REPLY_BYTES_MAX)
         );
     }
 }

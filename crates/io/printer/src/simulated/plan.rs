@@ -3,12 +3,10 @@
 use std::{fs::File, io::BufReader, path::Path};
 
 use super::time_model::{Heater, TimeModel};
-use crate::gcode::{Commands, effect, word::Code};
-
-/// Heater changes beyond this many are not shown: memory stays bounded whatever the file holds.
-const HEATS_MAX: usize = 1000;
-/// Waits for a person beyond this many are not made.
-const STOPS_MAX: usize = 1000;
+use crate::{
+    gcode::{Commands, effect, word::Code},
+    limits::{HEATS_MAX, STOPS_MAX},
+};
 
 /// The course of a print, in seconds of the real machine from its beginning.
 #[derive(Debug, PartialEq)]
