@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 /// A target's name, and what it does with bytes.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 14] = [
+const TARGETS: [Target; 16] = [
     ("binary_gcode", printmesh_gcode::fuzzing::binary_gcode),
     ("change", printmesh_queue::fuzzing::change),
     ("config", printmesh_daemon::fuzzing::config),
@@ -18,9 +18,11 @@ const TARGETS: [Target; 14] = [
     ("join", printmesh_node::fuzzing::join),
     ("marlin_reply", printmesh_printer::fuzzing::marlin_reply),
     ("message", printmesh_node::fuzzing::message),
+    ("printed_file", printmesh_printer::fuzzing::printed_file),
     ("project", printmesh_gcode::fuzzing::project),
     ("request", printmesh_api::fuzzing::request),
     ("sliced_file", printmesh_gcode::fuzzing::sliced_file),
+    ("spool_answer", printmesh_spoolman::fuzz_answer),
     ("ticket", printmesh_net::fuzzing::ticket),
 ];
 

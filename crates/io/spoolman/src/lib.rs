@@ -13,4 +13,6 @@ pub mod fake;
 mod limits;
 
 pub use address::{Address, AddressError};
+#[doc(hidden)]
+pub use client::fuzz_answer;
 pub use client::{Client, Fault, Spool};

@@ -24,6 +24,11 @@ use crate::{
     wish::Wish,
 };
 
+/// What a fuzz target calls: the course of a print of any bytes.
+pub(crate) fn fuzz_plan(data: &[u8]) {
+    drop(plan::Plan::of(std::path::Path::new("file"), data));
+}
+
 /// The handle on a simulated printer.
 pub(crate) struct Simulated {
     board: Board,

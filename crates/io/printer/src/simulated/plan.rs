@@ -1,6 +1,10 @@
 //! What a file would do on the simulated machine, as times: read once, before the print begins.
 
-use std::{fs::File, io::BufReader, path::Path};
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+    path::Path,
+};
 
 use super::time_model::{Heater, TimeModel};
 use crate::{
@@ -26,6 +30,11 @@ impl Plan {
     pub(super) fn of_file(path: &Path) -> Result<Self, String> {
         let file = File::open(path)
             .map_err(|error| format!("failed to open {}: {error}", path.display()))?;
+        Self::of(path, BufReader::with_capacity(1 << 16, file))
+    }
+
+    /// The same of what was opened there.
+    pub(super) fn of(path: &Path, source: impl BufRead) -> Result<Self, String> {
         let mut model = TimeModel::new();
         let mut plan = Self {
             total_s: 0.0,
@@ -34,7 +43,7 @@ impl Plan {
             heats: Vec::new(),
         };
         let mut count = 0u64;
-        for command in Commands::new(BufReader::with_capacity(1 << 16, file)) {
+        for command in Commands::new(source) {
             let command = command.map_err(|error| reason(path, &error))?;
             if Code::of(&command.text).is_none() {
                 continue;

@@ -1,0 +1,3 @@
+#![no_main]
+
+printmesh_fuzz::target!(printmesh_spoolman::fuzz_answer);
