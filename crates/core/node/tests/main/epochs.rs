@@ -383,6 +383,69 @@ fn a_long_epoch_ends_by_itself_and_the_disk_has_less_to_keep() {
     farm.check();
 }
 
+/// Jobs that are made, until the log of a host is so long; from now on an epoch ends after that.
+fn long_epoch(farm: &mut Farm, hosts: &[usize]) -> usize {
+    for n in 0..4 {
+        farm.submit(0, job("farm", &format!("job {n}")));
+        farm.pass(60_000);
+    }
+    let long = entries(farm, 0);
+    for n in hosts {
+        let node = farm.hosts[*n].node.as_mut().expect("it runs");
+        node.end_epochs_after(long);
+    }
+    long
+}
+
+#[test]
+fn when_the_first_admin_is_away_the_next_one_ends_the_epoch_a_minute_later() {
+    let mut farm = Farm::shared(&[1, 1, 1]);
+    admin(&mut farm, "c");
+    farm.pass(5_000);
+    let long = long_epoch(&mut farm, &[0, 1, 2]);
+    let (first, next) = match farm.hosts[0].id < farm.hosts[2].id {
+        true => (0, 2),
+        false => (2, 0),
+    };
+    farm.kill(first);
+    while entries(&farm, next) <= long {
+        farm.submit(next, job("farm", "one more"));
+        farm.pass(1_000);
+    }
+    farm.pass(40_000);
+    assert_eq!(epoch(&farm, next), 0, "the first one may be back in a moment");
+    farm.pass(60_000);
+    assert_eq!(epoch(&farm, next), 1);
+    farm.boot(first);
+    farm.pass(120_000);
+    agree(&farm, &[0, 1, 2], 1);
+    farm.check();
+}
+
+#[test]
+fn while_most_hosts_are_away_an_epoch_goes_on_until_it_is_twice_as_long() {
+    let mut farm = Farm::shared(&[1, 1, 0, 0, 0]);
+    farm.pass(5_000);
+    for away in [2, 3, 4] {
+        farm.kill(away);
+    }
+    let long = long_epoch(&mut farm, &[0]);
+    let mut goes_on = false;
+    while epoch(&farm, 0) == 0 {
+        assert!(entries(&farm, 0) < 3 * long, "it never ends");
+        goes_on |= entries(&farm, 0) > long + long / 2;
+        farm.submit(0, job("farm", "one more"));
+        farm.pass(60_000);
+    }
+    assert!(goes_on, "two of five do not hurry");
+    for away in [2, 3, 4] {
+        farm.boot(away);
+    }
+    farm.pass(120_000);
+    agree(&farm, &[0, 1, 2, 3, 4], 1);
+    farm.check();
+}
+
 #[test]
 fn a_power_cut_at_any_step_on_the_way_to_another_epoch_loses_nothing() {
     for crash in [Crash::BeforeWrites, Crash::AfterWrites, Crash::AfterEffects] {
