@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use printmesh_queue::{Abandon, ClaimState, CopyId, CopyState, Job, PrinterId, Snapshot};
+use printmesh_queue::{Abandon, ClaimState, CopyId, CopyState, Job, JobState, PrinterId, Snapshot};
 
 use crate::world::World;
 
@@ -35,7 +35,9 @@ impl World {
                     view.snapshot
                         .copies_of(job)
                         .filter_map(|(copy, state)| match state {
-                            CopyState::Open(attempt) => Some((copy, attempt)),
+                            // Who was given the one before is gone, and its last word is known to some: a person decides.
+                            CopyState::Open(attempt) => Some((copy, attempt))
+                                .filter(|_| (0..attempt).all(|one| !self.given_to_dead(copy, one))),
                             _ => None,
                         });
                 let Some((copy, attempt)) = open.next() else {
@@ -85,7 +87,9 @@ impl World {
             return;
         }
         let mut late = None;
-        for job in view.snapshot.jobs.values() {
+        // What a host keeps of jobs that are over is its own.
+        let open = view.snapshot.jobs.values();
+        for job in open.filter(|job| job.state == JobState::Open) {
             for (copy, state) in view.snapshot.copies_of(job) {
                 let (claim, within) = match state {
                     CopyState::Claimed(claim) => (claim, Some(0)),

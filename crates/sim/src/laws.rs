@@ -540,6 +540,12 @@ impl Judge {
         })
     }
 
+    /// Whether the voters let a host take a copy out.
+    pub fn is_taken_out_by(&self, attempt: &Attempt, host: &str) -> bool {
+        let mut owners = self.chosen.get(attempt).into_iter().flatten();
+        owners.any(|owner| matches!(owner, Owner::Withdraw(by) if by == host))
+    }
+
     /// Whoever took a copy out gave it back: the next attempt may be made.
     fn is_reopened(&self, attempt: &Attempt, by: &str) -> bool {
         let nobody = Printer {

@@ -241,9 +241,9 @@ impl World {
         }
     }
 
-    /// F: what a member forged is on nobody's disk.
+    /// F: what a member forged is on nobody's disk but its own, where it also votes about its own queue.
     pub(crate) fn check_forged(&mut self, host: usize, writes: &[Write]) {
-        let Some(malice) = &self.malice else {
+        let Some(malice) = self.malice.as_ref().filter(|it| it.liar.host != host) else {
             return;
         };
         let is_forged = |write: &Write| match write {

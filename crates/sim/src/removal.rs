@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 
 use printmesh_node::Command;
-use printmesh_queue::HostId;
+use printmesh_queue::{CopyState, HostId};
 
 use crate::{
     draw::Draw,
+    history::{Attempt, Unit},
     host::Asked,
     nemesis::{Fault, FaultKind},
     people::Shape,
@@ -97,6 +98,53 @@ impl World {
         self.ask(by, "person: remove a member", command, Asked::Other);
     }
 
+    /// A host that is lost for good had taken copies out, and said nothing of it; or what it said last is known to some, and a copy
+    /// waits for hours: a person says that it is gone.
+    pub(crate) fn remove_lost_takers(&mut self, healed: u64) {
+        let by = self.alive().first().copied();
+        let long = self.now - healed > 3 * 3_600_000;
+        if let Some((by, taker)) = by.and_then(|by| Some((by, self.lost_taker(by, long)?))) {
+            self.coverage.hit("protocol: taken out by who is lost");
+            self.remove(by, taker);
+        }
+    }
+
+    fn lost_taker(&self, by: usize, long: bool) -> Option<usize> {
+        let snapshot = self.farm_view(by)?.snapshot;
+        let is_lost = |host: &usize| {
+            let member = snapshot.members.get(&self.hosts[*host].id);
+            self.hosts[*host].destroyed && member.is_some_and(|member| !member.left)
+        };
+        let lost: Vec<usize> = (0..self.hosts.len()).filter(is_lost).collect();
+        let copies = snapshot
+            .jobs
+            .values()
+            .flat_map(|job| snapshot.copies_of(job));
+        let mut open = copies.filter_map(|(copy, state)| match state {
+            CopyState::Open(number) => Some(Attempt {
+                unit: Unit {
+                    job: copy.job.to_string(),
+                    copy: copy.index,
+                },
+                number,
+            }),
+            _ => None,
+        });
+        open.find_map(|attempt| {
+            let had = |host: &usize| {
+                let name = &self.hosts[*host].name;
+                let before = (0..attempt.number).map(|number| Attempt {
+                    number,
+                    ..attempt.clone()
+                });
+                let mut before = before.filter(|_| long);
+                self.judge.is_taken_out_by(&attempt, name)
+                    || before.any(|one| self.judge.given_to(&one).any(|to| to == name))
+            };
+            lost.iter().copied().find(had)
+        })
+    }
+
     /// The directions that are cut meanwhile.
     pub(crate) fn removal_cuts(&self, removal: Removal, fault: &Fault) -> Vec<(usize, usize)> {
         let (count, first, second) = (self.hosts.len(), fault.host, fault.other);
@@ -123,6 +171,11 @@ impl World {
             member.is_some_and(|member| member.is_removed())
         };
         (0..self.hosts.len()).filter(is_out).collect()
+    }
+
+    /// Whether anybody has put a host out.
+    pub(crate) fn is_put_out(&self, host: usize) -> bool {
+        (0..self.hosts.len()).any(|other| self.put_out_by(other).contains(&host))
     }
 
     /// Hosts that are there and that nobody has put out.

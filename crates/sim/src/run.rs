@@ -275,6 +275,7 @@ impl World {
             self.check_starts(&ready);
             self.check_bounds(healed);
             self.look_at_removals();
+            self.remove_lost_takers(healed);
             self.put_liar_out();
             self.people_do_their_part();
             if self.unrest().is_none() {

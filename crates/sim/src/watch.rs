@@ -682,7 +682,8 @@ impl World {
                         job.is_some_and(|job| job.state != JobState::Open)
                     })
                 });
-                if left {
+                // Who was put out, and does not know it, answers for its own copy of the queue.
+                if left && !self.is_put_out(host) {
                     self.coverage.hit("protocol: job taken out");
                     self.fact(Fact::TakenOut {
                         job: job.to_string(),

@@ -346,8 +346,18 @@ impl Node {
         run.result = RunResult::Ok;
         run.note = note;
         done.insert(k, run.clone());
-        if self.next_run(work, &done).is_none() {
+        let next = self.next_run(work, &done).map(|(next, _, _)| next);
+        if next.is_none() {
             self.put_end(work, k, &run, Some(ClaimState::Finished));
+        } else if next.is_some_and(|next| done.contains_key(&next)) {
+            // It was begun under this claim as well, and nobody knows how that ended: never begun again before somebody says.
+            self.put_end(work, k, &run, Some(ClaimState::Unknown));
+            let name = work.ballot.printer.clone();
+            self.tell_unknown(
+                &name,
+                work,
+                "nobody has said yet how another print of it ended",
+            );
         } else if self.may_go_on(work) {
             self.put_end(work, k, &run, Some(ClaimState::Printing));
             let name = work.ballot.printer.clone();

@@ -17,7 +17,7 @@ use crate::{
     message::Beat,
     node::{Node, Queue},
     records::{self, key},
-    register::Value,
+    register::{Value, Vote},
     times::{abandon_ms, estimated_left_s, healthy_ms},
 };
 
@@ -53,10 +53,14 @@ impl Queue {
         if !open || matches!(snapshot.copy_state(copy), CopyState::Done(_)) {
             return BTreeSet::new();
         }
-        let accepted = self
-            .votes
-            .range((copy, 0)..=(copy, u32::MAX))
-            .filter(|(_, vote)| matches!(vote.accepted, Some((_, Value::Print { .. }))));
+        let accepted =
+            self.votes
+                .range((copy, 0)..=(copy, u32::MAX))
+                .filter(|(_, vote)| match vote.accepted {
+                    Some((_, Value::Print { .. })) => true,
+                    Some((_, Value::Withdraw { .. })) => self.was_taken_by_nobody(copy, vote),
+                    None => false,
+                });
         let mut begun: BTreeSet<u32> = accepted.map(|((_, attempt), _)| *attempt).collect();
         let claims = || snapshot.claims_of(copy);
         begun.extend(
@@ -76,6 +80,18 @@ impl Queue {
         }
         begun.retain(|attempt| !snapshot.is_lost(copy, *attempt));
         begun
+    }
+
+    /// Whether a copy that is still wanted was taken out by a host that has left, or was put out, before it could say what for:
+    /// nobody will ever say it.
+    fn was_taken_by_nobody(&self, copy: CopyId, vote: &Vote) -> bool {
+        let Some((_, Value::Withdraw { by })) = &vote.accepted else {
+            return false;
+        };
+        let snapshot = self.doc.snapshot();
+        let wanted = snapshot.jobs.get(&copy.job);
+        let wanted = wanted.is_some_and(|job| copy.index < job.units());
+        wanted && snapshot.members.get(by).is_none_or(|member| member.left)
     }
 
     /// Whether another host than this one holds an attempt that may have begun.
@@ -253,6 +269,11 @@ impl Node {
             return None;
         }
         let awake_ms = self.awake_ms.max(entry.watch.contact_ms?);
+        // A person said that the host is gone: there is nothing to wait for.
+        let vote = entry.votes.get(&unit);
+        if vote.is_some_and(|vote| entry.was_taken_by_nobody(copy, vote)) {
+            return Some(heard.at_ms.max(awake_ms));
+        }
         let left_s = heard
             .left_s
             .unwrap_or_else(|| estimated_left_s(snapshot, copy, attempt));

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Certificate, Claim, ColorRule, CopyId, HostId, Job, JobId, Member, PrinterId, Priority,
-    QueueId, Rank, RequestId, RunRecord, Set, SetId, SetSpec, Setting, Settings, Snapshot, Terms,
-    Timestamp, Voters,
+    QueueId, Rank, RequestId, RunRecord, RunResult, Set, SetId, SetSpec, Setting, Settings,
+    Snapshot, Terms, Timestamp, Voters,
     change::{OpId, Scalar},
     engine::{Engine, Found, Map},
     epoch::Authority,
@@ -230,20 +230,15 @@ pub(crate) fn refresh(
             None => snapshot.jobs.remove(&id),
         };
     }
-    let decides = |entry: &Entry| {
-        matches!(
-            entry,
-            Entry::Lost(_) | Entry::Meta(_) | Entry::Certificate(_)
-        )
-    };
+    let decides = |entry: &Entry| matches!(entry, Entry::Certificate(_));
     if !base.kept.is_empty() && entries.iter().any(decides) {
-        forget_written_off(snapshot, engine, base);
+        forget_put_out(snapshot, engine, base);
     }
 }
 
-/// What only this host knows of the print of a member that was put out, and that the voters gave up, counts no more: that member
-/// cannot say it again, and who had not heard it would see that copy differently for ever.
-fn forget_written_off(snapshot: &mut Snapshot, engine: &Engine, base: &Base) {
+/// What only this host knows of the prints of a member that was put out counts no more: that member cannot say it again, and who
+/// had not heard it would see those copies differently for ever. The voters know what they gave it, and give that up in time.
+fn forget_put_out(snapshot: &mut Snapshot, engine: &Engine, base: &Base) {
     for (job, claim_of) in base.kept.iter().flat_map(|(id, kept)| {
         let shared = kept.job.is_none();
         let claims = kept.claims.iter().filter(move |_| shared);
@@ -252,7 +247,7 @@ fn forget_written_off(snapshot: &mut Snapshot, engine: &Engine, base: &Base) {
         let (index, known) = claim_of;
         let copy = CopyId { job, index: *index };
         let out = snapshot.members.get(&known.host);
-        if !out.is_some_and(Member::is_removed) || !snapshot.is_lost(copy, known.attempt) {
+        if !out.is_some_and(Member::is_removed) {
             continue;
         }
         let (attempt, host) = (known.attempt, known.host);
@@ -489,6 +484,7 @@ fn refresh_run(snapshot: &mut Snapshot, engine: &Engine, id: ClaimId, k: u32) {
     let Some(record) = record.and_then(|record| record.as_json::<RunRecord>()) else {
         return;
     };
+    let record = best_known(engine, map, &run_key(id, k), record);
     if !claim
         .runs
         .get(&k)
@@ -496,6 +492,28 @@ fn refresh_run(snapshot: &mut Snapshot, engine: &Engine, id: ClaimId, k: u32) {
     {
         claim.runs.insert(k, record);
     }
+}
+
+/// What is known of a print: a host that was restored from a backup says that it does not know, beside what it had said before.
+fn best_known(engine: &Engine, map: Map, key: &str, last: RunRecord) -> RunRecord {
+    let knows = |run: &RunRecord| match run.result {
+        RunResult::Started => 0,
+        RunResult::Unknown => 1,
+        RunResult::Ok | RunResult::Failed | RunResult::Aborted => 2,
+    };
+    if knows(&last) == 2 {
+        return last;
+    }
+    let said = engine.values(map, key).into_iter();
+    let said = said.filter_map(|found| match found {
+        Found::Scalar(value) => value.as_json::<RunRecord>(),
+        Found::Map(_) | Found::Foreign => None,
+    });
+    // Of those that know as much the last one counts, as everywhere.
+    let best = said
+        .max_by_key(knows)
+        .filter(|best| knows(best) > knows(&last));
+    best.unwrap_or(last)
 }
 
 /// A claim with its runs, as the document has it.
@@ -516,7 +534,7 @@ fn claim(engine: &Engine, id: ClaimId) -> Option<Claim> {
         .into_iter()
         .filter_map(|(key, value)| {
             match Entry::parse(Place::Genesis(Container::of_copies(id.copy.job)), &key)? {
-                Entry::Run(_, k) => Some((k, value.as_json()?)),
+                Entry::Run(_, k) => Some((k, best_known(engine, map, &key, value.as_json()?))),
                 _ => None,
             }
         });

@@ -413,7 +413,11 @@ fn when_the_first_admin_is_away_the_next_one_ends_the_epoch_a_minute_later() {
         farm.pass(1_000);
     }
     farm.pass(40_000);
-    assert_eq!(epoch(&farm, next), 0, "the first one may be back in a moment");
+    assert_eq!(
+        epoch(&farm, next),
+        0,
+        "the first one may be back in a moment"
+    );
     farm.pass(60_000);
     assert_eq!(epoch(&farm, next), 1);
     farm.boot(first);

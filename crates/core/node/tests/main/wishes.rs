@@ -492,6 +492,37 @@ fn copies_that_a_cancel_had_taken_before_its_host_died_are_cancelled_or_printed(
     assert_eq!(ends.len(), 2, "both happen: {ends:?}");
 }
 
+/// The voters know that it took the copies out, and nobody knows what for.
+#[test]
+fn copies_that_a_host_took_out_as_it_died_for_good_are_printed_once_a_person_removes_it() {
+    let mut seen = 0;
+    for at in 1..12 {
+        let mut farm = Farm::shared(&[1, 1, 1]);
+        farm.machines = Machines::Wait;
+        autoprint(&mut farm, false);
+        let id = farm.submit(0, job("farm", "bracket"));
+        farm.hosts[2].crash_at = Some((farm.hosts[2].handled + at, Crash::AfterEffects));
+        farm.give(2, cancel(id));
+        farm.settle();
+        if farm.up(2) {
+            break;
+        }
+        autoprint(&mut farm, true);
+        farm.pass(3 * 3_600_000);
+        if !farm.starts.is_empty() || farm.status(0, id) == "cancelled" {
+            continue;
+        }
+        seen += 1;
+        let queue = "farm".to_owned();
+        let member = "c".to_owned();
+        farm.ok(0, Command::MemberRemove { queue, member });
+        farm.pass(3 * 3_600_000);
+        assert_eq!(farm.starts.len(), 1, "{at}: {}", farm.dump(id));
+        farm.check();
+    }
+    assert!(seen > 0, "it never died in between");
+}
+
 #[test]
 fn a_copy_that_one_voter_took_out_for_a_cancel_that_the_others_refused_can_be_printed() {
     let mut farm = Farm::shared(&[1, 1, 1]);

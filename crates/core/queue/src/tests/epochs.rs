@@ -216,44 +216,77 @@ fn what_the_cut_missed_is_written_again_by_who_wrote_it() {
 
 /// Only one host has heard that it was finished; the others never will.
 #[test]
-fn what_a_member_said_before_it_was_put_out_counts_for_nobody_once_the_voters_gave_its_print_up() {
-    for lost_first in [true, false] {
-        let mut hosts = at_work();
-        let (out, unit) = (hosts[1].id(), copy(job_id(1), 0));
-        hosts[1].edit(|edit| {
-            edit.put_claim(unit, 0, &claim(out, 1, ClaimState::Finished));
-            edit.put_run(unit, 0, 0, &run(RunResult::Ok));
-        });
-        let told = hosts[1].document.changes_after(&hosts[2].document.vector());
-        hosts[2].admit(told.iter().map(|change| (**change).clone()).collect());
-        let known = hosts[0].snapshot().members[&out].certificate.clone();
-        let removal = known.replace(&queue_key(), Role::Printer, true, Timestamp(50));
-        hosts[0].edit(|edit| edit.put_certificate(&removal));
-        let lost = LostRecord {
-            cfg: 1,
-            at: Timestamp(60),
-        };
-        if lost_first {
-            hosts[0].edit(|edit| edit.put_lost(unit, 0, &lost));
-        }
-        let (way, founding) = hosts[0].rotate(&queue_key(), &next_key(1));
-        let followed = hosts[2].document.follow(&way, founding.clone()).unwrap();
-        hosts[2].document = followed.document;
-        hosts[3].follow(&way, founding, None);
-        if !lost_first {
-            assert!(matches!(
-                hosts[2].snapshot().copy_state(unit),
-                CopyState::Done(_)
-            ));
-            hosts[0].edit(|edit| edit.put_lost(unit, 0, &lost));
-        }
-        hosts.remove(1);
-        settle(&mut hosts);
-        for host in &hosts {
-            let state = host.snapshot().copy_state(unit);
-            assert!(matches!(state, CopyState::Open(1)), "{state:?}");
-        }
-        hosts[1].document.check();
+fn what_a_member_said_beyond_the_cut_that_put_it_out_counts_for_nobody() {
+    let mut hosts = at_work();
+    let (out, unit) = (hosts[1].id(), copy(job_id(1), 0));
+    hosts[1].edit(|edit| {
+        edit.put_claim(unit, 0, &claim(out, 1, ClaimState::Finished));
+        edit.put_run(unit, 0, 0, &run(RunResult::Ok));
+    });
+    let told = hosts[1].document.changes_after(&hosts[2].document.vector());
+    hosts[2].admit(told.iter().map(|change| (**change).clone()).collect());
+    let known = hosts[0].snapshot().members[&out].certificate.clone();
+    let removal = known.replace(&queue_key(), Role::Printer, true, Timestamp(50));
+    hosts[0].edit(|edit| edit.put_certificate(&removal));
+    let (way, founding) = hosts[0].rotate(&queue_key(), &next_key(1));
+    let followed = hosts[2].document.follow(&way, founding.clone()).unwrap();
+    hosts[2].document = followed.document;
+    hosts[3].follow(&way, founding, None);
+    hosts.remove(1);
+    settle(&mut hosts);
+    for host in &hosts {
+        assert!(matches!(
+            host.snapshot().copy_state(unit),
+            CopyState::Begun(_)
+        ));
+    }
+    // The voters give it up in time.
+    let lost = LostRecord {
+        cfg: 1,
+        at: Timestamp(60),
+    };
+    hosts[0].edit(|edit| edit.put_lost(unit, 0, &lost));
+    settle(&mut hosts);
+    for host in &hosts {
+        assert!(matches!(
+            host.snapshot().copy_state(unit),
+            CopyState::Open(1)
+        ));
+        host.document.check();
+    }
+}
+
+/// It had said that the print was good, was restored from a backup of before, and says that it does not know.
+#[test]
+fn what_a_restored_host_had_said_of_a_print_counts_more_than_that_it_does_not_know() {
+    let mut hosts = farm(&[Role::Printer]);
+    let admin = hosts[0].id();
+    hosts[0].edit(|edit| edit.add_job(&job(job_id(1), admin)));
+    settle(&mut hosts);
+    let (me, unit) = (hosts[1].id(), copy(job_id(1), 0));
+    hosts[1].edit(|edit| {
+        edit.put_claim(unit, 0, &claim(me, 1, ClaimState::Printing));
+        edit.put_run(unit, 0, 0, &run(RunResult::Started));
+    });
+    settle(&mut hosts);
+    let log = hosts[1].log();
+    let said = |host: &mut Host, result| host.edit(|edit| edit.put_run(unit, 0, 0, &run(result)));
+    said(&mut hosts[1], RunResult::Ok);
+    settle(&mut hosts);
+    let author = Author {
+        host: me,
+        boot: hosts[1].document.author().boot + 1,
+    };
+    hosts[1].document = QueueDocument::load_with(queue(), author, Vec::new(), log).unwrap();
+    for _ in 0..3 {
+        hosts[1].edit(|edit| edit.set_my_name("so that it counts as later"));
+    }
+    said(&mut hosts[1], RunResult::Unknown);
+    settle(&mut hosts);
+    for host in &hosts {
+        let runs = &host.snapshot().claims[&unit][&(0, me)].runs;
+        assert_eq!(runs[&0].result, RunResult::Ok);
+        host.document.check();
     }
 }
 
