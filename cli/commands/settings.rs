@@ -76,8 +76,8 @@ pub(super) struct Set {
     /// Leave the backburner to people: on, off
     #[arg(long, value_name = "ON", group = "any")]
     exclude_backburner: Option<String>,
-    /// Let printers wait for the first job that they could print: on, off
-    #[arg(long, value_name = "ON", group = "any")]
+    /// Let printers wait for the first job that they could print: off, on, backfill, strict
+    #[arg(long, value_name = "HOW", group = "any")]
     never_skip: Option<String>,
     /// How many of the first jobs automatic sorting may reorder: 20, 25%, 20,25%, none
     #[arg(long, value_name = "LIMIT", group = "any")]

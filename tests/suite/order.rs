@@ -331,6 +331,47 @@ fn where_nothing_is_skipped_a_printer_waits_for_the_first_job_that_somebody_coul
 }
 
 #[test]
+fn r_s7_a_printer_that_waits_lets_a_short_job_through_and_no_long_one() {
+    let farm = Farm::new();
+    let (a, b) = waiting_pair(&farm);
+    b.ok(&["printer", "add", "slow", "--at", "sim://?speed=1"]);
+    b.ok(&["printer", "load", "sim", "0=PLA"]);
+    b.ok(&["printer", "load", "slow", "0=PETG"]);
+    set(&a, &b, "never-skip", "backfill");
+    let clip = std::fs::read_to_string(sliced("clip.gcode")).unwrap();
+    let file = |name: &str, material: &str, takes: &str| {
+        let text = clip.replace(
+            "filament_type = PLA",
+            &format!("filament_type = {material}"),
+        );
+        assert!(text.contains("= 1m 7s"));
+        let path = farm.path().join(name);
+        std::fs::write(&path, text.replace("= 1m 7s", &format!("= {takes}"))).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let submit = |name: &str, file: &str| a.submit(&["-q", "farm", file, "--name", name]);
+    let petg = file("petg.gcode", "PETG", "2h 0m 0s");
+    let printing = submit("A", &petg);
+    b.wait_until("printing", &printing);
+    let blocked = submit("X", &petg);
+    let long = submit("L", &file("long.gcode", "PLA", "3h 0m 0s"));
+    b.ok(&["printer", "resume", "sim"]);
+    let waits = |job: &str, code: &str| {
+        b.until(code, |b| {
+            let shown = b.json(&["job", "show", job, "--why"]);
+            let mut rows = shown["why"].as_array()?.iter();
+            let row = rows.find(|row| row["printer"] == "b/sim")?;
+            (row["code"] == code).then_some(())
+        });
+    };
+    waits(&long, "never-skip");
+    let short = submit("B", &file("short.gcode", "PLA", "1h 0m 0s"));
+    b.wait(&[&short]);
+    waits(&blocked, "material");
+    assert_eq!(b.job(&printing)["state"], "printing");
+}
+
+#[test]
 fn a_copy_goes_to_a_random_printer_to_the_one_with_fewer_hours_or_to_the_one_with_more_material() {
     let farm = Farm::new();
     let (a, b) = farm.two_hosts(FAST);

@@ -71,8 +71,8 @@ pub use rank::Rank;
 pub use read::Touched;
 pub use request::{Request, RequestId, Wanted};
 pub use settings::{
-    Abandon, Budget, Confirm, Distribute, Level, OnPartial, OnSurplus, Order, Setting, Settings,
-    UnknownWait, VoterChoice,
+    Abandon, Budget, Confirm, Distribute, Level, NeverSkip, OnPartial, OnSurplus, Order, Setting,
+    Settings, UnknownWait, VoterChoice,
 };
 pub use snapshot::{CopyState, Snapshot};
 pub use sort_limit::SortLimit;

@@ -104,6 +104,19 @@ pub enum Distribute {
     BestFit,
 }
 
+/// What a printer does about a job that it cannot print now, before it looks at the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeverSkip {
+    /// It moves past it.
+    Off,
+    /// It waits, where somebody could load or change something so that it prints it.
+    On,
+    /// The same, but for prints that end before the job can be expected to start on another printer.
+    Backfill,
+    /// It waits, whatever it is that keeps it from the job.
+    Strict,
+}
+
 /// Who chooses the voters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VoterChoice {
@@ -154,8 +167,8 @@ pub struct Settings {
     pub groups: Vec<String>,
     /// Jobs in the backburner are never started by themselves.
     pub exclude_backburner: bool,
-    /// A printer waits for the first job that it could print once somebody loaded or changed something.
-    pub never_skip: bool,
+    /// Whether a printer waits for the first job that it cannot print now.
+    pub never_skip: NeverSkip,
     /// How many of the first jobs automatic sorting may reorder.
     pub sort_limit: SortLimit,
     /// Of the printers on one circuit so many heat up at once; 0 = as many as like.
@@ -188,7 +201,7 @@ impl Default for Settings {
             drain_groups: false,
             groups: Vec::new(),
             exclude_backburner: false,
-            never_skip: false,
+            never_skip: NeverSkip::Off,
             sort_limit: SortLimit::default(),
             heat_slots: 0,
             heat_watts: 0,
@@ -258,6 +271,12 @@ const DISTRIBUTES: [(&str, Distribute); 5] = [
     ("least-recently-used", Distribute::LeastRecentlyUsed),
     ("hours", Distribute::Hours),
     ("best-fit", Distribute::BestFit),
+];
+const NEVER_SKIPS: [(&str, NeverSkip); 4] = [
+    ("off", NeverSkip::Off),
+    ("on", NeverSkip::On),
+    ("backfill", NeverSkip::Backfill),
+    ("strict", NeverSkip::Strict),
 ];
 const SWITCHES: [(&str, bool); 2] = [("on", true), ("off", false)];
 const CONFIRMS: [(&str, Confirm); 2] = [("auto", Confirm::Auto), ("always", Confirm::Always)];
@@ -393,7 +412,8 @@ impl Setting {
             Self::Voters => words(&VOTERS),
             Self::Order => words(&ORDERS),
             Self::Distribute => words(&DISTRIBUTES),
-            Self::DrainGroups | Self::ExcludeBackburner | Self::NeverSkip => words(&SWITCHES),
+            Self::DrainGroups | Self::ExcludeBackburner => words(&SWITCHES),
+            Self::NeverSkip => words(&NEVER_SKIPS),
             Self::Groups => "none, or names in their order, with commas between them".to_owned(),
             Self::HeatSlots => format!("none, or a number up to {HEAT_SLOTS_MAX}"),
             Self::HeatWatts => format!("none, or watts from 100 to {HEAT_WATTS_MAX}"),
@@ -438,7 +458,7 @@ impl Settings {
             Setting::DrainGroups => put(&mut self.drain_groups, of(&SWITCHES, text)),
             Setting::Groups => put(&mut self.groups, groups(text)),
             Setting::ExcludeBackburner => put(&mut self.exclude_backburner, of(&SWITCHES, text)),
-            Setting::NeverSkip => put(&mut self.never_skip, of(&SWITCHES, text)),
+            Setting::NeverSkip => put(&mut self.never_skip, of(&NEVER_SKIPS, text)),
             Setting::SortLimit => put(&mut self.sort_limit, SortLimit::parse(text)),
             Setting::HeatSlots => put(&mut self.heat_slots, limit(text, 1, HEAT_SLOTS_MAX)),
             Setting::HeatWatts => put(&mut self.heat_watts, limit(text, 100, HEAT_WATTS_MAX)),
@@ -473,7 +493,7 @@ impl Settings {
             Setting::Groups if self.groups.is_empty() => "none".to_owned(),
             Setting::Groups => self.groups.join(","),
             Setting::ExcludeBackburner => word(&SWITCHES, self.exclude_backburner),
-            Setting::NeverSkip => word(&SWITCHES, self.never_skip),
+            Setting::NeverSkip => word(&NEVER_SKIPS, self.never_skip),
             Setting::SortLimit => self.sort_limit.text(),
             Setting::HeatSlots if self.heat_slots > 0 => self.heat_slots.to_string(),
             Setting::HeatWatts if self.heat_watts > 0 => self.heat_watts.to_string(),

@@ -9,7 +9,7 @@ use std::{
     ops::Range,
 };
 
-use printmesh_queue::{Priority, Rank, Settings, Snapshot, Timestamp};
+use printmesh_queue::{NeverSkip, Priority, Rank, Settings, Snapshot, Timestamp};
 
 use crate::index::Row;
 
@@ -89,7 +89,7 @@ pub(crate) fn arrange(snapshot: &Snapshot, rows: &[Row]) -> Arranged {
 
 /// Whether sorting would change nothing, which is so wherever nobody ever named a date or a priority.
 fn is_sorted(settings: &Settings, entries: &[Entry<'_>]) -> bool {
-    settings.never_skip
+    settings.never_skip != NeverSkip::Off
         || entries
             .windows(2)
             .all(|two| two[0].urgency <= two[1].urgency)

@@ -3,6 +3,7 @@
 //! The same snapshot and presence give the same answer on every host. Nothing here claims or starts anything.
 
 mod arrange;
+mod backfill;
 mod choice;
 mod circuits;
 mod delegate;
@@ -24,6 +25,7 @@ mod status;
 mod tally;
 mod times;
 mod todo;
+mod under_way;
 mod wish;
 
 pub use choice::{OpenCopy, Turn, choose, choose_of, open_copies, printer_waits, turn};

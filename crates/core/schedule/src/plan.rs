@@ -13,10 +13,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use printmesh_queue::{ColorRule, CopyId, Distribute, Job, PrinterId};
+use printmesh_queue::{ColorRule, CopyId, Distribute, Job, NeverSkip, PrinterId};
 
 use crate::{
     OpenCopy, Planner, Presence, Reason, Turn,
+    backfill::Reserved,
     choice::{had_its_turn, voters_away},
     delegate::mix_of_copy,
     index::{Index, Row, Seat},
@@ -61,6 +62,8 @@ pub(crate) struct Dealt {
     pub(crate) failed_here: bool,
     /// It waits for this job, by its row, because nothing is skipped.
     pub(crate) blocked: Option<usize>,
+    /// It waits for a job, but lets through what is done before that one can start elsewhere.
+    pub(crate) reserved: Option<Reserved>,
     /// It was dealt a copy that the voters refused, and takes one that nobody else does.
     has_line: bool,
     /// The first copy that another one was dealt and that this one could print as well.
@@ -209,10 +212,10 @@ impl Planner<'_> {
                 unsettled.iter().copied().filter(is_asked).collect()
             }
         };
-        let never_skip = self.snapshot.settings.never_skip;
+        let skips = self.snapshot.settings.never_skip == NeverSkip::Off;
         let seats = &self.index.seats;
         let first: Vec<usize> = dealt.iter().map(|one| one.seat).collect();
-        let any_fits = |row: &Row| never_skip || first.iter().any(|at| self.fits(row, &seats[*at]));
+        let any_fits = |row: &Row| !skips || first.iter().any(|at| self.fits(row, &seats[*at]));
         let mut walk = self.walk(|row| first.len() > FEW || any_fits(row));
         let mut place = 0;
         // The unsettled printers that fit the job under way.
@@ -229,7 +232,12 @@ impl Planner<'_> {
                 fitting.retain(|one: &usize| !dealt[*one].is_settled());
             } else {
                 unsettled.retain(|one| !dealt[*one].is_settled());
-                let fits = |one: &usize| self.fits(row, &seats[dealt[*one].seat]);
+                let fits = |one: &usize| {
+                    let seat = &seats[dealt[*one].seat];
+                    let reserved = dealt[*one].reserved.as_ref();
+                    self.fits(row, seat)
+                        && reserved.is_none_or(|it| self.lets_through(it, row, walk.last, seat))
+                };
                 fitting = unsettled.iter().copied().filter(fits).collect();
             }
             let taken = self.deal_one(&mut dealt, &fitting, row, at, open);
@@ -237,14 +245,13 @@ impl Planner<'_> {
                 dealt[taker].place = place;
                 place += 1;
             } else {
-                if never_skip && !job.terms.backburner {
+                if !skips && !job.terms.backburner {
                     for one in &unsettled {
-                        let seat = &seats[dealt[*one].seat];
-                        if !dealt[*one].is_settled()
+                        let one_waits = !dealt[*one].is_settled()
                             && !fitting.contains(one)
-                            && self.is_fixable(row, seat)
-                        {
-                            dealt[*one].blocked = Some(at);
+                            && self.blocks(row, &seats[dealt[*one].seat]);
+                        if one_waits {
+                            self.reserve(&mut dealt[*one], at, walk.last);
                         }
                     }
                 }
@@ -253,6 +260,9 @@ impl Planner<'_> {
                 }
             }
             asked.retain(|one| !dealt[*one].is_settled());
+        }
+        for one in dealt.iter_mut().filter(|one| !one.is_settled()) {
+            one.blocked = one.reserved.as_ref().map(|it| it.row);
         }
         self.come_after(&mut dealt);
         dealt
@@ -443,6 +453,7 @@ impl Dealt {
             contended: false,
             failed_here: false,
             blocked: None,
+            reserved: None,
             has_line: false,
             after: None,
             place: usize::MAX,

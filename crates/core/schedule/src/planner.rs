@@ -3,17 +3,19 @@
 
 use std::{
     borrow::Cow,
+    cell::OnceCell,
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, binary_heap::PeekMut},
     ops::Range,
 };
 
 use printmesh_queue::{
-    Between, CopyId, Job, Level, Order, PrinterId, PrinterRecord, Role, Snapshot,
+    Between, CopyId, Job, Level, NeverSkip, Order, PrinterId, PrinterRecord, Role, Snapshot,
 };
 
 use crate::{
     Index, OpenCopy, Presence, Reason,
+    backfill::Foresight,
     choice::{is_for, machine_waits},
     delegate::home_of,
     index::{Cursor, Fit, Mark, Row, Seat},
@@ -27,6 +29,10 @@ pub struct Planner<'a> {
     pub(crate) index: &'a Index,
     /// Copies may be at home at printers that are away.
     homes_away: bool,
+    /// When printers that are at work are done, where it is looked ahead.
+    pub(crate) given: Option<&'a Foresight>,
+    /// The same, as the snapshot says it.
+    pub(crate) found: OnceCell<Foresight>,
 }
 
 impl<'a> Planner<'a> {
@@ -41,6 +47,8 @@ impl<'a> Planner<'a> {
             index,
             homes_away: snapshot.settings.claims == Level::Available
                 && index.seats.iter().any(away),
+            given: None,
+            found: OnceCell::new(),
         }
     }
 
@@ -131,6 +139,15 @@ impl<'a> Planner<'a> {
         let never = self.index.fit(row.class, seat.kind) == Fit::Never
             || row.pinned && !is_for(self.snapshot, self.job(row), &seat.id);
         !never && !self.fits(row, seat)
+    }
+
+    /// Whether a printer that cannot print the job now waits for it all the same.
+    pub(crate) fn blocks(&self, row: &Row, seat: &Seat) -> bool {
+        match self.snapshot.settings.never_skip {
+            NeverSkip::Off => false,
+            NeverSkip::On | NeverSkip::Backfill => self.is_fixable(row, seat),
+            NeverSkip::Strict => !self.fits(row, seat),
+        }
     }
 
     /// Whether the printer could ever print the job, by what does not change by the minute.
@@ -349,7 +366,7 @@ pub(crate) struct Walk<'p, 'a, F> {
     stretches: std::slice::Iter<'p, Range<usize>>,
     now: Stretch,
     /// The place in the order of the job of the copy that came last.
-    last: usize,
+    pub(crate) last: usize,
 }
 
 impl<F: Fn(&Row) -> bool> Walk<'_, '_, F> {
@@ -400,6 +417,7 @@ impl<F: Fn(&Row) -> bool> Iterator for Walk<'_, '_, F> {
                         }
                     } else if let Some(place) = places.next() {
                         let row = order[place];
+                        self.last = place;
                         if (self.wanted)(&planner.index.rows[row]) {
                             *copies = Some(planner.copies(row));
                         }

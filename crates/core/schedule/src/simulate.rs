@@ -16,18 +16,20 @@ use std::{
 };
 
 use printmesh_queue::{
-    Claim, CopyId, CopyState, JobId, JobState, PrinterId, PrinterRecord, Routine, RunResult, Set,
-    SetId, Timestamp,
+    CopyId, CopyState, JobId, JobState, PrinterId, PrinterRecord, Routine, RunResult, Set, SetId,
+    Timestamp,
 };
 
+pub(crate) use self::between::{clear_after_ms, is_clearing};
 use self::{
     ahead::{Ahead, Found},
-    between::{clear_after_ms, clear_at, quiet_until},
-    held::{Held, Prints},
+    between::{clear_at, quiet_until},
+    held::Held,
 };
 use crate::{
     Assume, Basis, Finish, Forecast, HEATING_MS, Outlook, Planner, Print, Times, Took,
     circuits::Circuits,
+    under_way::{Prints, clear_ms, left},
 };
 
 /// Returns what will have happened when.
@@ -161,7 +163,12 @@ impl<'a> Farm<'a> {
                     continue;
                 }
                 let taken = self.taken(at, *copy, &printer);
-                let left = self.left(at, *copy, claim, &printer);
+                let told = self.outlook.left_ms.get(&printer);
+                let told = told.filter(|(of, _)| of == copy).map(|(_, ms)| Took {
+                    ms: *ms,
+                    basis: Basis::Measured,
+                });
+                let left = left(snapshot, &self.times, *copy, claim, self.now, told);
                 let began = claim.runs.values().map(|run| run.started).min();
                 for line in &mut self.lines {
                     line.index.forget_work(&printer);
@@ -203,49 +210,6 @@ impl<'a> Farm<'a> {
         }
     }
 
-    /// What is left of a claim that is under way.
-    fn left(
-        &self,
-        at: usize,
-        copy: CopyId,
-        claim: &Claim,
-        printer: &PrinterId,
-    ) -> Result<Prints, String> {
-        let line = &self.lines[at];
-        let Some(job) = line.snapshot.jobs.get(&copy.job) else {
-            return Err(String::new());
-        };
-        let good = line
-            .snapshot
-            .good_before(copy, claim.attempt, &claim.record.spec_hash);
-        let mut done: Vec<SetId> = good.values().map(|run| run.set).collect();
-        done.extend(claim.good_runs().map(|(_, run)| run.set));
-        let mut running = claim.runs.values();
-        let running = running.find(|run| run.result == RunResult::Started);
-        let mut current = None;
-        if let Some(run) = running {
-            done.push(run.set);
-            let set = job.sets.iter().find(|set| set.id == run.set);
-            let file = set.and_then(|set| line.file(copy, set, printer));
-            let told = self.outlook.left_ms.get(printer);
-            let told = told.filter(|(of, _)| *of == copy).map(|(_, ms)| Took {
-                ms: *ms,
-                basis: Basis::Measured,
-            });
-            let elapsed = self.now.0.saturating_sub(run.started.0);
-            let known = file.and_then(|file| self.times.of(file, printer));
-            let known = known.map(|took| Took {
-                ms: took.ms.saturating_sub(elapsed),
-                ..took
-            });
-            let name = || file.map_or_else(|| job.name.clone(), |file| file.name.clone());
-            current = Some(told.or(known).ok_or_else(name)?);
-        }
-        let chosen = |set: &'a Set| line.file(copy, set, printer);
-        let rest = self.times.of_claim(job, printer, &done, chosen)?;
-        Ok(Prints::new(current, rest))
-    }
-
     /// Milligrams that a copy takes out of each slot of a printer.
     fn taken(&self, at: usize, copy: CopyId, printer: &PrinterId) -> Vec<(u32, u64)> {
         let line = &self.lines[at];
@@ -264,18 +228,12 @@ impl<'a> Farm<'a> {
 
     /// How long after a good print of a copy the bed of a printer is clear.
     fn clear_ms(&self, at: usize, copy: CopyId, printer: &PrinterId) -> u64 {
-        let Some(routine) = self.routines.get(printer) else {
-            return self.turnaround_ms(at);
-        };
-        let line = &self.lines[at];
-        let job = line.snapshot.jobs.get(&copy.job);
-        let sets = job.into_iter().flat_map(|job| &job.sets);
-        let files = sets.map(|set| line.file(copy, set, printer));
-        let bed_c = files.map(|file| file.and_then(|file| file.needs.bed_c));
-        // Where one file does not say, nobody knows.
-        let bed_c: Option<Vec<u32>> = bed_c.collect();
-        let hottest = bed_c.and_then(|all| all.into_iter().max());
-        clear_after_ms(routine, self.turnaround_ms(at), hottest)
+        let snapshot = self.lines[at].snapshot;
+        let turnaround_ms = self.turnaround_ms(at);
+        let job = snapshot.jobs.get(&copy.job);
+        job.map_or(turnaround_ms, |job| {
+            clear_ms(snapshot, job, printer, Some(turnaround_ms))
+        })
     }
 
     /// A printer that began to heat then has its places until it is hot.
@@ -310,10 +268,26 @@ impl<'a> Farm<'a> {
         };
         let to = Timestamp(self.now.0.saturating_add(ms));
         let clear_ms = held.clear_ms;
+        self.foresee(
+            &held,
+            ms.saturating_add(clear_ms)
+                .saturating_add(left.ms(clear_ms)),
+        );
         let end = End::Printed { ms, clear_ms };
         self.ends.push(Reverse((to, held.printer.clone(), end)));
         if !left.is_empty() {
             self.going_on.insert(held.printer.clone(), held);
+        }
+    }
+
+    /// A printer is at a print, and its bed is clear again so many milliseconds later, after the last print of its copy.
+    fn foresee(&mut self, held: &Held, ms: u64) {
+        let printer = &held.printer;
+        let goes_on = self.cycles.get(printer).is_none_or(|left| *left > 0);
+        let line = &mut self.lines[held.line];
+        if goes_on && line.able.contains(printer) {
+            let free = Timestamp(self.now.0.saturating_add(ms));
+            line.foresight.free.insert(printer.clone(), free);
         }
     }
 
@@ -393,29 +367,18 @@ impl<'a> Farm<'a> {
             self.forecast.cut = true;
             return false;
         }
-        for line in 0..self.lines.len() {
-            loop {
-                let found = self.lines[line].deal();
-                if found.is_empty() {
-                    break;
-                }
-                if self.leave_out(&found) {
-                    continue;
-                }
-                for start in found {
-                    let waiting = self.held.iter().filter(|held| held.shown.is_none());
-                    let known = self.forecast.prints.len() + waiting.count();
-                    if known >= self.assume.prints_max {
-                        self.begin_held();
-                        self.forecast.cut = true;
-                        return false;
-                    }
-                    self.give(line, start);
-                }
-                self.arrange(line);
+        loop {
+            let Some(gave) = self.deal() else {
+                self.begin_held();
+                self.forecast.cut = true;
+                return false;
+            };
+            self.begin_held();
+            // What has begun may let something else through.
+            if !(gave && self.lines.iter().any(Ahead::backfills)) {
+                break;
             }
         }
-        self.begin_held();
         let free = self.ends.peek().map(|Reverse((at, ..))| *at);
         let early = self
             .lines
@@ -441,6 +404,33 @@ impl<'a> Farm<'a> {
             line.wake(self.now, &working);
         }
         true
+    }
+
+    /// Who may start something now has its copy. Returns whether anybody got one; `None` when no more prints are looked at.
+    fn deal(&mut self) -> Option<bool> {
+        let mut gave = false;
+        for line in 0..self.lines.len() {
+            loop {
+                let found = self.lines[line].deal();
+                if found.is_empty() {
+                    break;
+                }
+                if self.leave_out(&found) {
+                    continue;
+                }
+                for start in found {
+                    let waiting = self.held.iter().filter(|held| held.shown.is_none());
+                    let known = self.forecast.prints.len() + waiting.count();
+                    if known >= self.assume.prints_max {
+                        return None;
+                    }
+                    self.give(line, start);
+                    gave = true;
+                }
+                self.arrange(line);
+            }
+        }
+        Some(gave)
     }
 
     /// Printers that are not free, or never will be.
@@ -522,6 +512,7 @@ impl<'a> Farm<'a> {
             match end {
                 End::Printed { ms, clear_ms } => {
                     for line in &mut self.lines {
+                        line.foresight.free.remove(&printer);
                         let rule = line.snapshot.settings.distribute;
                         line.index.printed(rule, &printer, at, ms);
                     }

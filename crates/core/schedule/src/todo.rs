@@ -268,12 +268,10 @@ impl Bench {
                 }
             } else if taken.is_none()
                 && (others.is_some() || !started.contains(&open.copy))
-                && snapshot.settings.never_skip
                 && !job.terms.backburner
             {
-                let waits = |seat: &usize| {
-                    other.contains(seat) && planner.is_fixable(row, &index.seats[*seat])
-                };
+                let waits =
+                    |seat: &usize| other.contains(seat) && planner.blocks(row, &index.seats[*seat]);
                 seats.retain(|seat| !waits(seat));
             }
             if fitting.is_empty() {

@@ -1,7 +1,7 @@
 //! An index that runs ahead of its snapshot: what it would say once a copy has begun, or a printer has become free. Only a copy
 //! of the index that nobody else reads is changed so.
 
-use printmesh_queue::Priority;
+use printmesh_queue::{NeverSkip, Priority};
 
 use super::*;
 
@@ -32,7 +32,7 @@ impl Index {
             let terms = &snapshot.jobs[&row.id].terms;
             row.offered && (terms.due.is_some() || terms.priority != Priority::Normal)
         };
-        !snapshot.settings.never_skip && self.rows.iter().any(urgent)
+        snapshot.settings.never_skip == NeverSkip::Off && self.rows.iter().any(urgent)
     }
 
     /// What sorting and used up jobs make of the order.

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use printmesh_queue::{Bed, CopyId, FileSpec, PrinterId, PrinterRecord, Set, Snapshot, Timestamp};
+use printmesh_queue::{CopyId, FileSpec, NeverSkip, PrinterId, Set, Snapshot, Timestamp};
 
-use super::between::is_clearing;
-use crate::{Index, Line, OpenCopy, Planner, Presence, choice::machine_waits, file_for};
+use crate::{
+    Index, Line, OpenCopy, Planner, Presence,
+    backfill::Foresight,
+    under_way::{chosen, is_able},
+};
 
 /// A queue whose index runs ahead.
 pub(super) struct Ahead<'a> {
@@ -20,6 +23,8 @@ pub(super) struct Ahead<'a> {
     pub(super) early: BTreeMap<Timestamp, Vec<usize>>,
     /// Jobs that were used up, or begun, since their order was found.
     pub(super) stale: usize,
+    /// What a printer knows that waits, and lets others through.
+    pub(super) foresight: Foresight,
     /// That order depends on what has begun.
     pub(super) sorts: bool,
 }
@@ -41,31 +46,21 @@ impl<'a> Ahead<'a> {
         presence.claiming.clear();
         presence.refused.clear();
         let index = Index::new(snapshot);
-        let able = |record: &PrinterRecord| {
-            // An unknown bed is not cleared but looked at.
-            let bed = match record.bed {
-                Bed::Occupied => Bed::Clear,
-                Bed::Unknown if is_clearing(record) => Bed::Clear,
-                other => other,
-            };
-            let record = PrinterRecord {
-                bed,
-                // What passes by itself, and what a person says meanwhile.
-                between: None,
-                ..record.clone()
-            };
-            machine_waits(&record).is_none()
-        };
         let printers = snapshot.present_printers();
-        let able = printers.filter(|(_, record)| able(record));
+        let able = printers.filter(|(_, record)| is_able(record));
         let mut early = BTreeMap::<Timestamp, Vec<usize>>::new();
         for (at, row) in index.rows.iter().enumerate() {
             if let Some(time) = row.not_before.filter(|time| *time > presence.now) {
                 early.entry(time).or_default().push(at);
             }
         }
+        let mut foresight = Foresight::default();
+        if snapshot.settings.never_skip == NeverSkip::Backfill {
+            foresight.times.learn(snapshot);
+        }
         Self {
             snapshot,
+            foresight,
             decides: presence.has_quorum(&snapshot.voters),
             able: able.map(|(id, _)| id.clone()).collect(),
             presence,
@@ -83,10 +78,7 @@ impl<'a> Ahead<'a> {
         set: &'a Set,
         printer: &PrinterId,
     ) -> Option<&'a FileSpec> {
-        match set.spec.files.as_slice() {
-            [only] => Some(only),
-            _ => file_for(self.snapshot, &self.snapshot.jobs[&copy.job], set, printer),
-        }
+        chosen(self.snapshot, &self.snapshot.jobs[&copy.job], set, printer)
     }
 
     /// What starts now. Printers that nothing is left for are not asked again before there is something new.
@@ -94,7 +86,8 @@ impl<'a> Ahead<'a> {
         if !self.decides {
             return Vec::new();
         }
-        let planner = Planner::new(self.snapshot, &self.presence, &self.index);
+        let mut planner = Planner::new(self.snapshot, &self.presence, &self.index);
+        planner.given = Some(&self.foresight);
         let mut found = Vec::new();
         let mut idle = Vec::new();
         for one in planner.deal(&[], |_, _| true) {
@@ -117,6 +110,11 @@ impl<'a> Ahead<'a> {
         }
         found.sort_by_key(|found| found.place);
         found
+    }
+
+    /// Whether a printer that waits lets others through.
+    pub(super) fn backfills(&self) -> bool {
+        self.snapshot.settings.never_skip == NeverSkip::Backfill
     }
 
     /// Jobs whose time has come: who could print one of them is asked again.

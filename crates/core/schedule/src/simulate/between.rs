@@ -40,7 +40,7 @@ pub(super) fn quiet_until(routine: &Routine, now: Timestamp) -> Option<Timestamp
 }
 
 /// Returns how long after a good print the bed is clear again.
-pub(super) fn clear_after_ms(routine: &Routine, turnaround_ms: u64, bed_c: Option<u32>) -> u64 {
+pub(crate) fn clear_after_ms(routine: &Routine, turnaround_ms: u64, bed_c: Option<u32>) -> u64 {
     let is_cool = |to_c: u32| bed_c.is_some_and(|c| c <= to_c);
     let cooling = match routine.cool_c {
         Some(to_c) if !is_cool(to_c) => COOLING_MS,
@@ -77,6 +77,6 @@ pub(super) fn clear_at(
 }
 
 /// Whether the bed will be clear without anybody, because a script that may say so is at it. Until then it is unknown.
-pub(super) fn is_clearing(record: &PrinterRecord) -> bool {
+pub(crate) fn is_clearing(record: &PrinterRecord) -> bool {
     record.between == Some(Between::Clearing) && record.routine.by_itself
 }

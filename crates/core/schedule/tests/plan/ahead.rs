@@ -379,7 +379,7 @@ fn literally(mut farm: Farm) -> Vec<(u64, u64, PrinterId, printmesh_queue::CopyI
 #[test]
 fn the_simulation_says_what_the_plan_does_when_it_is_applied_print_by_print() {
     let mut prints = 0;
-    for seed in 0..1_500 {
+    for seed in 0..1_800 {
         let dice = &mut Dice::new(7_000_000 + seed);
         let mut farm = any_farm(dice);
         let settings = &farm.snapshot.settings;

@@ -102,7 +102,10 @@ fn settings(farm: Farm, dice: &mut Dice) -> Farm {
         ("drain-groups", dice.of(&onoff)),
         ("groups", dice.of(&["none", "A,B", "B"])),
         ("exclude-backburner", dice.of(&onoff)),
-        ("never-skip", dice.of(&onoff)),
+        (
+            "never-skip",
+            dice.of(&["on", "off", "off", "off", "backfill", "strict"]),
+        ),
         ("sort-limit", dice.of(&["none", "2", "50%", "3,40%", "0"])),
         ("retries", dice.of(&["0", "1", "3"])),
         ("heat-slots", dice.of(&["none", "1", "2"])),

@@ -119,7 +119,7 @@ fn r_s6_no_job_starves_whatever_comes_in() {
             ("order", dice.of(&["sequential", "round-robin"])),
             ("distribute", dice.of(&distribute)),
             ("sort-limit", dice.of(&["none", "none", "3", "50%", "0"])),
-            ("never-skip", dice.of(&["on", "off", "off"])),
+            ("never-skip", dice.of(&["on", "off", "off", "backfill"])),
             ("retries", dice.of(&["0", "2"])),
         ];
         let farm = Farm::new(2 + dice.below(3) as u32).set(&rules);

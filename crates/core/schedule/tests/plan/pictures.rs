@@ -158,6 +158,38 @@ fn never_skip_waits_with_the_words_that_are_drawn() {
 }
 
 #[test]
+fn r_s7_backfill_lets_through_what_is_drawn() {
+    let needs = |name| Needs {
+        tools: vec![tool(0, name, 1)],
+        ..Needs::default()
+    };
+    let with_b = |takes: u64| {
+        let farm = free(2)
+            .has("p1", |e| e.slots = vec![slot(0, "PLA", 900)])
+            .has("p2", |e| e.slots = vec![slot(0, "PETG", 900)]);
+        let farm = job(farm, "A", 1, 60).needs(needs("PETG"));
+        let farm = farm.printed("A", 1, "p2", NOW, RunResult::Started);
+        let farm = job(farm.busy(&["p2"]), "X", 1, 10).needs(needs("PETG"));
+        let farm = job(farm, "B", 1, takes).needs(needs("PLA"));
+        farm.set(&[("never-skip", "backfill")])
+    };
+    let farm = with_b(30);
+    assert_eq!(farm.starts(), ["p1 B1"]);
+    let shown = timeline(&[&farm], &ahead(&farm));
+    assert_eq!(shown, ["p2 A1 0-60", "p1 B1 0-30", "p2 X1 60-70"]);
+    line(
+        "backfill",
+        "p1  B1 0-30     if B takes 30 minutes; if it took 90, p1 would wait",
+    );
+    assert!(SETTINGS.contains("\n                    p2  A1 0-60   X1 60-70\n"));
+    let long = with_b(90);
+    assert_eq!(long.starts(), [""; 0]);
+    // It goes on once X has begun.
+    let shown = timeline(&[&long], &ahead(&long));
+    assert_eq!(shown, ["p2 A1 0-60", "p2 X1 60-70", "p1 B1 60-150"]);
+}
+
+#[test]
 fn sorting_reaches_as_far_as_drawn() {
     let rush = |farm: Farm| farm.with(|job| job.terms.priority = Priority::Rush);
     let farm = rush(Farm::new(4).job("A", 1).job("B", 1))

@@ -4,7 +4,7 @@ use printmesh_queue::{ClaimState, JobState, Needs, Priority, RunResult, Timestam
 use printmesh_schedule::Reason;
 
 use crate::{
-    farm::{Farm, ME, check, slot},
+    farm::{Farm, ME, check, slot, tool},
     order::{NEVER_SKIP, blocked, pin},
 };
 
@@ -56,6 +56,19 @@ fn r_n5_what_is_held_a_draft_or_early_blocks_nobody() {
     ] {
         check(&farm, &[NEVER_SKIP], &["p1 B1"]);
     }
+}
+
+#[test]
+fn r_n4_strict_waits_also_for_what_it_can_never_print() {
+    let pinned = pin(Farm::new(1).job("X", 1), "p9").job("B", 1);
+    check(&pinned, &[("never-skip", "strict")], &[]);
+    let Reason::NeverSkip { job, because } = pinned.set(&[("never-skip", "strict")]).idles("p1")
+    else {
+        panic!("it waits for X");
+    };
+    assert_eq!((job.as_str(), because.code()), ("X", "pinned-elsewhere"));
+    let held = pin(Farm::new(1).job("X", 1).with(|job| job.held = true), "p9");
+    check(&held.job("B", 1), &[("never-skip", "strict")], &["p1 B1"]);
 }
 
 /// Found by the to-do list's own law: such a printer waited for a nozzle that nobody would ever swap for that job.
@@ -197,6 +210,100 @@ fn r_s6_what_came_later_is_not_let_past_for_what_happens_on_other_printers() {
     let there = later.edit("X", |job| job.created = Timestamp(6));
     let begun = there.printed("X", 1, "p2", 30, RunResult::Started);
     check(&begun, &[], &["p1 X2"]);
+}
+
+const BACKFILL: (&str, &str) = ("never-skip", "backfill");
+
+/// The farm's clock in seconds.
+const NOW_S: u64 = 1_000;
+
+/// p1 waits for X, which fits p2; that prints A, of which so many seconds are left, if anybody knows.
+fn backfilled(left_s: Option<u64>) -> Farm {
+    let farm = Farm::new(2).has("p1", |e| e.slots = vec![slot(0, "PLA", 900)]);
+    let farm = farm.has("p2", |e| e.slots = vec![slot(0, "PETG", 900)]);
+    let takes =
+        |farm: Farm, s: Option<u64>| farm.with(|job| job.sets[0].spec.files[0].estimate_s = s);
+    let farm = takes(farm.job("A", 1), left_s.map(|left| NOW_S + left))
+        .printed("A", 1, "p2", 0, RunResult::Started)
+        .busy(&["p2"]);
+    let needs = Needs {
+        tools: vec![tool(0, "PETG", 1)],
+        ..Needs::default()
+    };
+    takes(farm.job("X", 1).needs(needs), Some(600))
+}
+
+/// A job that fits p1 and takes so many seconds.
+fn short(farm: Farm, name: &str, takes_s: Option<u64>) -> Farm {
+    let farm = farm.job(name, 1);
+    farm.with(|job| {
+        job.sets[0].spec.files[0].estimate_s = takes_s;
+        job.sets[0].spec.files[0].needs.tools = vec![tool(0, "PLA", 1)];
+    })
+}
+
+#[test]
+fn r_s7_what_is_done_before_the_blocked_item_can_start_is_let_through() {
+    for (left_s, takes_s, starts) in [
+        (Some(1800), Some(1800), &["p1 B1"][..]),
+        (Some(1800), Some(1801), &[]),
+        // Nobody knows how long it takes, or when X could start.
+        (Some(1800), None, &[]),
+        (None, Some(1), &[]),
+        // A print that should have ended says nothing.
+        (Some(0), Some(1), &[]),
+    ] {
+        let farm = short(backfilled(left_s), "B", takes_s);
+        check(&farm, &[BACKFILL], starts);
+        check(&farm, &[NEVER_SKIP], &[]);
+        check(&farm, &[], &["p1 B1"]);
+    }
+}
+
+#[test]
+fn r_s7_the_first_that_is_short_enough_is_taken_and_the_bed_is_clear_again_by_then() {
+    let farm = short(
+        short(backfilled(Some(1800)), "B", Some(3600)),
+        "C",
+        Some(1500),
+    );
+    check(&farm, &[BACKFILL], &["p1 C1"]);
+    let why = farm.clone().set(&[BACKFILL]).why("B", "p1");
+    assert_eq!(why.expect("it is passed by").code(), "queue-order");
+    // Both beds wait for a person: p2 is free later, and so is p1.
+    check(&farm, &[BACKFILL, ("turnaround", "600")], &["p1 C1"]);
+    let own = farm.record("p2", |p| p.routine.by_itself = true);
+    check(&own, &[BACKFILL, ("turnaround", "600")], &[]);
+}
+
+#[test]
+fn r_s7_a_printer_that_will_not_take_the_blocked_item_says_nothing_of_when_it_starts() {
+    let farm = short(backfilled(Some(1800)), "B", Some(60));
+    check(&farm, &[BACKFILL], &["p1 B1"]);
+    for farm in [
+        farm.clone().record("p2", |p| p.autoprint = false),
+        farm.clone()
+            .record("p2", |p| p.paused = Some(String::new())),
+        farm.clone()
+            .record("p2", |p| p.routine.cycles_left = Some(0)),
+        farm.clone()
+            .has("p2", |e| e.slots = vec![slot(0, "PETG", 0)]),
+    ] {
+        check(&farm, &[BACKFILL], &[]);
+        assert_eq!(farm.set(&[BACKFILL]).idles("p1").code(), "never-skip");
+    }
+}
+
+#[test]
+fn r_s7_only_a_hundred_places_behind_the_blocked_item_are_looked_at() {
+    let behind = |others: u32| {
+        let farm = (0..others).fold(backfilled(Some(1800)), |farm, n| {
+            short(farm, &format!("L{n:02}"), Some(3600))
+        });
+        short(farm, "B", Some(60))
+    };
+    check(&behind(99), &[BACKFILL], &["p1 B1"]);
+    check(&behind(100), &[BACKFILL], &[]);
 }
 
 #[test]
