@@ -112,6 +112,25 @@ fn once_another_host_has_the_file_the_submitter_may_be_switched_off() {
 }
 
 #[test]
+fn r_l8_the_next_copys_file_is_on_the_printers_host_before_the_first_print_ends() {
+    let farm = Farm::new();
+    let a = farm.printing_host("a", FAST);
+    let b = farm.printing_host("b", "sim://?speed=1");
+    a.ok(&["printer", "pause", "sim"]);
+    a.ok(&["queue", "create", "farm"]);
+    b.ok(&["join", &a.ticket("farm")]);
+    let first = a.submit(&["-q", "farm", &sliced("cube.gcode")]);
+    b.wait_until("printing", &first);
+    let text = fs::read_to_string(sliced("clip.gcode")).unwrap();
+    let other = write(farm.path(), "other.gcode", &text);
+    let next = a.submit(&["-q", "farm", &other]);
+    let shown = until_job(&b, &next, "its file", |job| job["sets"][0]["here"] == true);
+    assert_eq!(shown["state"], "queued");
+    assert_eq!(b.job(&first)["state"], "printing");
+    assert!(shown["claims"].as_array().is_none_or(Vec::is_empty));
+}
+
+#[test]
 fn a_file_that_nobody_has_is_a_reason_and_the_job_prints_when_the_submitter_is_back() {
     let farm = Farm::new();
     let (a, mut b, c) = three_hosts(&farm);

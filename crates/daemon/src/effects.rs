@@ -1,15 +1,22 @@
 //! Carries effects out. Nothing here decides: every result goes back to the mind as an input.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use printmesh_net::{FileError, Files, Net, PeerKey};
 use printmesh_node::{Effect, FetchFailure, Input, Node};
 use printmesh_queue::{FileHash, HostId};
 use printmesh_store::Imports;
-use tokio::sync::{broadcast, mpsc};
+use tokio::{
+    sync::{broadcast, mpsc},
+    task::AbortHandle,
+};
 
 use crate::{
-    convert,
+    convert, limits,
     mind::Mind,
     printers::{Printers, Script, Start},
     problems, relays,
@@ -25,6 +32,10 @@ pub(crate) struct Effects {
     pub(crate) printers: Printers,
     pub(crate) slicers: Arc<Slicers>,
     pub(crate) spools: mpsc::UnboundedSender<Ask>,
+    /// Where this host keeps its files.
+    pub(crate) home: PathBuf,
+    /// Transfers that nobody waits for yet.
+    pub(crate) ahead: BTreeMap<FileHash, AbortHandle>,
     pub(crate) events: broadcast::Sender<printmesh_api::reply::Event>,
     pub(crate) told: u64,
 }
@@ -83,7 +94,17 @@ impl Effects {
             }
             Effect::AcceptJoins(accept) => self.net.accept_joins(accept),
             Effect::OfferLan(offer) => self.net.offer_lan(offer),
-            Effect::Fetch { hash, size, from } => self.fetch(hash, size, from),
+            Effect::Fetch {
+                hash,
+                size,
+                from,
+                ahead,
+            } => self.fetch(hash, size, from, ahead),
+            Effect::StopFetch { hash } => {
+                if let Some(fetch) = self.ahead.remove(&hash) {
+                    fetch.abort();
+                }
+            }
             Effect::Import {
                 job,
                 job_name,
@@ -196,9 +217,16 @@ impl Effects {
         }
     }
 
-    fn fetch(&self, hash: FileHash, size: u64, from: Vec<HostId>) {
+    fn fetch(&mut self, hash: FileHash, size: u64, from: Vec<HostId>, ahead: bool) {
         let (mind, files) = (self.mind.clone(), self.net.files().clone());
-        tokio::spawn(async move {
+        let home = self.home.clone();
+        let task = tokio::spawn(async move {
+            if let Some(why) = ahead.then(|| no_room(&home, size)).flatten() {
+                tracing::info!(%hash, why, "does not fetch a file of the next copy yet");
+                let result = Err(FetchFailure::Local(why));
+                mind.tell(Input::Fetched { hash, result }).await;
+                return;
+            }
             let (progress, mut told) = mpsc::channel(4);
             let watcher = mind.clone();
             let watch = tokio::spawn(async move {
@@ -233,6 +261,20 @@ impl Effects {
             };
             mind.tell(Input::Fetched { hash, result }).await;
         });
+        if ahead {
+            self.ahead.retain(|_, fetch| !fetch.is_finished());
+            self.ahead.insert(hash, task.abort_handle());
+        }
+    }
+}
+
+/// Why there is no room for a file that nobody waits for yet.
+fn no_room(home: &Path, size: u64) -> Option<String> {
+    let free = printmesh_store::disk::free_space(home);
+    match free {
+        Ok(free) if free >= size.saturating_add(limits::AHEAD_FREE_BYTES) => None,
+        Ok(_) => Some("the disk is short".to_owned()),
+        Err(error) => Some(error.to_string()),
     }
 }
 

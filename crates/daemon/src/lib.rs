@@ -147,6 +147,8 @@ pub async fn run(options: RunOptions) -> Result<(), Problem> {
             home.root().to_owned(),
         )),
         events: events.clone(),
+        home: home.root().to_owned(),
+        ahead: BTreeMap::new(),
         told: 0,
     };
     let thinking = Loop {

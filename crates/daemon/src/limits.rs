@@ -20,6 +20,10 @@ pub(crate) const EVENTS: usize = 1024;
 /// Commands are refused below this much free space, in bytes: the last room belongs to the prints that are under way.
 pub(crate) const FREE_BYTES_MIN: u64 = 4 * 1024 * 1024;
 
+/// A file that nobody waits for yet is not fetched unless so many bytes are free beyond it: what is printed now, and what people
+/// add, has the room.
+pub(crate) const AHEAD_FREE_BYTES: u64 = 1024 * 1024 * 1024;
+
 /// Bytes that are read from the store at a time: so much of a file is in memory, however large it is.
 pub(crate) const PIECE_BYTES: u64 = 256 * 1024;
 

@@ -231,6 +231,7 @@ impl World {
             | Effect::AcceptJoins(_)
             | Effect::OfferLan(_)
             | Effect::Fetch { .. }
+            | Effect::StopFetch { .. }
             | Effect::Import { .. }
             | Effect::Slice { .. } => {}
         }

@@ -346,7 +346,11 @@ impl World {
                 bytes,
                 last,
             } => self.join_send(host, conversation, bytes, last),
-            Effect::Fetch { hash, from, size } => self.fetch(host, hash, size, &from),
+            Effect::Fetch {
+                hash, from, size, ..
+            } => self.fetch(host, hash, size, &from),
+            // It comes all the same: nothing is stopped in time.
+            Effect::StopFetch { .. } => {}
             Effect::Import {
                 job,
                 job_name,

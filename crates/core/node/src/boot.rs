@@ -105,6 +105,7 @@ impl Node {
             files: BTreeSet::new(),
             fetching: BTreeMap::new(),
             missing: BTreeMap::new(),
+            ahead: crate::prefetch::Ahead::default(),
             imports: BTreeMap::new(),
             importing: BTreeSet::new(),
             sliced: BTreeMap::new(),

@@ -151,6 +151,13 @@ pub enum Effect {
         size: u64,
         /// Whom to ask, best first.
         from: Vec<HostId>,
+        /// Nobody waits for it yet: not when the disk is short.
+        ahead: bool,
+    },
+    /// Nobody will want a file soon that is being fetched ahead: the transfer ends, what came of it stays.
+    StopFetch {
+        /// The file.
+        hash: FileHash,
     },
     /// Puts a file into the imports folder.
     Import {

@@ -20,6 +20,8 @@ pub(crate) struct Fetching {
     done: f32,
     /// A member has connected since it was asked for: whom nobody asked, or who could not answer, may have it.
     met: bool,
+    /// Nobody waits for it yet.
+    pub(crate) ahead: bool,
 }
 
 /// A file that nobody had.
@@ -65,7 +67,15 @@ impl Node {
 
     /// Asks the members of a queue for a file, unless that is under way.
     pub(crate) fn fetch(&mut self, queue: QueueId, file: &FileSpec) {
-        if self.fetching.contains_key(&file.hash) || self.files.contains(&file.hash) {
+        match self.fetching.get_mut(&file.hash) {
+            // From now on somebody waits for it.
+            Some(fetching) => fetching.ahead = false,
+            None => self.begin_fetch(queue, file, false),
+        }
+    }
+
+    pub(crate) fn begin_fetch(&mut self, queue: QueueId, file: &FileSpec, ahead: bool) {
+        if self.files.contains(&file.hash) {
             return;
         }
         let wanted = (queue, file.clone());
@@ -75,6 +85,7 @@ impl Node {
                 wanted,
                 done: 0.0,
                 met: false,
+                ahead,
             },
         );
         let from = self.whom_to_ask(queue);
@@ -82,6 +93,7 @@ impl Node {
             hash: file.hash,
             size: file.size,
             from,
+            ahead,
         });
     }
 
@@ -258,11 +270,18 @@ impl Node {
         hash: printmesh_queue::FileHash,
         result: Result<(), FetchFailure>,
     ) {
+        // There is room for another one.
+        self.ahead.look = true;
         let Some(fetching) = self.fetching.remove(&hash) else {
+            // It was to be stopped, and had come.
+            if result.is_ok() {
+                self.file_is_here(hash);
+            }
             return;
         };
         match result {
             Ok(()) => self.file_is_here(hash),
+            Err(_) if fetching.ahead => self.not_fetched_ahead(hash),
             Err(FetchFailure::NobodyHasIt) if fetching.met => {
                 let (queue, file) = fetching.wanted;
                 self.fetch(queue, &file);

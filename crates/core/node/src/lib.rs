@@ -55,6 +55,7 @@ mod node;
 mod one_click;
 mod outlook;
 mod pace;
+mod prefetch;
 mod printers;
 mod problem;
 mod proofs;

@@ -70,6 +70,16 @@ pub const GIVEN_LEASES: u64 = 10;
 /// A file that nobody had is asked for again after this long, or at once when a member connects.
 pub const MISSING_MS: u64 = 30_000;
 
+/// What printers take next is looked at this often at most: a plan that changes with every word costs more than it saves.
+pub const AHEAD_MS: u64 = 2_000;
+
+/// Files of a copy are fetched before it is claimed only if they come to no more bytes: as much as the largest sliced files
+/// of a plate, a few times over. The claim fetches more.
+pub const AHEAD_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// So many files are on their way here when one more is fetched ahead of its claim: what was claimed comes first.
+pub const TRANSFERS_MAX: usize = 4;
+
 /// Then the time doubles up to this.
 pub const MISSING_MS_MAX: u64 = 3_600_000;
 

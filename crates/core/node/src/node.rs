@@ -62,6 +62,8 @@ pub struct Node {
     pub(crate) fetching: BTreeMap<FileHash, Fetching>,
     /// Files that nobody had, and when to ask again.
     pub(crate) missing: BTreeMap<FileHash, Missing>,
+    /// What is fetched before it is claimed.
+    pub(crate) ahead: crate::prefetch::Ahead,
     pub(crate) imports: BTreeMap<Imported, String>,
     pub(crate) importing: BTreeSet<Imported>,
     /// What was made of models.
@@ -398,6 +400,7 @@ impl Node {
             }
         }
         self.publish_decided();
+        self.prefetch();
         self.beat();
         self.tell_changes();
         self.tell_network();
@@ -442,6 +445,7 @@ impl Node {
             .chain(self.compare_wakeup())
             .chain(self.epoch_wakeups())
             .chain(self.pace_wakeups())
+            .chain(self.prefetch_wakeup())
             .filter(|at| *at != u64::MAX)
             .min()
     }

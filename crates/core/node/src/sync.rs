@@ -45,6 +45,7 @@ impl Node {
         // First, so that nobody decides before it knows what it had decided.
         self.say_memory(host);
         self.ask_again_for_missing();
+        self.ahead.met();
         for id in self.queues_shared_with(host) {
             self.give_key(id, host);
             self.open_with(host, id);
@@ -428,6 +429,7 @@ impl Node {
                 gone.push(*host);
             }
         }
+        self.ahead.look = true;
         entry.stale.extend(touched.clone());
         entry.touched.extend(touched);
         for host in gone {

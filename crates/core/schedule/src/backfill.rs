@@ -93,6 +93,17 @@ impl Planner<'_> {
         (at > self.presence.now).then_some(at)
     }
 
+    /// Whether a printer takes something by itself once it is done.
+    pub(crate) fn goes_on(&self, id: &PrinterId) -> bool {
+        let record = self.snapshot.printers.get(id);
+        record.is_some_and(|it| is_able(it) && it.routine.cycles_left != Some(0))
+    }
+
+    /// When a printer that is at work is done and its bed is clear; `None` when nobody knows.
+    pub(crate) fn done_at(&self, id: &PrinterId) -> Option<Timestamp> {
+        self.foresight().free.get(id).copied()
+    }
+
     fn foresight(&self) -> &Foresight {
         self.given
             .unwrap_or_else(|| self.found.get_or_init(|| self.foresee()))
@@ -115,13 +126,10 @@ impl Planner<'_> {
                     host: claim.host,
                     name: claim.record.printer.clone(),
                 };
-                let record = snapshot.printers.get(&printer);
-                let goes_on =
-                    record.is_some_and(|it| is_able(it) && it.routine.cycles_left != Some(0));
                 let Some(job) = snapshot.jobs.get(&copy.job) else {
                     continue;
                 };
-                if !is_printing || !goes_on {
+                if !is_printing || !self.goes_on(&printer) {
                     continue;
                 }
                 let now = self.presence.now;

@@ -26,6 +26,7 @@ mod tally;
 mod times;
 mod todo;
 mod under_way;
+mod upcoming;
 mod wish;
 
 pub use choice::{OpenCopy, Turn, choose, choose_of, open_copies, printer_waits, turn};

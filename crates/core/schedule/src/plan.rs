@@ -195,9 +195,19 @@ impl Planner<'_> {
     pub(crate) fn deal(
         &self,
         only: &[PrinterId],
+        offered: impl FnMut(&Job, &OpenCopy) -> bool,
+    ) -> Vec<Dealt> {
+        self.deal_among(self.free().collect(), only, offered)
+    }
+
+    /// The same for these printers, by their places among the seats, in the order in which they are dealt copies.
+    pub(crate) fn deal_among(
+        &self,
+        among: Vec<usize>,
+        only: &[PrinterId],
         mut offered: impl FnMut(&Job, &OpenCopy) -> bool,
     ) -> Vec<Dealt> {
-        let mut dealt: Vec<Dealt> = self.free().map(Dealt::new).collect();
+        let mut dealt: Vec<Dealt> = among.into_iter().map(Dealt::new).collect();
         // Free printers that nothing is settled for, by their place above.
         let mut unsettled: Vec<usize> = (0..dealt.len()).collect();
         // Those of them that are asked about.

@@ -24,6 +24,7 @@ mod ordering;
 mod outlook;
 mod pacing;
 mod predecessors;
+mod prefetch;
 mod printing;
 mod reconfig;
 mod relays;

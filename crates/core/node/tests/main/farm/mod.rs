@@ -50,6 +50,10 @@ pub(crate) struct Host {
     pub(crate) logs: BTreeMap<[u8; 32], Vec<Vec<u8>>>,
     pub(crate) files: BTreeSet<FileHash>,
     pub(crate) imports: Vec<String>,
+    /// Transfers that were ended before their time.
+    pub(crate) stopped: Vec<FileHash>,
+    /// What it fetches comes never.
+    pub(crate) fetches_hang: bool,
     pub(crate) import_fails: bool,
     /// Models that it was told to slice.
     pub(crate) slicings: Vec<String>,
@@ -165,6 +169,8 @@ impl Farm {
                 logs: BTreeMap::new(),
                 files: BTreeSet::new(),
                 imports: Vec::new(),
+                stopped: Vec::new(),
+                fetches_hang: false,
                 import_fails: false,
                 slicings: Vec::new(),
                 slices: Ok(printmesh_queue::Needs::default()),
@@ -399,7 +405,9 @@ impl Farm {
                 self.wire
                     .join_send(&mut self.hosts, n, conversation, bytes, last);
             }
+            Effect::Fetch { .. } if host.fetches_hang => {}
             Effect::Fetch { hash, from, .. } => self.fetch(n, hash, &from),
+            Effect::StopFetch { hash } => host.stopped.push(hash),
             Effect::Import {
                 job,
                 set,
