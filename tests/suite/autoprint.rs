@@ -142,3 +142,37 @@ fn a_printer_starts_nothing_in_its_quiet_hours() {
     quiet(&["--quiet-hours", ""]);
     a.wait(&[&job]);
 }
+
+#[test]
+fn r_l10_a_program_is_told_once_that_somebody_has_to_clear_the_bed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let farm = Farm::new();
+    let mut host = farm.host("shop");
+    let (program, told) = (farm.path().join("tell"), farm.path().join("told"));
+    let made = std::process::Command::new("mkfifo").arg(&told).status();
+    assert!(made.unwrap().success());
+    let script = format!("#!/bin/sh\necho \"$1 $2: $3\" >> {}\n", told.display());
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    host.configure(&format!("[notify]\ncommand = \"{}\"\n", program.display()));
+    host.start();
+    host.ok(&[
+        "printer",
+        "add",
+        "sim",
+        "--at",
+        "sim://?speed=20000&clear=manual",
+    ]);
+    let mut events = host.events();
+    let job = host.submit(&[&sliced("clip.gcode")]);
+    host.wait(&[&job]);
+    let event = events.wait_for("the word", |event| event.kind == "printer.needs-person");
+    assert_eq!(event.printer.as_deref(), Some("shop/sim"));
+    assert_eq!(event.state.as_deref(), Some("bed-not-clear"));
+    // It waits until the program has ended.
+    let line = std::fs::read_to_string(&told).unwrap();
+    assert_eq!(
+        line,
+        format!("shop/sim bed-not-clear: {}\n", event.text.unwrap())
+    );
+}

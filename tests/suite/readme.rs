@@ -93,15 +93,19 @@ fn the_configuration_in_the_readme_is_what_a_host_has_without_one() {
 }
 
 #[test]
-fn the_slicer_in_the_readme_is_one_that_a_host_takes() {
+fn the_slicer_and_the_program_that_tells_people_in_the_readme_are_such_that_a_host_takes_them() {
     let text = readme();
-    let (_, block) = text.split_once("```\n[[slicer]]").expect("an example");
-    let (block, _) = block.split_once("```").expect("its end");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
-    std::fs::write(&path, format!("[[slicer]]{block}")).unwrap();
-    let read = printmesh_daemon::Config::load(&path).unwrap();
-    assert_ne!(read, printmesh_daemon::Config::default());
+    for heading in ["[[slicer]]", "[notify]"] {
+        let (_, block) = text
+            .split_once(&format!("```\n{heading}"))
+            .expect("an example");
+        let (block, _) = block.split_once("```").expect("its end");
+        std::fs::write(&path, format!("{heading}{block}")).unwrap();
+        let read = printmesh_daemon::Config::load(&path).unwrap();
+        assert_ne!(read, printmesh_daemon::Config::default());
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use printmesh_api::problem::Problem;
 use serde::{Deserialize, Serialize};
 
-use crate::{problems, relays::RelaySetting, slicer::Slicer, spools::Spoolman};
+use crate::{notify::Notify, problems, relays::RelaySetting, slicer::Slicer, spools::Spoolman};
 
 /// What a person sets on this host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct Config {
     /// What slices models for the printers of this host.
     #[serde(rename = "slicer", skip_serializing_if = "Vec::is_empty")]
     pub slicers: Vec<Slicer>,
+    /// Who tells people that a printer waits for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Notify>,
     /// Who keeps the stock of spools.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spoolman: Option<Spoolman>,

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use printmesh_api::reply::Event;
 use printmesh_net::{FileError, Files, Net, PeerKey};
 use printmesh_node::{Effect, FetchFailure, Input, Node};
 use printmesh_queue::{FileHash, HostId};
@@ -18,6 +19,7 @@ use tokio::{
 use crate::{
     convert, limits,
     mind::Mind,
+    notify,
     printers::{Printers, Script, Start},
     problems, relays,
     slicer::{Model, Slicers},
@@ -32,11 +34,13 @@ pub(crate) struct Effects {
     pub(crate) printers: Printers,
     pub(crate) slicers: Arc<Slicers>,
     pub(crate) spools: mpsc::UnboundedSender<Ask>,
+    /// People are told of these.
+    pub(crate) notices: mpsc::Sender<Event>,
     /// Where this host keeps its files.
     pub(crate) home: PathBuf,
     /// Transfers that nobody waits for yet.
     pub(crate) ahead: BTreeMap<FileHash, AbortHandle>,
-    pub(crate) events: broadcast::Sender<printmesh_api::reply::Event>,
+    pub(crate) events: broadcast::Sender<Event>,
     pub(crate) told: u64,
 }
 
@@ -59,6 +63,9 @@ impl Effects {
                         state = event.state,
                         text = event.text,
                     );
+                }
+                if event.kind == notify::KIND && self.notices.try_send(event.clone()).is_err() {
+                    tracing::debug!("no program tells people");
                 }
                 // Nobody listens most of the time.
                 self.events.send(event).ok();

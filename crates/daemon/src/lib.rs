@@ -20,6 +20,7 @@ pub mod look;
 mod match_;
 mod mind;
 mod model;
+mod notify;
 mod people;
 mod printers;
 mod problems;
@@ -42,6 +43,7 @@ use std::{
 };
 
 pub use config::{Config, Network};
+pub use notify::Notify;
 use printmesh_api::problem::Problem;
 use printmesh_net::{Bind, Net, StartError};
 use printmesh_node::{Boot, BootError, Node, Step};
@@ -147,6 +149,7 @@ pub async fn run(options: RunOptions) -> Result<(), Problem> {
             home.root().to_owned(),
         )),
         events: events.clone(),
+        notices: notify::start(config.notify.clone()),
         home: home.root().to_owned(),
         ahead: BTreeMap::new(),
         told: 0,

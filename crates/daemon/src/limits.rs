@@ -33,6 +33,14 @@ pub(crate) const PROFILES_BYTES_MAX: u64 = 1024 * 1024;
 /// Bytes of a slicer's last words that are looked at: the line that says why is among them.
 pub(crate) const LAST_WORDS: u64 = 4096;
 
+// Telling people.
+
+/// A program that tells people has so long: it may have to ask another machine.
+pub(crate) const NOTIFY_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Notices that wait for it: each printer of a large host, once. More are not told.
+pub(crate) const NOTICES: usize = 64;
+
 // Looking ahead.
 
 /// So many prints are looked ahead at most: some seconds of work for ten thousand jobs.

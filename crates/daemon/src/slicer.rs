@@ -211,12 +211,12 @@ async fn run_until(
 }
 
 /// A program with all that it has started, which ends when this is dropped: also when nobody waits for it any more.
-struct Group {
-    leader: Option<Pid>,
+pub(crate) struct Group {
+    pub(crate) leader: Option<Pid>,
 }
 
 impl Group {
-    fn of(child: &Child) -> Self {
+    pub(crate) fn of(child: &Child) -> Self {
         let id = child.id().and_then(|id| i32::try_from(id).ok());
         Self {
             leader: id.and_then(Pid::from_raw),

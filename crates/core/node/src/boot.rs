@@ -106,6 +106,7 @@ impl Node {
             fetching: BTreeMap::new(),
             missing: BTreeMap::new(),
             ahead: crate::prefetch::Ahead::default(),
+            persons: crate::person::Persons::default(),
             imports: BTreeMap::new(),
             importing: BTreeSet::new(),
             sliced: BTreeMap::new(),

@@ -55,6 +55,7 @@ mod node;
 mod one_click;
 mod outlook;
 mod pace;
+mod person;
 mod prefetch;
 mod printers;
 mod problem;

@@ -70,6 +70,16 @@ pub const GIVEN_LEASES: u64 = 10;
 /// A file that nobody had is asked for again after this long, or at once when a member connects.
 pub const MISSING_MS: u64 = 30_000;
 
+/// A person is told of what a printer waits for once it has for so long: a bed that clears itself, a printer that connects anew
+/// and a copy that is claimed at once are no news.
+pub const PERSON_MS: u64 = 10_000;
+
+/// For whom printers wait is looked at this often at most.
+pub const PERSON_LOOK_MS: u64 = 1_000;
+
+/// And this often at least while anything happens: some reasons pass with the time.
+pub const PERSON_LOOK_MS_MAX: u64 = 60_000;
+
 /// What printers take next is looked at this often at most: a plan that changes with every word costs more than it saves.
 pub const AHEAD_MS: u64 = 2_000;
 

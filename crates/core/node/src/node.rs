@@ -64,6 +64,8 @@ pub struct Node {
     pub(crate) missing: BTreeMap<FileHash, Missing>,
     /// What is fetched before it is claimed.
     pub(crate) ahead: crate::prefetch::Ahead,
+    /// When it was last looked for whom printers wait.
+    pub(crate) persons: crate::person::Persons,
     pub(crate) imports: BTreeMap<Imported, String>,
     pub(crate) importing: BTreeSet<Imported>,
     /// What was made of models.
@@ -203,6 +205,8 @@ pub(crate) struct Printer {
     pub(crate) heat_known: bool,
     /// The run that its driver was told to stop.
     pub(crate) told_to_stop: Option<u32>,
+    /// For whom it waits now, where that is not what people were told, and since when.
+    pub(crate) untold: Option<(Option<String>, u64)>,
     /// When its claim is to be heard of next.
     pub(crate) beat_at_ms: u64,
     /// When a claim without the voters was made known.
@@ -268,6 +272,7 @@ impl Node {
         let overslept = self.overslept(now.mono_ms);
         self.now = now;
         self.memory.begin_step();
+        self.persons.heard(&input, now.mono_ms);
         if let Some(ms) = overslept {
             self.slept(ms);
         }
@@ -402,6 +407,7 @@ impl Node {
         self.publish_decided();
         self.prefetch();
         self.beat();
+        self.tell_persons();
         self.tell_changes();
         self.tell_network();
         self.tell_memories();
@@ -446,6 +452,7 @@ impl Node {
             .chain(self.epoch_wakeups())
             .chain(self.pace_wakeups())
             .chain(self.prefetch_wakeup())
+            .chain(self.persons_wakeup())
             .filter(|at| *at != u64::MAX)
             .min()
     }

@@ -94,6 +94,7 @@ impl Node {
             set_aside: false,
             failed_in_a_row: Vec::new(),
             allowed: Vec::new(),
+            told: None,
         };
         self.printers.insert(name.to_owned(), Printer::new(entry));
         self.save_printer(name);
@@ -139,6 +140,7 @@ impl Node {
             set_aside: false,
             failed_in_a_row: Vec::new(),
             allowed: Vec::new(),
+            told: None,
         };
         records::put(key::printer(name), &entry)
     }
@@ -322,6 +324,7 @@ impl Printer {
             heat_known: false,
             told_to_stop: None,
             beat_at_ms: 0,
+            untold: None,
             told_ms: 0,
             waiting: std::collections::BTreeMap::new(),
         }

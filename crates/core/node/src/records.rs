@@ -101,6 +101,9 @@ pub(crate) struct PrinterEntry {
     /// took it back.
     #[serde(default)]
     pub(crate) failed_in_a_row: Vec<FileHash>,
+    /// For what a person was last told that it waits; `None` = it waits for nobody, as far as was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) told: Option<String>,
     /// Files that a person at this host lets it print although the guard refuses them. Never told to anybody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) allowed: Vec<FileHash>,

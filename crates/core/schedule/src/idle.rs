@@ -10,7 +10,10 @@ use crate::{
 impl Planner<'_> {
     /// Why no open job starts on a free printer.
     pub(crate) fn idles(&self, printer: &PrinterId) -> Reason {
-        let closest = self.index.seat(printer).and_then(|seat| self.closest(seat));
+        let closest = self
+            .index
+            .seat(printer)
+            .and_then(|seat| self.closest(seat, |_| true));
         if let Some((row, because)) = closest {
             return Reason::NothingFits {
                 job: self.job(row).name.clone(),
@@ -24,12 +27,13 @@ impl Planner<'_> {
         }
     }
 
-    /// The job that comes closest, of those that have a copy left.
-    fn closest(&self, seat: &Seat) -> Option<(&Row, Reason)> {
+    /// The job that comes closest, of these that have a copy left.
+    pub(crate) fn closest(&self, seat: &Seat, of: impl Fn(&Row) -> bool) -> Option<(&Row, Reason)> {
         let rows = self.index.arranged.order.iter();
         let offered = rows.map(|at| &self.index.rows[*at]);
         let misfits = offered
-            .filter(|row| !self.is_early(row) && !self.fits(row, seat) && self.has_open_copy(row));
+            .filter(|row| !self.is_early(row) && !self.fits(row, seat) && self.has_open_copy(row))
+            .filter(|row| of(row));
         let mut never = None;
         for row in misfits {
             if !self.is_never(row, seat) {

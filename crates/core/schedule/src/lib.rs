@@ -15,6 +15,7 @@ mod index;
 mod matching;
 mod one_click;
 mod overview;
+mod person;
 mod plan;
 mod planner;
 mod presence;

@@ -23,6 +23,7 @@ mod network;
 mod ordering;
 mod outlook;
 mod pacing;
+mod person;
 mod predecessors;
 mod prefetch;
 mod printing;

@@ -11,6 +11,7 @@ mod matching;
 mod oracle;
 mod order;
 mod pauses;
+mod person;
 mod pictures;
 mod reasons;
 mod seed;
