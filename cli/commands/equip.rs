@@ -25,6 +25,7 @@ use crate::{
 ///   printmesh printer edit mk4 --accept-from workshop --accept-from garage
 ///   printmesh printer edit mk4 --allow bracket
 ///   printmesh printer edit mk4 --cool-to 30 --clear-gcode eject.gcode --clear-trusted
+///   printmesh printer edit cr30 --belt 200
 ///   printmesh printer edit mk4 --verdict ask --quiet-hours 22:00-07:00
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, group = clap::ArgGroup::new("said").required(true).multiple(true))]
@@ -67,6 +68,9 @@ pub(super) struct Edit {
     /// The bed is clear once that script has come to its end, on your word; without it somebody looks
     #[arg(long, group = "said", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     clear_trusted: Option<bool>,
+    /// Its bed is a belt: so many millimetres of it carry a print off, and nobody clears it; 0 = it is none
+    #[arg(long, group = "said", value_name = "MM")]
+    belt: Option<u32>,
     /// ask = a print counts once somebody has said that it is good; assume = it counts when it ends
     #[arg(long, group = "said", value_name = "WORD")]
     verdict: Option<Verdict>,
@@ -172,6 +176,7 @@ pub(super) async fn edit(cx: &Context, args: Edit) -> Result<u8, Problem> {
         cool_c: args.cool_to,
         clear_script: script.transpose()?,
         clear_trusted: args.clear_trusted,
+        belt_mm: args.belt,
         judged: args.verdict.map(|verdict| verdict == Verdict::Ask),
         quiet,
         ..PrinterChange::default()

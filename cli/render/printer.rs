@@ -120,9 +120,11 @@ fn cycle(printer: &Printer) -> Vec<(&'static str, Cell)> {
         true => "by a script, which its owner trusts",
         false => "by a script, and somebody looks",
     };
+    let belt = cycle.belt_mm.filter(|_| !cycle.clears);
+    let belt = belt.map(|mm| format!("by its belt, which advances by {mm} mm"));
     let rows = [
         ("cools to", cycle.cool_c.map(|c| format!("{c} °C"))),
-        ("cleared", cycle.clears.then(|| clears.to_owned())),
+        ("cleared", cycle.clears.then(|| clears.to_owned()).or(belt)),
         (
             "verdict",
             cycle

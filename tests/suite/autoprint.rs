@@ -144,6 +144,23 @@ fn a_printer_starts_nothing_in_its_quiet_hours() {
 }
 
 #[test]
+fn r_a7_a_printer_with_a_belt_prints_all_copies_although_nobody_clears_it() {
+    let farm = Farm::new();
+    let host = farm.printing_host("shop", "sim://?speed=20000&clear=manual");
+    host.ok(&["printer", "edit", "sim", "--belt", "200"]);
+    let shown = host.ok(&["printer", "show", "sim"]);
+    assert!(
+        shown.contains("by its belt, which advances by 200 mm"),
+        "{shown}"
+    );
+    let job = host.submit(&[&sliced("clip.gcode"), "-c", "3"]);
+    host.wait(&[&job]);
+    assert_eq!(host.history().len(), 3);
+    host.ok(&["printer", "edit", "sim", "--belt", "0"]);
+    assert!(!host.ok(&["printer", "show", "sim"]).contains("belt"));
+}
+
+#[test]
 fn r_l10_a_program_is_told_once_that_somebody_has_to_clear_the_bed() {
     use std::os::unix::fs::PermissionsExt as _;
     let farm = Farm::new();

@@ -80,6 +80,7 @@ pub(crate) fn printer_edit(change: request::PrinterChange) -> PrinterEdit {
         cool_c: change.cool_c,
         clear_script: change.clear_script,
         clear_trusted: change.clear_trusted,
+        belt_mm: change.belt_mm,
         judged: change.judged,
         quiet: change.quiet.map(|quiet| {
             let part = |[from, to]: [u16; 2]| Quiet { from, to };
@@ -119,6 +120,7 @@ pub(crate) fn cycle(cycle: &Cycle) -> Option<reply::Cycle> {
         cool_c: cycle.cool_c,
         clears: cycle.script.is_some(),
         trusted: cycle.trusted,
+        belt_mm: cycle.belt_mm,
         judged: cycle.judged,
         quiet: cycle
             .quiet

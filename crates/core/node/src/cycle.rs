@@ -6,6 +6,8 @@
 //! A script makes a bed clear only when its owner said that this very script may, and when this host saw it from its first
 //! command to its last. While it runs, and after a crash in it, the bed is unknown.
 
+use std::borrow::Cow;
+
 use printmesh_queue::{Bed, Between, Routine};
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +15,9 @@ use crate::{
     command::PrinterEdit,
     effect::Effect,
     event::Event,
-    limits::{CLEAR_BYTES_MAX, EARLY_MS_MAX, QUIET_MAX},
+    limits::{
+        BELT_MM_MAX, BELT_MM_PER_MIN, BELT_PIECE_MM, CLEAR_BYTES_MAX, EARLY_MS_MAX, QUIET_MAX,
+    },
     node::{Node, Printer},
     problem::{Code, Problem},
     records::Stage,
@@ -35,6 +39,8 @@ pub struct Cycle {
     pub script: Option<String>,
     /// The owner says that the bed is clear once this very script has come to its end.
     pub trusted: bool,
+    /// Its bed is a belt, which carries the print off it when it advances by so many millimetres.
+    pub belt_mm: Option<u32>,
     /// A print counts only once a person has said that it is good.
     pub judged: bool,
     /// Hours in which nothing starts.
@@ -61,6 +67,23 @@ impl Quiet {
 }
 
 impl Cycle {
+    /// Returns the commands that clear the bed; of a belt that it advances, unless its owner said others.
+    pub fn clearing(&self) -> Option<Cow<'_, str>> {
+        match (&self.script, self.belt_mm) {
+            (Some(script), _) => Some(Cow::Borrowed(script)),
+            (None, Some(mm)) => Some(Cow::Owned(advance(mm))),
+            (None, None) => None,
+        }
+    }
+
+    /// Returns whether the bed is clear once they have come to their end: a belt's is.
+    pub fn clears(&self) -> bool {
+        match self.script {
+            Some(_) => self.trusted,
+            None => self.belt_mm.is_some(),
+        }
+    }
+
     /// Takes what is said of it; an empty text or list takes back what was said.
     ///
     /// # Errors
@@ -88,6 +111,14 @@ impl Cycle {
             }
             self.trusted = trusted;
         }
+        if let Some(belt_mm) = edit.belt_mm {
+            if belt_mm > BELT_MM_MAX {
+                return bad(format!(
+                    "a belt advances by at most {BELT_MM_MAX} mm; 0 = its bed is no belt"
+                ));
+            }
+            self.belt_mm = Some(belt_mm).filter(|mm| *mm > 0);
+        }
         self.judged = edit.judged.unwrap_or(self.judged);
         if let Some(quiet) = &edit.quiet {
             let day = |minute: u16| u64::from(minute) < DAY_MIN;
@@ -104,6 +135,17 @@ impl Cycle {
         }
         Ok(())
     }
+}
+
+/// A belt advances: it is the Z axis, and nothing else moves or heats.
+fn advance(mm: u32) -> String {
+    let whole = (0..mm / BELT_PIECE_MM).map(|_| BELT_PIECE_MM);
+    let pieces = whole.chain(Some(mm % BELT_PIECE_MM).filter(|rest| *rest > 0));
+    let moves: String = pieces
+        .map(|piece| format!("G1 Z{piece} F{BELT_MM_PER_MIN}\n"))
+        .collect();
+    // It has come to its end when the belt stands still.
+    format!("G91\n{moves}M400\nG90\n")
 }
 
 impl Printer {
@@ -201,7 +243,7 @@ impl Node {
         let quiet = quiet.filter_map(|quiet| zone.map(|zone| part(quiet, zone)));
         Routine {
             cool_c: cycle.cool_c,
-            by_itself: cycle.script.is_some() && cycle.trusted && !cycle.judged,
+            by_itself: cycle.clears() && !cycle.judged,
             quiet: quiet.collect(),
             cycles_left: printer.entry.cycles_left,
         }
@@ -213,7 +255,7 @@ impl Node {
             return false;
         };
         let entry = &printer.entry;
-        let (Some(script), Some(fence)) = (&entry.cycle.script, entry.good_print) else {
+        let (Some(script), Some(fence)) = (entry.cycle.clearing(), entry.good_print) else {
             return false;
         };
         let may_move = printer.online
@@ -240,7 +282,7 @@ impl Node {
             print: print.clone(),
             // Above the print that it follows, below the next one.
             fence,
-            gcode: script.clone(),
+            gcode: script.into_owned(),
             guard: Box::new(entry.equipment.clone()),
         };
         let printer = self.printers.get_mut(name).expect("looked at just now");
@@ -268,7 +310,7 @@ impl Node {
             return;
         }
         printer.entry.clearing = None;
-        let trusted = printer.entry.cycle.trusted;
+        let trusted = printer.entry.cycle.clears();
         printer.entry.bed = match result {
             Ok(()) if trusted => Bed::Clear,
             Ok(()) | Err(_) => Bed::Unknown,

@@ -80,6 +80,15 @@ pub const PERSON_LOOK_MS: u64 = 1_000;
 /// And this often at least while anything happens: some reasons pass with the time.
 pub const PERSON_LOOK_MS_MAX: u64 = 60_000;
 
+/// So far a belt advances at most after a print, in millimetres: the longest part that anybody prints on one.
+pub const BELT_MM_MAX: u32 = 5_000;
+
+/// A belt advances in pieces of this, in millimetres: the guard lets no single move go further than the printer reaches.
+pub const BELT_PIECE_MM: u32 = 50;
+
+/// How fast it does, in millimetres per minute: belts of small printers are driven through a gear for the Z axis.
+pub const BELT_MM_PER_MIN: u32 = 600;
+
 /// What printers take next is looked at this often at most: a plan that changes with every word costs more than it saves.
 pub const AHEAD_MS: u64 = 2_000;
 

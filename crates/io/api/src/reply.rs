@@ -613,6 +613,8 @@ pub struct Cycle {
     pub clears: bool,
     /// Its owner says that the bed is clear once the script has come to its end.
     pub trusted: bool,
+    /// Its bed is a belt, which advances by so many millimetres.
+    pub belt_mm: Option<u32>,
     /// A print counts only once a person has said that it is good.
     pub judged: bool,
     /// Parts of the day in which it starts nothing, as minutes of the day: from, to.

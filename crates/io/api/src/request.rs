@@ -468,6 +468,8 @@ pub struct PrinterChange {
     pub clear_script: Option<String>,
     /// Whether its bed is clear once that script has come to its end.
     pub clear_trusted: Option<bool>,
+    /// Millimetres by which its belt advances after a print; 0 = its bed is no belt.
+    pub belt_mm: Option<u32>,
     /// Whether a print counts only once a person has said that it is good.
     pub judged: Option<bool>,
     /// Parts of the day in which it starts nothing, as minutes of the day: from, to.

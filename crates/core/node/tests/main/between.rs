@@ -105,6 +105,56 @@ fn r_a6_a_printer_that_does_not_say_how_warm_its_bed_is_waits_for_a_person_and_s
 }
 
 #[test]
+fn r_a7_a_belt_advances_and_the_next_copy_starts_without_anybody() {
+    let mut farm = farm(PrinterEdit {
+        belt_mm: Some(120),
+        ..PrinterEdit::default()
+    });
+    let id = farm.submit(0, bracket(2));
+    print(&mut farm);
+    let advance = "G91\nG1 Z50 F600\nG1 Z50 F600\nG1 Z20 F600\nM400\nG90\n";
+    assert_eq!(farm.clearings, [(1, "p0".into(), advance.into())]);
+    assert_eq!((code(&farm, id), bed(&farm)), ("clearing", Bed::Unknown));
+    print(&mut farm);
+    assert_eq!(farm.starts.len(), 2, "{}", farm.dump(id));
+    // It has not been cooled down: nobody asked for that. What went wrong lies there for a person.
+    farm.begin(1, "p0");
+    farm.fail(1, "p0", "jam");
+    farm.settle();
+    assert_eq!(farm.clearings.len(), 1);
+    farm.ok(1, ready(None));
+    farm.check();
+}
+
+#[test]
+fn r_a7_a_belt_cools_down_and_takes_other_commands_where_its_owner_says_so() {
+    let mut farm = farm(PrinterEdit {
+        belt_mm: Some(120),
+        cool_c: Some(30),
+        clear_script: Some(EJECT.into()),
+        ..PrinterEdit::default()
+    });
+    farm.submit(0, bracket(3));
+    print(&mut farm);
+    warm(&mut farm, Some(58));
+    assert!(farm.clearings.is_empty());
+    warm(&mut farm, Some(30));
+    assert_eq!(farm.clearings, [(1, "p0".into(), EJECT.into())]);
+    print(&mut farm);
+    // Of his own script its owner has to say that it clears the bed.
+    assert_eq!(bed(&farm), Bed::Unknown);
+    for belt_mm in [5_001, u32::MAX] {
+        let edit = PrinterEdit {
+            belt_mm: Some(belt_mm),
+            ..PrinterEdit::default()
+        };
+        let printer = "p0".into();
+        let problem = farm.refused(1, Command::PrinterEdit { printer, edit });
+        assert_eq!(problem.code, Code::BadNumber);
+    }
+}
+
+#[test]
 fn a_script_that_nobody_vouched_for_runs_and_a_person_looks() {
     let mut farm = farm(PrinterEdit {
         clear_trusted: None,
