@@ -79,6 +79,9 @@ pub(super) struct Set {
     /// Let printers wait for the first job that they could print: off, on, backfill, strict
     #[arg(long, value_name = "HOW", group = "any")]
     never_skip: Option<String>,
+    /// Let printers start jobs of this queue by themselves, where they do so at all: on, off
+    #[arg(long, value_name = "ON", group = "any")]
+    autoprint: Option<String>,
     /// How many of the first jobs automatic sorting may reorder: 20, 25%, 20,25%, none
     #[arg(long, value_name = "LIMIT", group = "any")]
     sort_limit: Option<String>,
@@ -118,6 +121,7 @@ pub(super) async fn run(cx: &Context, args: Set) -> Result<u8, Problem> {
         ("groups", args.groups),
         ("exclude-backburner", args.exclude_backburner),
         ("never-skip", args.never_skip),
+        ("autoprint", args.autoprint),
         ("sort-limit", args.sort_limit),
         ("heat-slots", args.heat_slots),
         ("heat-watts", args.heat_watts),

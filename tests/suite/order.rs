@@ -419,3 +419,51 @@ fn a_copy_goes_to_a_random_printer_to_the_one_with_fewer_hours_or_to_the_one_wit
     let by = format!("b/{}", claim["printer"].as_str().unwrap());
     assert_eq!(by, agreed, "{shown:#}");
 }
+
+#[test]
+fn r_a1_one_switch_stops_all_printers_of_a_queue_and_a_click_starts_them_all_the_same() {
+    let farm = Farm::new();
+    let (a, b) = waiting_pair(&farm);
+    set(&a, &b, "autoprint", "off");
+    b.ok(&["printer", "resume", "sim"]);
+    let job = submit(&a, &b, "A", &["-c", "2"]);
+    let why = |printer: &str| {
+        let shown = b.json(&["job", "show", &job, "--why"]);
+        let rows = shown["why"].as_array().unwrap().iter();
+        let mut rows = rows.filter(|row| row["printer"] == printer);
+        let row = rows.next().expect("a printer of the queue");
+        (row["code"].clone(), row["fix"].clone())
+    };
+    assert_eq!(
+        why("b/sim"),
+        (
+            Value::from("queue-autoprint-off"),
+            Value::from("printmesh queue set farm --autoprint on")
+        )
+    );
+    // What belongs to one host alone is none of the queue's business.
+    let local = b.submit(&[&sliced("clip.gcode")]);
+    b.wait(&[&local]);
+    let plan = b.until("a plan", |b| {
+        let plan = b.json(&["match", "-q", "farm"]);
+        assert_ne!(plan["starts"][0]["autoprint"], true);
+        plan["starts"][0]["printer"].is_string().then_some(plan)
+    });
+    b.ok(&[
+        "match",
+        "-q",
+        "farm",
+        "--plan",
+        plan["id"].as_str().unwrap(),
+    ]);
+    b.until("the first copy", |b| {
+        (b.job(&job)["copiesDone"] == 1).then_some(())
+    });
+    assert_eq!(why("b/sim").0, "queue-autoprint-off");
+    // A printer's own switch wins.
+    b.ok(&["autoprint", "off", "sim"]);
+    set(&a, &b, "autoprint", "on");
+    assert_eq!(why("b/sim").0, "autoprint-off");
+    b.ok(&["autoprint", "on", "sim"]);
+    b.wait(&[&job]);
+}

@@ -33,7 +33,7 @@ pub(crate) fn plan(node: &Node, ask: &MatchAsk, plan: MatchPlan) -> reply::Match
             copy: start.open.copy.index + 1,
             copies: job.copies,
             duration_s: printmesh_schedule::copy_seconds(snapshot, job, &start.printer),
-            autoprint: record.is_some_and(|record| record.autoprint),
+            autoprint: record.is_some_and(|record| record.autoprint) && snapshot.settings.autoprint,
         }
     });
     let waits = plan

@@ -225,9 +225,11 @@ impl Node {
     }
 
     pub(crate) fn machine_may_start(&self, name: &str, work: &Work) -> bool {
+        let queue = self.queues.get(&work.queue);
+        let by_itself = queue.is_some_and(|queue| queue.doc.snapshot().settings.autoprint);
         self.printers.get(name).is_some_and(|printer| {
             printer.online
-                && (printer.entry.autoprint || work.asked)
+                && (printer.entry.autoprint && by_itself || work.asked)
                 && printer.entry.fault.is_none()
                 && printer.entry.paused.is_none()
                 && printer.entry.bed == Bed::Clear

@@ -169,6 +169,8 @@ pub struct Settings {
     pub exclude_backburner: bool,
     /// Whether a printer waits for the first job that it cannot print now.
     pub never_skip: NeverSkip,
+    /// Printers start jobs of this queue by themselves, where they do so at all.
+    pub autoprint: bool,
     /// How many of the first jobs automatic sorting may reorder.
     pub sort_limit: SortLimit,
     /// Of the printers on one circuit so many heat up at once; 0 = as many as like.
@@ -202,6 +204,7 @@ impl Default for Settings {
             groups: Vec::new(),
             exclude_backburner: false,
             never_skip: NeverSkip::Off,
+            autoprint: true,
             sort_limit: SortLimit::default(),
             heat_slots: 0,
             heat_watts: 0,
@@ -234,6 +237,7 @@ pub enum Setting {
     Groups,
     ExcludeBackburner,
     NeverSkip,
+    Autoprint,
     SortLimit,
     HeatSlots,
     HeatWatts,
@@ -330,7 +334,7 @@ fn seconds(text: &str, least: u64) -> Option<u64> {
 
 impl Setting {
     /// Every setting, in the order in which they are shown.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Claims,
         Self::Budget,
         Self::Lease,
@@ -351,6 +355,7 @@ impl Setting {
         Self::Groups,
         Self::ExcludeBackburner,
         Self::NeverSkip,
+        Self::Autoprint,
         Self::SortLimit,
         Self::HeatSlots,
         Self::HeatWatts,
@@ -380,6 +385,7 @@ impl Setting {
             Self::Groups => "groups",
             Self::ExcludeBackburner => "exclude-backburner",
             Self::NeverSkip => "never-skip",
+            Self::Autoprint => "autoprint",
             Self::SortLimit => "sort-limit",
             Self::HeatSlots => "heat-slots",
             Self::HeatWatts => "heat-watts",
@@ -412,7 +418,7 @@ impl Setting {
             Self::Voters => words(&VOTERS),
             Self::Order => words(&ORDERS),
             Self::Distribute => words(&DISTRIBUTES),
-            Self::DrainGroups | Self::ExcludeBackburner => words(&SWITCHES),
+            Self::DrainGroups | Self::ExcludeBackburner | Self::Autoprint => words(&SWITCHES),
             Self::NeverSkip => words(&NEVER_SKIPS),
             Self::Groups => "none, or names in their order, with commas between them".to_owned(),
             Self::HeatSlots => format!("none, or a number up to {HEAT_SLOTS_MAX}"),
@@ -459,6 +465,7 @@ impl Settings {
             Setting::Groups => put(&mut self.groups, groups(text)),
             Setting::ExcludeBackburner => put(&mut self.exclude_backburner, of(&SWITCHES, text)),
             Setting::NeverSkip => put(&mut self.never_skip, of(&NEVER_SKIPS, text)),
+            Setting::Autoprint => put(&mut self.autoprint, of(&SWITCHES, text)),
             Setting::SortLimit => put(&mut self.sort_limit, SortLimit::parse(text)),
             Setting::HeatSlots => put(&mut self.heat_slots, limit(text, 1, HEAT_SLOTS_MAX)),
             Setting::HeatWatts => put(&mut self.heat_watts, limit(text, 100, HEAT_WATTS_MAX)),
@@ -494,6 +501,7 @@ impl Settings {
             Setting::Groups => self.groups.join(","),
             Setting::ExcludeBackburner => word(&SWITCHES, self.exclude_backburner),
             Setting::NeverSkip => word(&NEVER_SKIPS, self.never_skip),
+            Setting::Autoprint => word(&SWITCHES, self.autoprint),
             Setting::SortLimit => self.sort_limit.text(),
             Setting::HeatSlots if self.heat_slots > 0 => self.heat_slots.to_string(),
             Setting::HeatWatts if self.heat_watts > 0 => self.heat_watts.to_string(),

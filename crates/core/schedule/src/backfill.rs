@@ -96,7 +96,9 @@ impl Planner<'_> {
     /// Whether a printer takes something by itself once it is done.
     pub(crate) fn goes_on(&self, id: &PrinterId) -> bool {
         let record = self.snapshot.printers.get(id);
-        record.is_some_and(|it| is_able(it) && it.routine.cycles_left != Some(0))
+        record.is_some_and(|it| {
+            is_able(it, self.snapshot.settings.autoprint) && it.routine.cycles_left != Some(0)
+        })
     }
 
     /// When a printer that is at work is done and its bed is clear; `None` when nobody knows.

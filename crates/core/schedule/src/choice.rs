@@ -70,8 +70,8 @@ pub fn printer_waits(
     Planner::new(snapshot, presence, &index).waits(id, record)
 }
 
-/// Returns why the machine itself may not start, whatever the queue says.
-pub(crate) fn machine_waits(record: &PrinterRecord) -> Option<Reason> {
+/// Returns why the machine itself may not start, whatever job it is, where the queue has its printers start by themselves or not.
+pub(crate) fn machine_waits(record: &PrinterRecord, autoprint: bool) -> Option<Reason> {
     if let Some(fault) = &record.fault {
         return Some(Reason::PrinterFault {
             fault: fault.clone(),
@@ -87,6 +87,9 @@ pub(crate) fn machine_waits(record: &PrinterRecord) -> Option<Reason> {
     }
     if !record.autoprint {
         return Some(Reason::AutoprintOff);
+    }
+    if !autoprint {
+        return Some(Reason::QueueAutoprintOff);
     }
     match (record.between, record.bed) {
         (Some(Between::Verdict), _) => Some(Reason::VerdictAwaited),

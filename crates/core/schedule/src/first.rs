@@ -45,7 +45,7 @@ fn patience(reason: &Reason) -> u8 {
         | Reason::Nozzle { .. }
         | Reason::NozzleSoft
         | Reason::ModelUnknown { .. } => 4,
-        Reason::AutoprintOff | Reason::PrinterPaused { .. } => 4,
+        Reason::AutoprintOff | Reason::QueueAutoprintOff | Reason::PrinterPaused { .. } => 4,
         Reason::PrinterFault { .. } | Reason::PrinterOffline => 5,
         Reason::HostAway => 6,
         Reason::PinnedElsewhere

@@ -19,8 +19,10 @@ pub fn one_click(
 ) -> Plan {
     let mut opened = snapshot.clone();
     for (id, record) in &mut opened.printers {
+        record.autoprint &= snapshot.settings.autoprint;
         record.autoprint |= meant(id);
     }
+    opened.settings.autoprint = true;
     let mut plan = plan(&opened, presence);
     plan.starts.retain(|start| meant(&start.printer));
     plan

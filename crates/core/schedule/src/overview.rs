@@ -155,7 +155,8 @@ fn status_in<'a>(
     if let Some((copy, claim)) = working {
         return PrinterStatus::Working(copy, claim);
     }
-    let machine = record.and_then(machine_waits);
+    let autoprint = snapshot.settings.autoprint;
+    let machine = record.and_then(|record| machine_waits(record, autoprint));
     match machine {
         Some(
             reason @ (Reason::BedNotClear

@@ -55,6 +55,7 @@ impl Reason {
             | Self::Busy
             | Self::PrinterPaused { .. }
             | Self::AutoprintOff
+            | Self::QueueAutoprintOff
             | Self::Cooling { .. }
             | Self::Clearing
             | Self::HeatSlot
@@ -104,7 +105,7 @@ impl Planner<'_> {
     /// Returns why a printer waits for a person that has a copy and does not print.
     pub fn waits_midway(&self, printer: &PrinterId) -> Option<Reason> {
         let record = self.snapshot.printers.get(printer)?;
-        machine_waits(record).filter(Reason::needs_person)
+        machine_waits(record, true).filter(Reason::needs_person)
     }
 
     /// The job that comes closest to what a printer could print, of those that nobody else prints.

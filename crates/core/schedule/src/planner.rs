@@ -69,7 +69,8 @@ impl<'a> Planner<'a> {
 
     /// Why a printer takes nothing right now; `None` when it is free.
     pub(crate) fn waits(&self, id: &PrinterId, record: &PrinterRecord) -> Option<Reason> {
-        self.host_waits(id).or_else(|| machine_waits(record))
+        self.host_waits(id)
+            .or_else(|| machine_waits(record, self.snapshot.settings.autoprint))
     }
 
     /// Why a printer takes nothing although somebody asked it to: that it does not start prints by itself is no reason.
@@ -80,7 +81,7 @@ impl<'a> Planner<'a> {
     ) -> Option<Reason> {
         let mut asked = record.clone();
         asked.autoprint = true;
-        self.host_waits(id).or_else(|| machine_waits(&asked))
+        self.host_waits(id).or_else(|| machine_waits(&asked, true))
     }
 
     fn host_waits(&self, id: &PrinterId) -> Option<Reason> {

@@ -1,7 +1,7 @@
 //! Why a job waits or a printer idles: a closed list, each with a stable code and plain words.
 
 /// Every code. Scripts and front ends compare them as words: one that is here keeps its meaning for ever, a new one is added.
-pub const CODES: [&str; 53] = [
+pub const CODES: [&str; 54] = [
     "accept-from",
     "amount",
     "autoprint-off",
@@ -42,6 +42,7 @@ pub const CODES: [&str; 53] = [
     "printer-fault",
     "printer-offline",
     "printer-paused",
+    "queue-autoprint-off",
     "queue-empty",
     "queue-order",
     "quiet-hours",
@@ -124,6 +125,8 @@ pub enum Reason {
     },
     /// The printer does not start prints by itself.
     AutoprintOff,
+    /// No printer starts jobs of this queue by itself.
+    QueueAutoprintOff,
     /// Something lies on the bed.
     BedNotClear,
     /// Nobody knows what lies on the bed.
@@ -332,6 +335,7 @@ impl Reason {
             | Self::Busy
             | Self::PrinterPaused { .. }
             | Self::AutoprintOff
+            | Self::QueueAutoprintOff
             | Self::BedNotClear
             | Self::BedUnknown
             | Self::Cooling { .. }
@@ -371,6 +375,7 @@ impl Reason {
             Self::Busy => "printer-busy",
             Self::PrinterPaused { .. } => "printer-paused",
             Self::AutoprintOff => "autoprint-off",
+            Self::QueueAutoprintOff => "queue-autoprint-off",
             Self::BedNotClear => "bed-not-clear",
             Self::BedUnknown => "bed-unknown",
             Self::Cooling { .. } => "cooling",
@@ -444,6 +449,7 @@ impl Reason {
             Self::PrinterPaused { reason } if reason.is_empty() => "the printer is paused".into(),
             Self::PrinterPaused { reason } => format!("the printer is paused: {reason}"),
             Self::AutoprintOff => "the printer does not start prints by itself".into(),
+            Self::QueueAutoprintOff => "no printer starts jobs of this queue by itself".into(),
             Self::BedNotClear => "something lies on the bed".into(),
             Self::BedUnknown => "nobody has said that the bed is clear".into(),
             Self::Cooling { to_c } => format!("the bed cools down to {to_c} °C"),

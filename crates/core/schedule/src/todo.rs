@@ -51,6 +51,7 @@ pub fn opened(snapshot: &Snapshot) -> Snapshot {
         .printers
         .values_mut()
         .for_each(|record| record.autoprint = true);
+    opened.settings.autoprint = true;
     opened
 }
 
@@ -61,7 +62,7 @@ pub fn todo(snapshot: &Snapshot, presence: &Presence, limit: usize) -> Vec<Todo>
     let mut found = Vec::new();
     let (single, pairs) = candidates(&bench);
     let off = snapshot.printers.iter();
-    let off = off.filter(|(_, record)| !record.autoprint);
+    let off = off.filter(|(_, record)| !(record.autoprint && snapshot.settings.autoprint));
     let start = Candidate {
         changes: vec![Change::Start],
         printers: off.map(|(id, _)| id.clone()).collect(),
@@ -204,12 +205,14 @@ impl Bench {
             }
             touched.printers.insert(id);
         }
+        let autoprint = self.snapshot.settings.autoprint;
         for change in changes {
             change.apply(&mut self.snapshot, &mut self.presence);
         }
         self.index.update(&self.snapshot, &touched);
         let seen = look(self);
         self.presence = presence;
+        self.snapshot.settings.autoprint = autoprint;
         self.snapshot.printers.extend(records);
         self.index.update(&self.snapshot, &touched);
         seen

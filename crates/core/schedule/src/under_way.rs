@@ -65,8 +65,8 @@ impl Prints {
     }
 }
 
-/// Whether a printer takes something by itself once it is done and its bed is clear.
-pub(crate) fn is_able(record: &PrinterRecord) -> bool {
+/// Whether a printer takes something by itself once it is done and its bed is clear, in a queue whose printers do so or not.
+pub(crate) fn is_able(record: &PrinterRecord, autoprint: bool) -> bool {
     // An unknown bed is not cleared but looked at.
     let bed = match record.bed {
         Bed::Occupied => Bed::Clear,
@@ -79,7 +79,7 @@ pub(crate) fn is_able(record: &PrinterRecord) -> bool {
         between: None,
         ..record.clone()
     };
-    machine_waits(&record).is_none()
+    machine_waits(&record, autoprint).is_none()
 }
 
 /// The file that a printer prints of a set.

@@ -39,6 +39,8 @@ pub(super) enum Fix<'r> {
     Good,
     /// Let the printer start prints by itself.
     Autoprint,
+    /// Let printers start jobs of the queue by themselves.
+    QueueAutoprint,
     /// Let a paused printer go on.
     Resume,
     /// Take the quiet hours back.
@@ -72,6 +74,7 @@ impl Fix<'_> {
             | Self::Start
             | Self::AnyPrinter
             | Self::Submit
+            | Self::QueueAutoprint
             | Self::Role
             | Self::Voters
             | Self::Peers => false,
@@ -121,6 +124,7 @@ pub(super) fn fix_of(reason: &Reason) -> Fix<'_> {
         | Reason::PrinterFault { .. } => Fix::Ready,
         Reason::VerdictAwaited => Fix::Good,
         Reason::AutoprintOff => Fix::Autoprint,
+        Reason::QueueAutoprintOff => Fix::QueueAutoprint,
         Reason::PrinterPaused { .. } => Fix::Resume,
         Reason::QuietHours { .. } => Fix::QuietHours,
         Reason::ModelUnknown { .. } => Fix::Model,
@@ -211,6 +215,7 @@ impl Names<'_> {
             Fix::Ready => of(&format!("printer ready {printer}")),
             Fix::Good => of(&format!("printer ready {printer} --good")),
             Fix::Autoprint => of(&format!("autoprint on {printer}")),
+            Fix::QueueAutoprint => of(&format!("queue set {queue} --autoprint on")),
             Fix::Resume => of(&format!("printer resume {printer}")),
             Fix::QuietHours => of(&format!("printer edit {printer} --quiet-hours ''")),
             // Which model it is nobody knows but who stands before it.
@@ -318,6 +323,7 @@ mod tests {
                 "printer resume mk4",
             ),
             (Reason::AutoprintOff, "autoprint on mk4"),
+            (Reason::QueueAutoprintOff, "queue set farm --autoprint on"),
             (Reason::BedNotClear, "printer ready mk4"),
             (Reason::BedUnknown, "printer ready mk4"),
             (Reason::Cooling { to_c: 30 }, "printer ready mk4"),

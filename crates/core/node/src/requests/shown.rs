@@ -142,6 +142,7 @@ impl Node {
                     | Reason::NotQueued
                     | Reason::PinnedElsewhere
                     | Reason::AutoprintOff
+                    | Reason::QueueAutoprintOff
                     | Reason::NoPrinter
                     | Reason::Role
             )

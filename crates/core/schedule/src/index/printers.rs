@@ -59,8 +59,8 @@ impl Index {
             kind: self.kind(kind),
             seed: seed_of_printer(snapshot.queue, id),
             may_print: member.is_some_and(|m| m.may(Role::Printer)),
-            is_ready: machine_waits(record).is_none(),
-            autoprint: record.autoprint,
+            is_ready: machine_waits(record, snapshot.settings.autoprint).is_none(),
+            autoprint: record.autoprint && snapshot.settings.autoprint,
             claims: self.working.contains_key(id),
             left: slots
                 .filter_map(|slot| Some((slot.slot, slot.left_mg?)))

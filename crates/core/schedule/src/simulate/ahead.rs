@@ -47,7 +47,7 @@ impl<'a> Ahead<'a> {
         presence.refused.clear();
         let index = Index::new(snapshot);
         let printers = snapshot.present_printers();
-        let able = printers.filter(|(_, record)| is_able(record));
+        let able = printers.filter(|(_, record)| is_able(record, snapshot.settings.autoprint));
         let mut early = BTreeMap::<Timestamp, Vec<usize>>::new();
         for (at, row) in index.rows.iter().enumerate() {
             if let Some(time) = row.not_before.filter(|time| *time > presence.now) {

@@ -48,6 +48,7 @@ impl Change {
             Self::Start => {
                 let records = snapshot.printers.values_mut();
                 records.for_each(|record| record.autoprint = true);
+                snapshot.settings.autoprint = true;
             }
             Self::Find(file) => _ = presence.missing.remove(file),
             Self::Reach(host) => {

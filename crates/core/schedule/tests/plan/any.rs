@@ -106,6 +106,7 @@ fn settings(farm: Farm, dice: &mut Dice) -> Farm {
             "never-skip",
             dice.of(&["on", "off", "off", "off", "backfill", "strict"]),
         ),
+        ("autoprint", dice.of(&["on", "on", "on", "on", "on", "off"])),
         ("sort-limit", dice.of(&["none", "2", "50%", "3,40%", "0"])),
         ("retries", dice.of(&["0", "1", "3"])),
         ("heat-slots", dice.of(&["none", "1", "2"])),

@@ -5,7 +5,7 @@ use printmesh_schedule::{CODES, Plan, Reason, one_click};
 
 use crate::{
     any::any,
-    farm::{Farm, printer},
+    farm::{Farm, check, printer},
     oracle::Dice,
 };
 
@@ -24,6 +24,7 @@ fn r_e1_a_click_starts_what_the_printers_would_start_by_themselves() {
             off += usize::from(!record.autoprint);
             record.autoprint = true;
         }
+        by_itself.snapshot.settings.autoprint = true;
         assert_eq!(click(&farm), by_itself.plan(), "farm {seed}: {farm:#?}");
         starts += click(&farm).starts.len();
         // Of one printer: its row of that plan, and nobody else's start.
@@ -50,6 +51,32 @@ fn r_c1_where_nothing_matches_a_click_starts_nothing_and_each_printer_says_why()
     let codes: Vec<_> = codes.map(|row| row.expect_err("it waits")).collect();
     assert_eq!(codes, ["printer-paused", "nothing-fits"]);
     assert!(codes.iter().all(|code| CODES.contains(code)));
+}
+
+#[test]
+fn r_a1_a_queue_whose_printers_start_nothing_by_themselves_is_started_by_a_click_and_a_printers_own_off_wins()
+ {
+    let off = [("autoprint", "off")];
+    let farm = Farm::new(2)
+        .job("A", 3)
+        .record("p2", |p| p.autoprint = false);
+    check(&farm, &[], &["p1 A1"]);
+    check(&farm, &off, &[]);
+    let farm = farm.set(&off);
+    assert_eq!(farm.idles("p1").code(), "queue-autoprint-off");
+    assert_eq!(farm.idles("p2").code(), "autoprint-off");
+    let click = |meant: &[&str]| {
+        let plan = one_click(&farm.snapshot, &farm.presence, |id| {
+            meant.contains(&id.name.as_str())
+        });
+        let starts = plan.starts.iter();
+        let starts =
+            starts.map(|start| format!("{} {}", start.printer.name, start.open.copy.index + 1));
+        starts.collect::<Vec<_>>()
+    };
+    assert_eq!(click(&["p1", "p2"]), ["p1 1", "p2 2"]);
+    // Nobody meant p1, and it starts nothing by itself: p2 has the first copy.
+    assert_eq!(click(&["p2"]), ["p2 1"]);
 }
 
 #[test]

@@ -47,6 +47,7 @@ fn host_and_machine(farm: &Farm, id: &PrinterId, unless: &mut impl FnMut(bool, &
     unless(record.fault.is_none(), "fault");
     unless(record.paused.is_none(), "paused");
     unless(record.autoprint, "autoprint");
+    unless(snapshot.settings.autoprint, "queue autoprint");
     unless(record.bed == Bed::Clear, "bed");
     unless(record.between.is_none(), "between");
     unless(!presence.busy.contains(id), "busy");
@@ -296,7 +297,7 @@ fn loaded(
 fn nothing_ever_starts_where_it_may_not() {
     let mut alone: BTreeMap<&str, usize> = BTreeMap::new();
     let mut starts = 0;
-    for seed in 0..8000 {
+    for seed in 0..10_000 {
         let farm = any(&mut Dice::new(30_000_000 + seed));
         let mut wanted: BTreeMap<_, u32> = BTreeMap::new();
         let (mut printers, mut copies) = (BTreeSet::new(), BTreeSet::new());
@@ -377,6 +378,7 @@ fn nothing_ever_starts_where_it_may_not() {
         "parked",
         "paused",
         "pinned",
+        "queue autoprint",
         "refused",
         "removed",
         "role",
