@@ -147,11 +147,14 @@ struct Edit {
     /// New number of copies
     #[arg(short, long, group = "change", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     copies: Option<u32>,
-    /// Only this printer (NAME or HOST/NAME); may be repeated
+    /// Only this printer (NAME or HOST/NAME), or those with a tag (tag:NAME); may be repeated
     #[arg(long, group = "change", value_name = "PRINTER")]
     printer: Vec<String>,
+    /// Only printers of this model, beside those of --printer; may be repeated
+    #[arg(long, group = "change")]
+    model: Vec<String>,
     /// Any printer again
-    #[arg(long, group = "change", conflicts_with = "printer")]
+    #[arg(long, group = "change", conflicts_with_all = ["printer", "model"])]
     any_printer: bool,
     /// All copies on one printer, or not
     #[arg(long, group = "change", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
@@ -261,7 +264,9 @@ async fn edit(cx: &Context, args: Edit) -> Result<u8, Problem> {
     let jobs = batch::pin(cx, batch::references(&args.job)?).await?;
     let printers = match args.any_printer {
         true => Some(Vec::new()),
-        false => Some(args.printer).filter(|printers| !printers.is_empty()),
+        false => {
+            Some(terms::printers(args.printer, &args.model)).filter(|printers| !printers.is_empty())
+        }
     };
     let mut terms = args.terms.asked();
     if args.no_tags {

@@ -53,9 +53,12 @@ pub(crate) struct Submit {
     /// Save as draft: nothing prints until `job release`
     #[arg(long)]
     draft: bool,
-    /// Only this printer (NAME or HOST/NAME); may be repeated
+    /// Only this printer (NAME or HOST/NAME), or those with a tag (tag:NAME); may be repeated
     #[arg(long, value_name = "PRINTER")]
     printer: Vec<String>,
+    /// Only printers of this model, beside those of --printer; may be repeated
+    #[arg(long)]
+    model: Vec<String>,
     /// Let the host of the printer slice models (STL) with its profile of this name
     #[arg(long, value_name = "PROFILE")]
     slice: Option<String>,
@@ -97,7 +100,7 @@ pub(super) async fn run(cx: &Context, args: Submit) -> Result<u8, Problem> {
         copies: args.copies,
         together: args.together,
         draft: args.draft,
-        printers: args.printer,
+        printers: terms::printers(args.printer, &args.model),
         terms: args.terms.asked(),
         slice: args.slice,
     };

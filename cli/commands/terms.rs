@@ -55,6 +55,12 @@ enum Colour {
     Require,
 }
 
+/// The printers that a job is for: those that are named, and all of these models.
+pub(super) fn printers(mut named: Vec<String>, models: &[String]) -> Vec<String> {
+    named.extend(models.iter().map(|model| format!("model:{model}")));
+    named
+}
+
 impl Terms {
     /// In the words of the API.
     pub(super) fn asked(&self) -> request::Terms {

@@ -467,3 +467,35 @@ fn r_a1_one_switch_stops_all_printers_of_a_queue_and_a_click_starts_them_all_the
     b.ok(&["autoprint", "on", "sim"]);
     b.wait(&[&job]);
 }
+
+#[test]
+fn r_m3_a_job_for_a_model_is_printed_by_printers_of_that_model_and_by_those_that_it_names() {
+    let farm = Farm::new();
+    let (a, b) = waiting_pair(&farm);
+    let clip = sliced("clip.gcode");
+    let refused = ["submit", &clip, "-q", "farm", "--model", "MK9"];
+    a.problem("printer.unknown", &refused);
+    b.ok(&["printer", "add", "nine", "--at", FAST]);
+    b.ok(&["printer", "edit", "nine", "--model", "MK9", "--tag", "rack"]);
+    b.ok(&["printer", "resume", "sim"]);
+    a.until("the model", |a| {
+        let printers = a.json(&["printer", "list"]);
+        let mut rows = printers["items"].as_array()?.iter();
+        rows.any(|row| row["equipment"]["model"] == "MK9")
+            .then_some(())
+    });
+    let text = std::fs::read_to_string(&clip).unwrap();
+    let plain = farm.path().join("plain.gcode");
+    std::fs::write(&plain, text.replace("printer_model = ", "x = ")).unwrap();
+    let plain = plain.to_str().unwrap();
+    let job = a.submit(&["-q", "farm", plain, "-c", "3", "--model", "mk9"]);
+    a.wait(&[&job]);
+    assert!(a.history().iter().all(|row| row["printer"] == "nine"));
+    let job = a.submit(&["-q", "farm", plain, "--printer", "tag:rack", "--draft"]);
+    assert_eq!(a.job(&job)["printers"][0], "tag:rack");
+    a.ok(&["job", "edit", &job, "--printer", "b/sim", "--model", "MK9"]);
+    assert_eq!(
+        a.job(&job)["printers"],
+        serde_json::json!(["b/sim", "model:MK9"])
+    );
+}

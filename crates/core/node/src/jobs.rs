@@ -4,7 +4,7 @@ use printmesh_queue::{
     ALTERNATIVES_MAX, CopyState, FileSpec, Job, JobId, JobState, QueueId, Rank, Role, Set, SetId,
     Terms, ranks_to_move,
 };
-use printmesh_schedule::Index;
+use printmesh_schedule::{Index, is_meant};
 
 use crate::{
     command::{JobEdit, NewJob, NewSet, Place, TermsEdit},
@@ -200,7 +200,10 @@ impl Node {
                 (id.name.as_str(), full)
             })
             .collect();
-        let is_known = |pin: &String| known.iter().any(|(name, full)| pin == name || pin == full);
+        let is_known = |pin: &String| {
+            let mut printers = snapshot.present_printers();
+            printers.any(|(id, _)| is_meant(snapshot, pin, id))
+        };
         let Some(unknown) = wanted.iter().find(|pin| !is_known(pin)) else {
             return Ok(());
         };

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use printmesh_queue::{
     Bed, ClaimState, FileSpec, JobState, QueueId, Role, RunRecord, RunResult, Set, SetId,
 };
-use printmesh_schedule::misfit_of;
+use printmesh_schedule::{is_for, misfit_of};
 
 use crate::{
     confirm::Gate,
@@ -107,7 +107,6 @@ impl Node {
             return Some("its queue is gone");
         };
         let full = format!("{}/{name}", self.host.name);
-        let pins = &job.printers;
         if job.state != JobState::Open {
             Some("the job left the queue")
         } else if let Some(why) = self.wanted_out(work.queue, work.copy.job) {
@@ -118,7 +117,7 @@ impl Node {
             Some("fewer copies are wanted")
         } else if job.spec_hash() != work.spec_hash {
             Some("the job was edited")
-        } else if !pins.is_empty() && !pins.iter().any(|pin| pin == name || *pin == full) {
+        } else if !is_for(snapshot?, job, &self.printer_id(name)) && !job.printers.contains(&full) {
             Some("the job is for other printers")
         } else if !self.machine_may_start(name, work) {
             Some("the printer cannot start now")

@@ -5,7 +5,7 @@ use printmesh_queue::{
 };
 
 use crate::{
-    Index, Planner, Presence, Reason, Without, index::Cursor, setbacks::file_waits,
+    Index, Planner, Presence, Reason, Without, index::Cursor, matching::same, setbacks::file_waits,
     wish::wish_waits,
 };
 
@@ -105,15 +105,27 @@ pub(crate) fn machine_waits(record: &PrinterRecord, autoprint: bool) -> Option<R
 }
 
 /// Returns whether a job may be printed by a printer, as far as the job says.
-pub(crate) fn is_for(snapshot: &Snapshot, job: &Job, id: &PrinterId) -> bool {
-    let is_named = |pin: &String| {
-        let own = |name: &str| name == id.name;
-        own(pin)
-            || pin
-                .rsplit_once('/')
-                .is_some_and(|(host, name)| own(name) && snapshot.host_name(id.host) == host)
-    };
-    job.printers.is_empty() || job.printers.iter().any(is_named)
+pub fn is_for(snapshot: &Snapshot, job: &Job, id: &PrinterId) -> bool {
+    let mut pins = job.printers.iter();
+    job.printers.is_empty() || pins.any(|pin| is_meant(snapshot, pin, id))
+}
+
+/// Returns whether a printer is one of those that a word names: `mk4`, `rack/mk4`, all of one `model:MK4S`, all with one
+/// `tag:enclosure`. No printer's own name has a colon.
+pub fn is_meant(snapshot: &Snapshot, pin: &str, id: &PrinterId) -> bool {
+    let equipment = || snapshot.printers.get(id).map(|record| &record.equipment);
+    if let Some(model) = pin.strip_prefix("model:") {
+        let mut names = equipment()
+            .into_iter()
+            .flat_map(|has| [&has.model, &has.profile]);
+        return names.any(|name| name.as_ref().is_some_and(|name| same(name, model)));
+    }
+    if let Some(tag) = pin.strip_prefix("tag:") {
+        return equipment().is_some_and(|has| has.tags.iter().any(|own| same(own, tag)));
+    }
+    let own = |name: &str| name == id.name;
+    let full = |(host, name)| own(name) && snapshot.host_name(id.host) == host;
+    own(pin) || pin.rsplit_once('/').is_some_and(full)
 }
 
 /// Returns the copy that a printer should claim next, or why it waits. It may be for others to go first: see [`turn`].

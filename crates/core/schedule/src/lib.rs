@@ -30,7 +30,9 @@ mod under_way;
 mod upcoming;
 mod wish;
 
-pub use choice::{OpenCopy, Turn, choose, choose_of, open_copies, printer_waits, turn};
+pub use choice::{
+    OpenCopy, Turn, choose, choose_of, is_for, is_meant, open_copies, printer_waits, turn,
+};
 pub use delegate::{budget, choose_without, is_unreconciled, standing};
 pub use first::first_reason;
 pub use forecast::{Assume, COOLING_MS, Finish, Forecast, HEATING_MS, Line, Outlook, Print};

@@ -133,7 +133,7 @@ fn misfit(needs: &Needs, asked: Asked<'_>, equipment: &Equipment) -> Option<Reas
         })
 }
 
-fn same(a: &str, b: &str) -> bool {
+pub(crate) fn same(a: &str, b: &str) -> bool {
     a.trim().eq_ignore_ascii_case(b.trim())
 }
 

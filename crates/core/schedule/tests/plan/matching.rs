@@ -399,6 +399,29 @@ fn r_m3_named_printers_are_a_union_and_none_means_any() {
 }
 
 #[test]
+fn r_m3_models_and_tagged_printers_join_those_that_are_named() {
+    let farm = Farm::new(5)
+        .has("p1", |e| e.model = Some("MK4S".into()))
+        .has("p2", |e| e.model = Some("MINI".into()))
+        .has("p3", |e| e.tags = vec!["Rack 2".into()])
+        .has("p4", |e| e.profile = Some("mk4s".into()));
+    let job = |pins: &[&str]| {
+        let pins: Vec<String> = pins.iter().map(|pin| (*pin).to_owned()).collect();
+        farm.clone().job("A", 9).with(|job| job.printers = pins)
+    };
+    check(&job(&["model:mk4s"]), &[], &["p1 A1", "p4 A2"]);
+    check(&job(&["tag:rack 2", "p5"]), &[], &["p3 A1", "p5 A2"]);
+    check(
+        &job(&["me/p2", "model:MK4S", "tag:rack 2"]),
+        &[],
+        &["p1 A1", "p2 A2", "p3 A3", "p4 A4"],
+    );
+    check(&job(&["model:XL", "tag:fast", "model:"]), &[], &[]);
+    let why = job(&["model:XL"]).why("A", "p1").expect("it is for others");
+    assert_eq!(why.code(), "pinned-elsewhere");
+}
+
+#[test]
 fn a_printer_for_some_members_takes_nobody_elses_jobs() {
     let from = |hosts: Vec<HostId>| Equipment {
         accept_from: hosts,

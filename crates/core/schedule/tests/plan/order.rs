@@ -1,7 +1,7 @@
 //! The rules of order, distribution, groups and the backburner, each under its id: `check(farm, rules, starts)`.
 
 use printmesh_queue::{Bed, ClaimState, Needs, RunResult, Timestamp};
-use printmesh_schedule::choose_of;
+use printmesh_schedule::{choose_of, one_click};
 
 use crate::farm::{Farm, check, job_id, printer, slot, tool};
 
@@ -26,6 +26,32 @@ fn r_e2_a_printer_that_is_out_of_order_is_dealt_nothing() {
         &["p1 A1", "p3 A2"],
     );
     check(&farm.busy(&["p1", "p3"]), &[], &["p2 A1"]);
+}
+
+/// SimplyPrint warns and starts; here somebody looks first, and says so.
+#[test]
+fn r_e2_a_printer_that_is_out_of_order_is_started_by_nobody_before_somebody_has_looked() {
+    let farm = Farm::new(1).job("A", 1);
+    for (farm, code) in [
+        (
+            farm.clone().record("p1", |p| p.fault = Some("hot".into())),
+            "printer-fault",
+        ),
+        (
+            farm.clone().record("p1", |p| p.paused = Some("jam".into())),
+            "printer-paused",
+        ),
+        (
+            farm.clone().record("p1", |p| p.bed = Bed::Unknown),
+            "bed-unknown",
+        ),
+    ] {
+        let (snapshot, presence) = (&farm.snapshot, &farm.presence);
+        let job = &snapshot.jobs[&job_id("A")];
+        let started = choose_of(snapshot, presence, &printer("p1"), job);
+        assert_eq!(started.expect_err("it is out of order").code(), code);
+        assert_eq!(one_click(snapshot, presence, |_| true).starts, []);
+    }
 }
 
 #[test]
