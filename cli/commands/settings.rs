@@ -82,6 +82,9 @@ pub(super) struct Set {
     /// Let printers start jobs of this queue by themselves, where they do so at all: on, off
     #[arg(long, value_name = "ON", group = "any")]
     autoprint: Option<String>,
+    /// Grams that must be left on a spool beyond what a copy takes
+    #[arg(long, value_name = "GRAMS", group = "any")]
+    amount_margin: Option<String>,
     /// How many of the first jobs automatic sorting may reorder: 20, 25%, 20,25%, none
     #[arg(long, value_name = "LIMIT", group = "any")]
     sort_limit: Option<String>,
@@ -122,6 +125,7 @@ pub(super) async fn run(cx: &Context, args: Set) -> Result<u8, Problem> {
         ("exclude-backburner", args.exclude_backburner),
         ("never-skip", args.never_skip),
         ("autoprint", args.autoprint),
+        ("amount-margin", args.amount_margin),
         ("sort-limit", args.sort_limit),
         ("heat-slots", args.heat_slots),
         ("heat-watts", args.heat_watts),

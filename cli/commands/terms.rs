@@ -14,6 +14,9 @@ pub(super) struct Terms {
     /// Park it: printed when nothing else can be; =false takes it out
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", group = "change")]
     backburner: Option<bool>,
+    /// Print it although a spool seems to hold too little for it; =false asks again
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", group = "change")]
+    print_anyway: Option<bool>,
     /// How urgent it is, for automatic sorting
     #[arg(long, value_enum, group = "change")]
     priority: Option<Priority>,
@@ -82,6 +85,7 @@ impl Terms {
         request::Terms {
             group,
             backburner: self.backburner,
+            print_anyway: self.print_anyway,
             priority: priority.map(str::to_owned),
             due_ms: self.due,
             not_before_ms: self.not_before,

@@ -185,6 +185,12 @@ fn terms(job: &Job, clock: &Clock) -> Vec<(&'static str, Cell)> {
     let rows = [
         ("group", terms.group.as_ref().map(Cell::new)),
         ("backburner", terms.backburner.then(|| "yes".into())),
+        (
+            "anyway",
+            terms
+                .print_anyway
+                .then(|| "though a spool seems to hold too little".into()),
+        ),
         ("priority", word(&terms.priority, "normal")),
         ("due", terms.due.as_ref().map(date)),
         ("not before", terms.not_before.as_ref().map(date)),

@@ -499,3 +499,22 @@ fn r_m3_a_job_for_a_model_is_printed_by_printers_of_that_model_and_by_those_that
         serde_json::json!(["b/sim", "model:MK9"])
     );
 }
+
+#[test]
+fn r_m6_something_stays_on_the_spool_unless_a_person_prints_it_anyway() {
+    let farm = Farm::new();
+    let (a, b) = waiting_pair(&farm);
+    set(&a, &b, "amount-margin", "200");
+    b.ok(&["printer", "load", "sim", "0=PLA:150g"]);
+    b.ok(&["printer", "resume", "sim"]);
+    let job = submit(&a, &b, "A", &["-c", "2"]);
+    b.until("the reason", |b| {
+        let shown = b.json(&["job", "show", &job, "--why"]);
+        let mut rows = shown["why"].as_array()?.iter();
+        let row = rows.find(|row| row["printer"] == "b/sim")?;
+        (row["code"] == "amount").then_some(())
+    });
+    a.ok(&["job", "edit", &job, "--print-anyway"]);
+    assert_eq!(a.job(&job)["terms"]["printAnyway"], true);
+    b.wait(&[&job]);
+}

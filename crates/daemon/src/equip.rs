@@ -28,6 +28,7 @@ pub(crate) fn terms(terms: request::Terms) -> Result<TermsEdit, Problem> {
     Ok(TermsEdit {
         group: terms.group,
         backburner: terms.backburner,
+        print_anyway: terms.print_anyway,
         priority: of(
             terms.priority,
             Priority::from_word,
@@ -45,6 +46,7 @@ pub(crate) fn terms_reply(terms: &Terms) -> reply::Terms {
     reply::Terms {
         group: Some(terms.group.clone()).filter(|group| !group.is_empty()),
         backburner: terms.backburner,
+        print_anyway: terms.print_anyway,
         priority: terms.priority.word().to_owned(),
         due: terms.due.map(rfc3339),
         not_before: terms.not_before.map(rfc3339),

@@ -362,6 +362,9 @@ pub struct TermsEdit {
     pub group: Option<String>,
     /// Parked or not.
     pub backburner: Option<bool>,
+    /// Printed although a spool seems to hold too little for it, or not.
+    #[serde(default)]
+    pub print_anyway: Option<bool>,
     /// How urgent it is.
     pub priority: Option<Priority>,
     /// When it should be done, in milliseconds since 1970; 0 = no date.
@@ -384,6 +387,7 @@ impl TermsEdit {
         Terms {
             group: self.group.clone().unwrap_or_else(|| before.group.clone()),
             backburner: self.backburner.unwrap_or(before.backburner),
+            print_anyway: self.print_anyway.unwrap_or(before.print_anyway),
             priority: self.priority.unwrap_or(before.priority),
             due: date(self.due_ms, before.due),
             not_before: date(self.not_before_ms, before.not_before),

@@ -456,6 +456,11 @@ fn term_values(from: &Terms, to: &Terms) -> Vec<(JobField, Scalar)> {
             from.backburner != to.backburner,
         ),
         (
+            JobField::PrintAnyway,
+            Scalar::Flag(to.print_anyway),
+            from.print_anyway != to.print_anyway,
+        ),
+        (
             JobField::Priority,
             Scalar::text(to.priority.word()),
             from.priority != to.priority,

@@ -127,6 +127,9 @@ pub(crate) const JOB_PRINTER_BYTES_MAX: usize = 2 * NAME_BYTES_MAX + 1;
 /// Most alternatives of a set: one for each kind of printer of a farm, and they fit into one value.
 pub const ALTERNATIVES_MAX: usize = 64;
 
+/// Most grams that a setting keeps on a spool: as much as a spool of the usual size holds.
+pub(crate) const AMOUNT_MARGIN_MAX: u32 = 1_000;
+
 /// Most printers that a setting lets heat at once: as many as a farm has.
 pub(crate) const HEAT_SLOTS_MAX: u32 = 256;
 

@@ -433,11 +433,12 @@ fn terms(fields: &BTreeMap<JobField, Scalar>) -> Terms {
     let number = |field| fields.get(&field).and_then(Scalar::as_number);
     // A date is taken back by writing 0: a key of a job is never deleted.
     let date = |field| number(field).filter(|ms| *ms > 0).map(Timestamp);
-    let backburner = fields.get(&JobField::Backburner).and_then(Scalar::as_flag);
+    let flag = |field| fields.get(&field).and_then(Scalar::as_flag);
     let tags = fields.get(&JobField::Tags).and_then(Scalar::as_json);
     Terms {
         group: text(JobField::Group).unwrap_or_default().to_owned(),
-        backburner: backburner.unwrap_or(false),
+        backburner: flag(JobField::Backburner).unwrap_or(false),
+        print_anyway: flag(JobField::PrintAnyway).unwrap_or(false),
         priority: text(JobField::Priority)
             .and_then(Priority::from_word)
             .unwrap_or_default(),

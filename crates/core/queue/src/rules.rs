@@ -307,9 +307,11 @@ fn is_job_field(field: JobField, value: &Scalar, writer: HostId) -> Option<bool>
         JobField::Name => is_name(value.as_text()?),
         JobField::Rank => Rank::parse(value.as_text()?).is_some(),
         JobField::Copies => is_count(value)?,
-        JobField::Together | JobField::Draft | JobField::Held | JobField::Backburner => {
-            value.as_flag().is_some()
-        }
+        JobField::Together
+        | JobField::Draft
+        | JobField::Held
+        | JobField::Backburner
+        | JobField::PrintAnyway => value.as_flag().is_some(),
         JobField::Printers => {
             let printers: Vec<String> = value.as_json()?;
             printers.len() <= JOB_PRINTERS_MAX
@@ -354,6 +356,7 @@ fn is_optional(field: JobField) -> bool {
         | JobField::Retries
         | JobField::Group
         | JobField::Backburner
+        | JobField::PrintAnyway
         | JobField::Priority
         | JobField::Due
         | JobField::NotBefore

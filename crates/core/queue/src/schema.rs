@@ -139,6 +139,7 @@ pub(crate) enum JobField {
     Retries,
     Group,
     Backburner,
+    PrintAnyway,
     Priority,
     Due,
     NotBefore,
@@ -209,7 +210,7 @@ const META_KEYS: [(&str, Meta); 7] = [
     ("voters", Meta::Voters),
 ];
 
-pub(crate) const JOB_KEYS: [(&str, JobField); 20] = [
+pub(crate) const JOB_KEYS: [(&str, JobField); 21] = [
     ("name", JobField::Name),
     ("rank", JobField::Rank),
     ("copies", JobField::Copies),
@@ -224,6 +225,7 @@ pub(crate) const JOB_KEYS: [(&str, JobField); 20] = [
     ("retries", JobField::Retries),
     ("group", JobField::Group),
     ("backburner", JobField::Backburner),
+    ("print_anyway", JobField::PrintAnyway),
     ("priority", JobField::Priority),
     ("due", JobField::Due),
     ("not_before", JobField::NotBefore),

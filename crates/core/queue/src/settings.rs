@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     NAME_BYTES_MAX, SortLimit,
-    limits::{HEAT_SLOTS_MAX, HEAT_WATTS_MAX, RETRIES_MAX, SECONDS_MAX},
+    limits::{AMOUNT_MARGIN_MAX, HEAT_SLOTS_MAX, HEAT_WATTS_MAX, RETRIES_MAX, SECONDS_MAX},
 };
 
 /// What a queue does when the voters cannot be reached.
@@ -171,6 +171,8 @@ pub struct Settings {
     pub never_skip: NeverSkip,
     /// Printers start jobs of this queue by themselves, where they do so at all.
     pub autoprint: bool,
+    /// Grams that must be left on a spool beyond what a copy takes.
+    pub amount_margin_g: u32,
     /// How many of the first jobs automatic sorting may reorder.
     pub sort_limit: SortLimit,
     /// Of the printers on one circuit so many heat up at once; 0 = as many as like.
@@ -205,6 +207,7 @@ impl Default for Settings {
             exclude_backburner: false,
             never_skip: NeverSkip::Off,
             autoprint: true,
+            amount_margin_g: 0,
             sort_limit: SortLimit::default(),
             heat_slots: 0,
             heat_watts: 0,
@@ -238,6 +241,7 @@ pub enum Setting {
     ExcludeBackburner,
     NeverSkip,
     Autoprint,
+    AmountMargin,
     SortLimit,
     HeatSlots,
     HeatWatts,
@@ -334,7 +338,7 @@ fn seconds(text: &str, least: u64) -> Option<u64> {
 
 impl Setting {
     /// Every setting, in the order in which they are shown.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Claims,
         Self::Budget,
         Self::Lease,
@@ -356,6 +360,7 @@ impl Setting {
         Self::ExcludeBackburner,
         Self::NeverSkip,
         Self::Autoprint,
+        Self::AmountMargin,
         Self::SortLimit,
         Self::HeatSlots,
         Self::HeatWatts,
@@ -386,6 +391,7 @@ impl Setting {
             Self::ExcludeBackburner => "exclude-backburner",
             Self::NeverSkip => "never-skip",
             Self::Autoprint => "autoprint",
+            Self::AmountMargin => "amount-margin",
             Self::SortLimit => "sort-limit",
             Self::HeatSlots => "heat-slots",
             Self::HeatWatts => "heat-watts",
@@ -421,6 +427,7 @@ impl Setting {
             Self::DrainGroups | Self::ExcludeBackburner | Self::Autoprint => words(&SWITCHES),
             Self::NeverSkip => words(&NEVER_SKIPS),
             Self::Groups => "none, or names in their order, with commas between them".to_owned(),
+            Self::AmountMargin => format!("grams, at most {AMOUNT_MARGIN_MAX}"),
             Self::HeatSlots => format!("none, or a number up to {HEAT_SLOTS_MAX}"),
             Self::HeatWatts => format!("none, or watts from 100 to {HEAT_WATTS_MAX}"),
             Self::SortLimit => "none, a number, a percentage like 25%, or both: 20,25%".to_owned(),
@@ -466,6 +473,10 @@ impl Settings {
             Setting::ExcludeBackburner => put(&mut self.exclude_backburner, of(&SWITCHES, text)),
             Setting::NeverSkip => put(&mut self.never_skip, of(&NEVER_SKIPS, text)),
             Setting::Autoprint => put(&mut self.autoprint, of(&SWITCHES, text)),
+            Setting::AmountMargin => {
+                let grams = text.parse().ok().filter(|g| *g <= AMOUNT_MARGIN_MAX);
+                put(&mut self.amount_margin_g, grams)
+            }
             Setting::SortLimit => put(&mut self.sort_limit, SortLimit::parse(text)),
             Setting::HeatSlots => put(&mut self.heat_slots, limit(text, 1, HEAT_SLOTS_MAX)),
             Setting::HeatWatts => put(&mut self.heat_watts, limit(text, 100, HEAT_WATTS_MAX)),
@@ -502,6 +513,7 @@ impl Settings {
             Setting::ExcludeBackburner => word(&SWITCHES, self.exclude_backburner),
             Setting::NeverSkip => word(&NEVER_SKIPS, self.never_skip),
             Setting::Autoprint => word(&SWITCHES, self.autoprint),
+            Setting::AmountMargin => self.amount_margin_g.to_string(),
             Setting::SortLimit => self.sort_limit.text(),
             Setting::HeatSlots if self.heat_slots > 0 => self.heat_slots.to_string(),
             Setting::HeatWatts if self.heat_watts > 0 => self.heat_watts.to_string(),

@@ -45,6 +45,8 @@ pub struct Terms {
     pub group: String,
     /// Parked: printed when nothing else can be, or only when somebody starts it.
     pub backburner: bool,
+    /// It is printed although a spool seems to hold too little for it.
+    pub print_anyway: bool,
     /// How urgent it is.
     pub priority: Priority,
     /// When it should be done, by the clock of who said so.

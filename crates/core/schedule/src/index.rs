@@ -56,6 +56,8 @@ pub(crate) struct Row {
     pub(crate) class: usize,
     /// It names printers.
     pub(crate) pinned: bool,
+    /// It is printed although a spool seems to hold too little for it.
+    pub(crate) print_anyway: bool,
     /// Some set has alternatives: what a copy takes depends on the printer.
     pub(crate) has_alternatives: bool,
     /// Milligrams that a copy takes out of each slot, without alternatives.
@@ -356,6 +358,7 @@ impl Index {
             first_began: began.min(),
             class: self.class(job),
             pinned: !job.printers.is_empty(),
+            print_anyway: job.terms.print_anyway,
             has_alternatives,
             amounts: match has_alternatives {
                 true => Vec::new(),

@@ -362,14 +362,16 @@ fn left(slot: u32, known: &[(u32, u64)], reserved: &[(u32, u64)]) -> Option<u64>
 }
 
 /// Returns the first slot that has too little for a whole copy, `known` being what is left in each slot of which somebody has
-/// said it. An unknown amount is no reason.
+/// said it, and so much more having to be left. An unknown amount is no reason.
 pub(crate) fn amount_misfit(
     amounts: &[(u32, u64)],
     known: &[(u32, u64)],
     reserved: &[(u32, u64)],
+    margin_mg: u64,
 ) -> Option<Reason> {
     amounts.iter().find_map(|(slot, needs_mg)| {
         let left_mg = left(*slot, known, reserved)?;
+        let needs_mg = &needs_mg.saturating_add(margin_mg);
         (left_mg < *needs_mg).then_some(Reason::Amount {
             slot: *slot,
             needs_mg: *needs_mg,

@@ -229,13 +229,14 @@ impl<'a> Planner<'a> {
     }
 
     pub(crate) fn amount_misfit(&self, row: &Row, seat: &Seat) -> Option<Reason> {
-        if seat.left.is_empty() {
+        if seat.left.is_empty() || row.print_anyway {
             return None;
         }
         amount_misfit(
             &self.amounts(row, &seat.id),
             &seat.left,
             &self.reserved(seat),
+            u64::from(self.snapshot.settings.amount_margin_g) * 1000,
         )
     }
 

@@ -682,6 +682,8 @@ pub struct Terms {
     pub group: Option<String>,
     /// Parked.
     pub backburner: bool,
+    /// Printed although a spool seems to hold too little for it.
+    pub print_anyway: bool,
     /// `low`, `normal`, `high` or `rush`; empty = normal.
     pub priority: String,
     /// When it should be done.

@@ -416,6 +416,8 @@ pub struct Terms {
     pub group: Option<String>,
     /// Parked or not.
     pub backburner: Option<bool>,
+    /// Printed although a spool seems to hold too little for it, or not.
+    pub print_anyway: Option<bool>,
     /// `low`, `normal`, `high` or `rush`.
     pub priority: Option<String>,
     /// When it should be done, in milliseconds since 1970; 0 = no date.

@@ -84,6 +84,7 @@ fn each_setter_sets_its_field_and_touches_its_job() {
     let terms = Terms {
         group: "rush orders".into(),
         backburner: true,
+        print_anyway: true,
         priority: Priority::High,
         due: None,
         not_before: Some(Timestamp(4)),

@@ -1,7 +1,7 @@
 //! The axes of matching: what a file needs against what a printer has, each with its code.
 
 use printmesh_queue::{
-    ClaimState, ColorRule, Equipment, HostId, Needs, SetId, Slot, Timestamp, ToolNeed,
+    ClaimState, ColorRule, Equipment, HostId, Needs, RunResult, SetId, Slot, Timestamp, ToolNeed,
 };
 use printmesh_schedule::{Reason, file_for};
 
@@ -396,6 +396,39 @@ fn r_m3_named_printers_are_a_union_and_none_means_any() {
         .job("A", 3)
         .with(|job| job.printers = vec!["p2".into(), "me/p3".into()]);
     check(&farm, &[], &["p2 A1", "p3 A2"]);
+}
+
+#[test]
+fn r_m6_a_margin_stays_on_the_spool_and_a_person_prints_it_anyway() {
+    let needs = |grams| Needs {
+        tools: vec![tool(0, "PLA", grams)],
+        ..Needs::default()
+    };
+    let farm = Farm::new(1)
+        .has("p1", |e| e.slots = vec![slot(0, "PLA", 100)])
+        .job("A", 2)
+        .needs(needs(60));
+    let margin = |grams| [("amount-margin", grams)];
+    check(&farm, &margin("40"), &["p1 A1"]);
+    check(&farm, &margin("41"), &[]);
+    let short = farm.set(&margin("41"));
+    let Some(Reason::Amount {
+        needs_mg, left_mg, ..
+    }) = short.why("A", "p1")
+    else {
+        panic!("{:?}", short.why("A", "p1"));
+    };
+    assert_eq!((needs_mg, left_mg), (101_000, 100_000));
+    let anyway = short.edit("A", |job| job.terms.print_anyway = true);
+    check(&anyway, &[], &["p1 A1"]);
+    // It holds for each try and each copy of the job, however little there is.
+    let empty = anyway.has("p1", |e| e.slots = vec![slot(0, "PLA", 0)]);
+    check(&empty, &[], &["p1 A1"]);
+    let again = empty.printed("A", 1, "p9", 5, RunResult::Failed);
+    check(&again, &[], &["p1 A1"]);
+    // What is loaded is another matter.
+    let other = again.has("p1", |e| e.slots = vec![slot(0, "PETG", 900)]);
+    check(&other, &[], &[]);
 }
 
 #[test]
