@@ -64,7 +64,7 @@ pub(super) struct Set {
     /// In which order copies go to printers: sequential, round-robin
     #[arg(long, value_name = "ORDER", group = "any")]
     order: Option<String>,
-    /// Which printer gets a copy: position, random, least-recently-used, hours, best-fit
+    /// Which printer gets a copy: position, reverse, random, least-recently-used, hours, most-hours, best-fit
     #[arg(long, value_name = "HOW", group = "any")]
     distribute: Option<String>,
     /// Process a group fully before the next one: on, off

@@ -22,6 +22,7 @@ pub(crate) fn plan(plan: &MatchPlan) -> Vec<Block> {
                 },
                 start.duration_s.to_string(),
             ),
+            start.passed_over.to_string().into(),
         ]
     });
     let waits = plan.waits.iter().map(|wait| {
@@ -38,7 +39,7 @@ pub(crate) fn plan(plan: &MatchPlan) -> Vec<Block> {
     } else {
         blocks.push(Block::Table(Table {
             label: Some("starts"),
-            head: vec!["PRINTER", "QUEUE", "STARTS", "COPY", "TIME"],
+            head: vec!["PRINTER", "QUEUE", "STARTS", "COPY", "TIME", "PASSES"],
             rows: starts.collect(),
         }));
     }

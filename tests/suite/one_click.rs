@@ -31,6 +31,7 @@ fn r_c4_what_is_shown_is_started_on_both_hosts_once_and_a_plan_that_has_changed_
     );
     assert_eq!(plan["starts"][0]["job"], "clip");
     assert_eq!(plan["starts"][0]["autoprint"], false);
+    assert_eq!(plan["starts"][0]["passedOver"], 0);
     let todo = a.json(&["todo", "-q", "farm"]);
     assert_eq!(
         todo["items"][0]["steps"][0]["command"],

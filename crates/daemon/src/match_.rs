@@ -32,6 +32,7 @@ pub(crate) fn plan(node: &Node, ask: &MatchAsk, plan: MatchPlan) -> reply::Match
             job_id: job.id.to_string(),
             copy: start.open.copy.index + 1,
             copies: job.copies,
+            passed_over: plan.passed.get(&start.printer).copied().unwrap_or(0) as u32,
             duration_s: printmesh_schedule::copy_seconds(snapshot, job, &start.printer),
             autoprint: record.is_some_and(|record| record.autoprint) && snapshot.settings.autoprint,
         }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use printmesh_queue::{JobId, PrinterId, QueueId, Role, Wanted};
-use printmesh_schedule::{Reason, Start, one_click};
+use printmesh_schedule::{Reason, Start, one_click, passed_over};
 
 use crate::{
     effect::Answer,
@@ -37,6 +37,8 @@ pub struct MatchPlan {
     pub starts: Vec<(QueueId, Start)>,
     /// Printers that were meant and start nothing, each with its queue and why.
     pub waits: BTreeMap<PrinterId, (QueueId, Reason)>,
+    /// How many jobs each printer that starts something passes over for it, where that is any.
+    pub passed: BTreeMap<PrinterId, usize>,
 }
 
 impl Node {
@@ -54,7 +56,7 @@ impl Node {
         let limit = ask.limit.map_or(usize::MAX, |limit| limit as usize);
         let mut at_work = self.at_work();
         let mut starts: Vec<(QueueId, Start)> = Vec::new();
-        let mut waits = BTreeMap::new();
+        let (mut waits, mut passed) = (BTreeMap::new(), BTreeMap::new());
         for queue in queues {
             let snapshot = self.queues[&queue].doc.snapshot();
             let mut presence = self.presence_at(queue, now);
@@ -65,6 +67,9 @@ impl Node {
                 if starts.len() < limit {
                     at_work.insert(start.printer.clone());
                     waits.remove(&start.printer);
+                    let job = start.open.copy.job;
+                    let count = passed_over(snapshot, &presence, &start.printer, job);
+                    passed.extend((count > 0).then(|| (start.printer.clone(), count)));
                     starts.push((queue, start));
                 }
             }
@@ -78,7 +83,12 @@ impl Node {
             }
         }
         let id = self.plan_id(&starts);
-        Ok(MatchPlan { id, starts, waits })
+        Ok(MatchPlan {
+            id,
+            starts,
+            waits,
+            passed,
+        })
     }
 
     /// Printers that work on something in any queue, as far as this host sees.

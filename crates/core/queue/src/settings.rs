@@ -98,8 +98,12 @@ pub enum Distribute {
     Random,
     /// The one whose last print ended longest ago.
     LeastRecentlyUsed,
+    /// The last one in the list of printers.
+    Reverse,
     /// The one that has printed for the fewest hours.
     Hours,
+    /// The one that has printed for the most hours.
+    MostHours,
     /// The one with the most of the material left.
     BestFit,
 }
@@ -273,11 +277,13 @@ const ORDERS: [(&str, Order); 2] = [
     ("sequential", Order::Sequential),
     ("round-robin", Order::RoundRobin),
 ];
-const DISTRIBUTES: [(&str, Distribute); 5] = [
+const DISTRIBUTES: [(&str, Distribute); 7] = [
     ("position", Distribute::Position),
     ("random", Distribute::Random),
     ("least-recently-used", Distribute::LeastRecentlyUsed),
+    ("reverse", Distribute::Reverse),
     ("hours", Distribute::Hours),
+    ("most-hours", Distribute::MostHours),
     ("best-fit", Distribute::BestFit),
 ];
 const NEVER_SKIPS: [(&str, NeverSkip); 4] = [

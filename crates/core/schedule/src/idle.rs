@@ -58,7 +58,7 @@ impl Planner<'_> {
         rows.min_by_key(|row| (!self.fits(row, seat), &self.job(row).rank, row.id))
     }
 
-    fn has_open_copy(&self, row: &Row) -> bool {
+    pub(crate) fn has_open_copy(&self, row: &Row) -> bool {
         let mut cursor = Cursor::new(row);
         let copies = std::iter::from_fn(|| cursor.next(row));
         let copy = |index| printmesh_queue::CopyId { job: row.id, index };

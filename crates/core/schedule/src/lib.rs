@@ -39,7 +39,7 @@ pub use forecast::{Assume, COOLING_MS, Finish, Forecast, HEATING_MS, Line, Outlo
 pub use heat::{HEAT_PLACES_MAX, heat_places, which_heat};
 pub use index::Index;
 pub use matching::{file_for, misfit_of, misfit_of_needs};
-pub use one_click::one_click;
+pub use one_click::{one_click, passed_over};
 pub use overview::{Overview, printer_status, why, why_printer};
 pub use plan::{Plan, Start, plan};
 pub use planner::Planner;

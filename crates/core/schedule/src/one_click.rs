@@ -1,9 +1,9 @@
 //! What 1-Click starts: the plan as it is for every printer that is meant, those included that do not start by themselves.
 
-use printmesh_queue::{CopyId, Job, PrinterId, Snapshot};
+use printmesh_queue::{CopyId, Job, JobId, PrinterId, Snapshot};
 
 use crate::{
-    OpenCopy, Plan, Planner, Presence, Reason,
+    Index, OpenCopy, Plan, Planner, Presence, Reason,
     choice::{had_its_turn, job_waits},
     plan,
     setbacks::file_waits,
@@ -26,6 +26,26 @@ pub fn one_click(
     let mut plan = plan(&opened, presence);
     plan.starts.retain(|start| meant(&start.printer));
     plan
+}
+
+/// Returns how many jobs a printer passes over that come before this one: jobs with a copy left that it cannot print now.
+pub fn passed_over(
+    snapshot: &Snapshot,
+    presence: &Presence,
+    printer: &PrinterId,
+    job: JobId,
+) -> usize {
+    let index = Index::new(snapshot);
+    let planner = Planner::new(snapshot, presence, &index);
+    let Some(seat) = index.seat(printer) else {
+        return 0;
+    };
+    let rows = index.arranged.order.iter().map(|at| &index.rows[*at]);
+    let before = rows.take_while(|row| row.id != job);
+    let passed = before.filter(|row| {
+        !planner.is_early(row) && !planner.fits(row, seat) && planner.has_open_copy(row)
+    });
+    passed.count()
 }
 
 impl Planner<'_> {

@@ -389,7 +389,11 @@ impl Planner<'_> {
         let distribute = self.snapshot.settings.distribute;
         let weighs = match distribute {
             Distribute::Random | Distribute::BestFit => true,
-            Distribute::Position | Distribute::LeastRecentlyUsed | Distribute::Hours => false,
+            Distribute::Position
+            | Distribute::Reverse
+            | Distribute::LeastRecentlyUsed
+            | Distribute::Hours
+            | Distribute::MostHours => false,
         };
         if !prefers && !weighs {
             return of.next();
@@ -397,7 +401,11 @@ impl Planner<'_> {
         let weight = |seat: &Seat| match distribute {
             Distribute::Random => Reverse(mix_of_copy(self.snapshot.queue, copy, seat.seed)),
             Distribute::BestFit => Reverse(self.left_after(row, seat).map_or(0, |mg| mg + 1)),
-            Distribute::Position | Distribute::LeastRecentlyUsed | Distribute::Hours => Reverse(0),
+            Distribute::Position
+            | Distribute::Reverse
+            | Distribute::LeastRecentlyUsed
+            | Distribute::Hours
+            | Distribute::MostHours => Reverse(0),
         };
         of.min_by_key(|one| {
             let seat = &self.index.seats[dealt[*one].seat];

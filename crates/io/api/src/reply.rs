@@ -804,6 +804,9 @@ pub struct MatchStart {
     pub duration_s: u64,
     /// The printer would start it by itself.
     pub autoprint: bool,
+    /// Jobs before it that the printer cannot print now.
+    #[serde(default)]
+    pub passed_over: u32,
 }
 
 /// A printer that starts nothing.

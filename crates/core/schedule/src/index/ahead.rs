@@ -75,7 +75,11 @@ impl Index {
         match rule {
             Distribute::LeastRecentlyUsed => *used = at.0 + 1,
             Distribute::Hours => *used = used.saturating_add(ms / 1000),
-            Distribute::Position | Distribute::Random | Distribute::BestFit => return,
+            Distribute::MostHours => *used = used.saturating_sub(ms / 1000),
+            Distribute::Position
+            | Distribute::Reverse
+            | Distribute::Random
+            | Distribute::BestFit => return,
         }
         self.order_seats();
     }

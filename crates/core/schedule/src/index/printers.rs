@@ -50,6 +50,8 @@ impl Index {
         let used = match snapshot.settings.distribute {
             Distribute::LeastRecentlyUsed => record.last_print_ended.map_or(0, |at| at.0 + 1),
             Distribute::Hours => record.equipment.printed_s,
+            Distribute::MostHours => u64::MAX - record.equipment.printed_s,
+            Distribute::Reverse => u64::MAX - u64::from(record.position),
             Distribute::Position | Distribute::Random | Distribute::BestFit => 0,
         };
         let slots = record.equipment.slots.iter();

@@ -97,6 +97,8 @@ fn settings(farm: Farm, dice: &mut Dice) -> Farm {
                 "least-recently-used",
                 "hours",
                 "best-fit",
+                "reverse",
+                "most-hours",
             ]),
         ),
         ("drain-groups", dice.of(&onoff)),

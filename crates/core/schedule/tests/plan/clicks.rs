@@ -1,11 +1,11 @@
 //! 1-Click and the automatic loop are one engine: R-E1, and the rules of the click.
 
 use printmesh_queue::Bed;
-use printmesh_schedule::{CODES, Plan, Reason, one_click};
+use printmesh_schedule::{CODES, Plan, Reason, one_click, passed_over};
 
 use crate::{
     any::any,
-    farm::{Farm, check, printer},
+    farm::{Farm, check, printer, slot, tool},
     oracle::Dice,
 };
 
@@ -77,6 +77,35 @@ fn r_a1_a_queue_whose_printers_start_nothing_by_themselves_is_started_by_a_click
     assert_eq!(click(&["p1", "p2"]), ["p1 1", "p2 2"]);
     // Nobody meant p1, and it starts nothing by itself: p2 has the first copy.
     assert_eq!(click(&["p2"]), ["p2 1"]);
+}
+
+#[test]
+fn r_c4_it_is_said_how_many_jobs_a_printer_passes_over() {
+    let needs = |material| printmesh_queue::Needs {
+        tools: vec![tool(0, material, 1)],
+        ..printmesh_queue::Needs::default()
+    };
+    let farm = Farm::new(2)
+        .has("p1", |e| e.slots = vec![slot(0, "PLA", 900)])
+        .has("p2", |e| e.slots = vec![slot(0, "PETG", 900)])
+        .job("X", 3)
+        .needs(needs("ASA"))
+        .job("H", 1)
+        .with(|job| job.held = true)
+        .job("Y", 2)
+        .needs(needs("PETG"))
+        .job("A", 1)
+        .needs(needs("PLA"));
+    let passed: Vec<(String, usize)> = click(&farm)
+        .starts
+        .iter()
+        .map(|start| {
+            let job = start.open.copy.job;
+            let count = passed_over(&farm.snapshot, &farm.presence, &start.printer, job);
+            (start.printer.name.clone(), count)
+        })
+        .collect();
+    assert_eq!(passed, [("p2".to_owned(), 1), ("p1".to_owned(), 2)]);
 }
 
 #[test]

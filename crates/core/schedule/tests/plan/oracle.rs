@@ -50,7 +50,14 @@ pub(crate) fn any_farm(dice: &mut Dice) -> Farm {
         ("order", dice.of(&["sequential", "round-robin"])),
         (
             "distribute",
-            dice.of(&["position", "least-recently-used", "hours", "best-fit"]),
+            dice.of(&[
+                "position",
+                "least-recently-used",
+                "hours",
+                "best-fit",
+                "reverse",
+                "most-hours",
+            ]),
         ),
         ("drain-groups", dice.of(&onoff)),
         ("groups", dice.of(&["none", "A,B", "B"])),
@@ -348,7 +355,12 @@ fn naive(farm: &Farm) -> Naive {
             Distribute::Hours => record.equipment.printed_s,
             _ => 0,
         };
-        (used, record.position, id.clone())
+        let most = match settings.distribute {
+            Distribute::MostHours => record.equipment.printed_s,
+            Distribute::Reverse => u64::from(record.position),
+            _ => 0,
+        };
+        (used, std::cmp::Reverse(most), record.position, id.clone())
     };
     let mut free: Vec<PrinterId> = farm.snapshot.printers.keys().cloned().collect();
     free.retain(|id| {

@@ -221,6 +221,18 @@ fn r_d5_by_hours_the_one_that_has_printed_least_by_best_fit_the_one_with_most_ma
 }
 
 #[test]
+fn r_d5_the_last_in_the_list_or_the_one_that_has_printed_most() {
+    let farm = Farm::new(3)
+        .job("A", 2)
+        .has("p1", |e| e.printed_s = 3600)
+        .has("p2", |e| e.printed_s = 7200);
+    check(&farm, &[("distribute", "reverse")], &["p3 A1", "p2 A2"]);
+    check(&farm, &[("distribute", "most-hours")], &["p2 A1", "p1 A2"]);
+    let alike = Farm::new(2).job("A", 1);
+    check(&alike, &[("distribute", "most-hours")], &["p1 A1"]);
+}
+
+#[test]
 fn r_d6_a_colour_that_is_preferred_is_looked_for_at_every_printer_before_one_is_taken() {
     let black = printmesh_queue::ToolNeed {
         color: Some("black".into()),

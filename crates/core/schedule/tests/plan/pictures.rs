@@ -82,7 +82,14 @@ fn the_example_of_each_distribution_is_the_printer_that_takes_the_copy() {
                 .collect();
         });
     }
-    for how in ["position", "least-recently-used", "hours", "best-fit"] {
+    for how in [
+        "position",
+        "reverse",
+        "least-recently-used",
+        "hours",
+        "most-hours",
+        "best-fit",
+    ] {
         let starts = farm.clone().set(&[("distribute", how)]).plan().starts;
         let cell = format!("| {} |", starts[0].printer.name);
         let mut lines = SETTINGS.lines();
