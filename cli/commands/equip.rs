@@ -120,6 +120,7 @@ pub(super) struct Unload {
 ///
 /// Examples:
 ///   printmesh printer nozzle mk4 0.6
+///   printmesh printer nozzle xl 0.6 --tool 1
 ///   printmesh printer nozzle mk4 --hardened
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, group = clap::ArgGroup::new("said").required(true).multiple(true))]
@@ -129,6 +130,9 @@ pub(super) struct Nozzle {
     /// Diameter in millimetres
     #[arg(group = "said", value_parser = micrometres)]
     mm: Option<u32>,
+    /// Only of this tool, from 0; without it of all
+    #[arg(long, value_name = "N", requires = "mm")]
+    tool: Option<u32>,
     /// It stands abrasive material, or does not
     #[arg(long, group = "said", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     hardened: Option<bool>,
@@ -210,6 +214,7 @@ pub(super) async fn unload(cx: &Context, args: Unload) -> Result<u8, Problem> {
 pub(super) async fn nozzle(cx: &Context, args: Nozzle) -> Result<u8, Problem> {
     let change = PrinterChange {
         nozzle_um: args.mm,
+        nozzle_tool: args.tool,
         hardened: args.hardened,
         ..PrinterChange::default()
     };

@@ -148,7 +148,9 @@ fn equipment(printer: &Printer) -> Vec<(&'static str, Cell)> {
         true => "hardened".to_owned(),
         false => "not hardened".to_owned(),
     });
-    let nozzle: Vec<String> = nozzle.into_iter().chain(hardened).collect();
+    let tools = has.nozzles.iter();
+    let tools = tools.map(|(tool, um)| format!("tool {tool}: {}", millimetres(*um)));
+    let nozzle: Vec<String> = nozzle.into_iter().chain(tools).chain(hardened).collect();
     let text = |words: &[String]| Some(words.join(", ")).filter(|text| !text.is_empty());
     let limit = |limit: Option<u32>| limit.map(|c| format!("{c} °C"));
     let slots: Vec<String> = has.slots.iter().map(slot).collect();

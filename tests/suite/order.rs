@@ -518,3 +518,44 @@ fn r_m6_something_stays_on_the_spool_unless_a_person_prints_it_anyway() {
     assert_eq!(a.job(&job)["terms"]["printAnyway"], true);
     b.wait(&[&job]);
 }
+
+#[test]
+fn r_m7_a_file_for_two_nozzles_waits_until_each_tool_has_its_own() {
+    let farm = Farm::new();
+    let (_a, b) = waiting_pair(&farm);
+    let text = std::fs::read_to_string(sliced("clip.gcode")).unwrap();
+    let mut both = text;
+    for (from, to) in [
+        ("nozzle_diameter = 0.4", "nozzle_diameter = 0.4,0.6"),
+        ("\n; filament_type = PLA", "\n; filament_type = PLA;PLA"),
+        (
+            "\n; filament used [g] = 0.25",
+            "\n; filament used [g] = 0.25, 0.25",
+        ),
+        (
+            "\n; filament used [mm] = 82.39",
+            "\n; filament used [mm] = 82.39, 82.39",
+        ),
+    ] {
+        assert!(both.contains(from));
+        both = both.replace(from, to);
+    }
+    let path = farm.path().join("two.gcode");
+    std::fs::write(&path, both).unwrap();
+    b.ok(&["printer", "load", "sim", "0=PLA", "1=PLA"]);
+    b.ok(&["printer", "nozzle", "sim", "0.4"]);
+    b.ok(&["printer", "resume", "sim"]);
+    let job = b.submit(&["-q", "farm", path.to_str().unwrap()]);
+    let row = b.until("the reason", |b| {
+        let shown = b.json(&["job", "show", &job, "--why"]);
+        let mut rows = shown["why"].as_array()?.iter();
+        let row = rows.find(|row| row["printer"] == "b/sim" && row["code"] == "nozzle")?;
+        Some(row.clone())
+    });
+    assert_eq!(row["fix"], "printmesh printer nozzle sim 0.6 --tool 1");
+    b.ok(&["printer", "nozzle", "sim", "0.6", "--tool", "1"]);
+    let shown = b.ok(&["printer", "show", "sim"]);
+    assert!(shown.contains("0.4 mm, tool 1: 0.6 mm"), "{shown}");
+    b.wait(&[&job]);
+    assert_eq!(b.run(&["printer", "nozzle", "sim", "--tool", "1"]).code, 2);
+}

@@ -70,6 +70,7 @@ pub(crate) fn printer_edit(change: request::PrinterChange) -> PrinterEdit {
         model: change.model,
         compatible: change.compatible,
         nozzle_um: change.nozzle_um,
+        nozzle_tool: change.nozzle_tool,
         hardened: change.hardened,
         volume_mm: change.volume_mm,
         nozzle_c_max: change.nozzle_c_max,
@@ -107,7 +108,10 @@ pub(crate) fn fill(edit: &mut PrinterEdit, has: &Equipment, profile: &Profile) {
     }
     let micrometres = |mm: f64| (mm * 1000.0).round() as u32;
     let nozzle = profile.nozzle_mm.map(micrometres);
-    edit.nozzle_um = edit.nozzle_um.or(has.nozzle_um).or(nozzle);
+    // What somebody said stays, and with it what he said of single tools.
+    edit.nozzle_um = edit
+        .nozzle_um
+        .or(nozzle.filter(|_| has.nozzle_um.is_none()));
     edit.volume_mm = edit.volume_mm.or(has.volume_mm).or(profile.volume_mm);
     edit.nozzle_c_max = edit
         .nozzle_c_max
@@ -147,6 +151,7 @@ pub(crate) fn equipment(equipment: &Equipment) -> reply::Equipment {
         model: equipment.model.clone(),
         compatible: equipment.compatible.clone(),
         nozzle_um: equipment.nozzle_um,
+        nozzles: equipment.nozzles.clone(),
         hardened: equipment.hardened,
         volume_mm: equipment.volume_mm,
         nozzle_c_max: equipment.nozzle_c_max,

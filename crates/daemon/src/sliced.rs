@@ -161,6 +161,11 @@ fn needs(metadata: &Metadata, profile: Option<String>) -> Needs {
             .grams(tool)
             .and_then(|g| whole((g * 1000.0).round())),
     });
+    let nozzle_um = metadata.nozzle_mm().and_then(micrometres);
+    let nozzles = metadata.tools.iter().filter_map(|tool| {
+        let um = tool.nozzle_mm.and_then(micrometres)?;
+        (Some(um) != nozzle_um).then_some((tool.number, um))
+    });
     let volume = metadata.extent.map(|extent| {
         [0, 1, 2].map(|axis| {
             // Binary fractions make 12.5 - 2.5 a little more than 10: no reason for a millimetre more.
@@ -186,7 +191,8 @@ fn needs(metadata: &Metadata, profile: Option<String>) -> Needs {
     Needs {
         slice: None,
         model: profile.or_else(|| metadata.printer_model.clone()),
-        nozzle_um: metadata.nozzle_mm().and_then(micrometres),
+        nozzle_um,
+        nozzles: nozzles.collect(),
         hardened: metadata.tools.iter().any(|tool| tool.abrasive),
         volume_mm: match volume_mm {
             [Some(x), Some(y), Some(z)] => Some([x, y, z]),
@@ -260,6 +266,7 @@ mod tests {
             slice: None,
             model: Some("MK4S".to_owned()),
             nozzle_um: Some(600),
+            nozzles: Vec::new(),
             hardened: true,
             volume_mm: Some([10, 10, 30]),
             extent_mm: Some([[2, 13], [90, 100], [0, 31]]),

@@ -170,7 +170,7 @@ fn equip(shown: &str, name: &str, act: &Act) -> (String, String) {
                 format!("printmesh printer load {name} {}", quoted(&said)),
             )
         }
-        Act::Nozzle { um, hardened } => {
+        Act::Nozzle { tool, um, hardened } => {
             let mm = um.map(|um| (f64::from(um) / 1000.0).to_string());
             let hard = hardened.unwrap_or(false);
             let mut text = "put a".to_owned();
@@ -182,6 +182,10 @@ fn equip(shown: &str, name: &str, act: &Act) -> (String, String) {
             if let Some(mm) = mm {
                 text += &format!(" of {mm} mm");
                 command += &format!(" {mm}");
+            }
+            if let Some(tool) = tool {
+                text += &format!(" for tool {tool}");
+                command += &format!(" --tool {tool}");
             }
             if hard {
                 command += " --hardened";

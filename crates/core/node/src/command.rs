@@ -411,6 +411,8 @@ pub struct PrinterEdit {
     pub compatible: Option<Vec<String>>,
     /// Nozzle diameter in micrometres.
     pub nozzle_um: Option<u32>,
+    /// Of this tool only; `None` = of all.
+    pub nozzle_tool: Option<u32>,
     /// Whether its nozzle stands abrasive material.
     pub hardened: Option<bool>,
     /// What it can reach along x, y and z, in millimetres.

@@ -203,6 +203,12 @@ fn check(edit: &PrinterEdit) -> Result<(), Problem> {
     if edit.nozzle_um.is_some_and(|um| !(100..=5000).contains(&um)) {
         return bad("a nozzle has from 0.1 to 5 mm");
     }
+    if edit
+        .nozzle_tool
+        .is_some_and(|tool| tool as usize >= SLOTS_MAX)
+    {
+        return bad("a printer has no such tool: they are counted from 0");
+    }
     let side = |mm: &u32| (1..=100_000).contains(mm);
     if !edit.volume_mm.iter().flatten().all(side) {
         return bad("each side of a volume has from 1 to 100000 mm");
@@ -228,7 +234,9 @@ fn change(equipment: &mut Equipment, edit: PrinterEdit) {
     };
     list(&mut equipment.compatible, edit.compatible);
     list(&mut equipment.tags, edit.tags);
-    equipment.nozzle_um = edit.nozzle_um.or(equipment.nozzle_um);
+    if let Some(um) = edit.nozzle_um {
+        equipment.put_nozzle(edit.nozzle_tool, um);
+    }
     equipment.hardened = edit.hardened.or(equipment.hardened);
     equipment.volume_mm = edit.volume_mm.or(equipment.volume_mm);
     equipment.nozzle_c_max = edit.nozzle_c_max.or(equipment.nozzle_c_max);

@@ -24,6 +24,9 @@ pub struct Equipment {
     /// Nozzle diameter in micrometres.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nozzle_um: Option<u32>,
+    /// Of the tools that have another one: the tool, and its diameter in micrometres.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nozzles: Vec<(u32, u32)>,
     /// Whether its nozzle stands abrasive material.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hardened: Option<bool>,
@@ -87,6 +90,27 @@ impl Equipment {
     /// Returns whether nothing is known.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Returns the diameter of a tool's nozzle in micrometres.
+    pub fn nozzle_of(&self, tool: u32) -> Option<u32> {
+        let own = self.nozzles.iter().find(|(other, _)| *other == tool);
+        own.map(|(_, um)| *um).or(self.nozzle_um)
+    }
+
+    /// Says which nozzle one tool has; `None` = all of them.
+    pub fn put_nozzle(&mut self, tool: Option<u32>, um: u32) {
+        match tool {
+            Some(tool) => {
+                self.nozzles.retain(|(other, _)| *other != tool);
+                self.nozzles.push((tool, um));
+                self.nozzles.sort_unstable();
+            }
+            None => {
+                self.nozzle_um = Some(um);
+                self.nozzles.clear();
+            }
+        }
     }
 
     /// Returns what is in a slot.

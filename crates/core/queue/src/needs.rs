@@ -13,6 +13,9 @@ pub struct Needs {
     /// Nozzle diameter in micrometres.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nozzle_um: Option<u32>,
+    /// Of the tools that need another one: the tool, and its diameter in micrometres.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nozzles: Vec<(u32, u32)>,
     /// The material wears a brass nozzle out: it needs a hardened one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hardened: bool,

@@ -173,10 +173,25 @@ fn slicing(needs: &Needs, equipment: &Equipment) -> Option<Reason> {
 }
 
 pub(crate) fn nozzle(needs: &Needs, equipment: &Equipment) -> Option<Reason> {
-    if let (Some(needs_um), Some(has_um)) = (needs.nozzle_um, equipment.nozzle_um)
-        && needs_um.abs_diff(has_um) > NOZZLE_UM
-    {
-        return Some(Reason::Nozzle { needs_um, has_um });
+    // Tool by tool where one of them needs, or has, another nozzle than the rest.
+    let each = !needs.nozzles.is_empty() || !equipment.nozzles.is_empty();
+    let tools = needs.tools.iter().filter(|_| each).map(|tool| {
+        let own = needs.nozzles.iter().find(|(of, _)| *of == tool.tool);
+        let needs_um = own.map(|(_, um)| *um).or(needs.nozzle_um);
+        (Some(tool.tool), needs_um, equipment.nozzle_of(tool.tool))
+    });
+    let all = !each || needs.tools.is_empty();
+    let all = all.then_some((None, needs.nozzle_um, equipment.nozzle_um));
+    let wrong = tools.chain(all).find_map(|(tool, needs_um, has_um)| {
+        let (needs_um, has_um) = (needs_um?, has_um?);
+        (needs_um.abs_diff(has_um) > NOZZLE_UM).then_some(Reason::Nozzle {
+            tool,
+            needs_um,
+            has_um,
+        })
+    });
+    if wrong.is_some() {
+        return wrong;
     }
     (needs.hardened && equipment.hardened == Some(false)).then_some(Reason::NozzleSoft)
 }

@@ -213,6 +213,8 @@ pub enum Reason {
     },
     /// The file is for another nozzle.
     Nozzle {
+        /// The tool whose nozzle it is, where they differ.
+        tool: Option<u32>,
         /// Micrometres that it needs.
         needs_um: u32,
         /// Micrometres that the printer has.
@@ -495,9 +497,15 @@ impl Reason {
             Self::ModelUnknown { needs } => {
                 format!("it was sliced for {needs}, and nobody has said which model this is")
             }
-            Self::Nozzle { needs_um, has_um } => format!(
-                "it needs a nozzle of {} mm, and this one has {} mm",
+            Self::Nozzle {
+                tool,
+                needs_um,
+                has_um,
+            } => format!(
+                "it needs a nozzle of {} mm{}, and this one has {} mm",
                 millimetres(*needs_um),
+                tool.map(|tool| format!(" for tool {tool}"))
+                    .unwrap_or_default(),
                 millimetres(*has_um)
             ),
             Self::NozzleSoft => "its material needs a hardened nozzle".into(),

@@ -49,8 +49,8 @@ pub(super) enum Fix<'r> {
     Model,
     /// Say that files for this model are for the printer too.
     Compatible(&'r str),
-    /// Put another nozzle in: its diameter in micrometres.
-    Nozzle(u32),
+    /// Put another nozzle in: of which tool, its diameter in micrometres.
+    Nozzle(Option<u32>, u32),
     /// Put a hardened nozzle in.
     Hardened,
     /// Load a slot: material, colour, milligrams.
@@ -87,7 +87,7 @@ impl Fix<'_> {
             | Self::QuietHours
             | Self::Model
             | Self::Compatible(_)
-            | Self::Nozzle(_)
+            | Self::Nozzle(..)
             | Self::Hardened
             | Self::Load(..)
             | Self::Tags(_)
@@ -129,7 +129,7 @@ pub(super) fn fix_of(reason: &Reason) -> Fix<'_> {
         Reason::QuietHours { .. } => Fix::QuietHours,
         Reason::ModelUnknown { .. } => Fix::Model,
         Reason::Model { needs, .. } => Fix::Compatible(needs),
-        Reason::Nozzle { needs_um, .. } => Fix::Nozzle(*needs_um),
+        Reason::Nozzle { tool, needs_um, .. } => Fix::Nozzle(*tool, *needs_um),
         Reason::NozzleSoft => Fix::Hardened,
         Reason::Material { slot, needs, .. } => Fix::Load(*slot, Some(needs), None, None),
         Reason::SlotUnknown { slot } => Fix::Load(*slot, None, None, None),
@@ -227,9 +227,11 @@ impl Names<'_> {
                     "printer edit {printer}{models} (if it prints such files)"
                 ))
             }
-            Fix::Nozzle(um) => of(&format!(
-                "printer nozzle {printer} {}",
-                f64::from(*um) / 1000.0
+            Fix::Nozzle(tool, um) => of(&format!(
+                "printer nozzle {printer} {}{}",
+                f64::from(*um) / 1000.0,
+                tool.map(|tool| format!(" --tool {tool}"))
+                    .unwrap_or_default()
             )),
             Fix::Hardened => of(&format!("printer nozzle {printer} --hardened")),
             Fix::Load(slot, material, color, mg) => {
@@ -377,10 +379,19 @@ mod tests {
             ),
             (
                 Reason::Nozzle {
+                    tool: None,
                     needs_um: 600,
                     has_um: 400,
                 },
                 "printer nozzle mk4 0.6",
+            ),
+            (
+                Reason::Nozzle {
+                    tool: Some(1),
+                    needs_um: 600,
+                    has_um: 400,
+                },
+                "printer nozzle mk4 0.6 --tool 1",
             ),
             (Reason::NozzleSoft, "printer nozzle mk4 --hardened"),
             (
@@ -469,6 +480,8 @@ mod tests {
             codes.push(reason.code());
         }
         codes.sort_unstable();
+        // Some have more than one command.
+        codes.dedup();
         assert_eq!(codes, CODES, "a reason that is not in the table");
     }
 

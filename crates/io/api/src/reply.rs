@@ -633,6 +633,8 @@ pub struct Equipment {
     pub compatible: Vec<String>,
     /// Nozzle diameter in micrometres.
     pub nozzle_um: Option<u32>,
+    /// Of the tools that have another one: the tool, and its diameter in micrometres.
+    pub nozzles: Vec<(u32, u32)>,
     /// Whether its nozzle stands abrasive material.
     pub hardened: Option<bool>,
     /// What it can reach along x, y and z, in millimetres.

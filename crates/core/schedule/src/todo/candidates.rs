@@ -232,9 +232,14 @@ fn lacking(needs: &Needs, asked: Asked<'_>, has: &Equipment) -> Vec<Act> {
     {
         acts.push(Act::Model(model.clone()));
     }
-    if matching::nozzle(needs, has).is_some() {
+    if let Some(reason) = matching::nozzle(needs, has) {
+        let (tool, um) = match reason {
+            Reason::Nozzle { tool, needs_um, .. } => (tool, Some(needs_um)),
+            _ => (None, needs.nozzle_um.filter(|_| has.nozzles.is_empty())),
+        };
         acts.push(Act::Nozzle {
-            um: needs.nozzle_um,
+            tool,
+            um,
             hardened: needs.hardened.then_some(true),
         });
     }

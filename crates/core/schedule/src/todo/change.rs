@@ -32,6 +32,8 @@ pub enum Act {
     Load(Slot),
     /// This nozzle is in; `None` stays.
     Nozzle {
+        /// In which tool, where they differ.
+        tool: Option<u32>,
         /// Micrometres.
         um: Option<u32>,
         /// It stands abrasive material.
@@ -148,8 +150,10 @@ impl Act {
                 equipment.slots.push(slot.clone());
                 equipment.slots.sort_by_key(|slot| slot.slot);
             }
-            Self::Nozzle { um, hardened } => {
-                equipment.nozzle_um = um.or(equipment.nozzle_um);
+            Self::Nozzle { tool, um, hardened } => {
+                if let Some(um) = um {
+                    equipment.put_nozzle(*tool, *um);
+                }
                 equipment.hardened = hardened.or(equipment.hardened);
             }
             Self::Model(model) => equipment.model = Some(model.clone()),

@@ -209,6 +209,7 @@ fn equipment(odds: &mut Odds<'_>) -> Equipment {
             .into_iter()
             .collect(),
         nozzle_um: odds.maybe(known, &[400, 401, 600]),
+        nozzles: odds.maybe(6, &[(1, 600), (0, 400)]).into_iter().collect(),
         hardened: odds.maybe(known, &[true, false]),
         volume_mm: odds.maybe(known, &[[100, 100, 100], [300, 300, 300]]),
         nozzle_c_max: odds.maybe(known, &[230, 300]),
@@ -245,6 +246,10 @@ fn needs(odds: &mut Odds<'_>) -> Needs {
     Needs {
         model: odds.maybe(asks, &["M", "m", "N"]).map(str::to_owned),
         nozzle_um: odds.maybe(asks, &[400, 600]),
+        nozzles: odds
+            .maybe(2 * asks, &[(1, 600), (0, 400)])
+            .into_iter()
+            .collect(),
         hardened: odds.dice.one_in(asks),
         volume_mm: odds.maybe(asks, &[[90, 90, 90], [101, 1, 1]]),
         extent_mm: odds.maybe(

@@ -215,9 +215,26 @@ fn misfits(job: &Job, needs: &Needs, has: &Equipment) -> BTreeSet<&'static str> 
         let named = names.any(|name| name.to_lowercase() == model.to_lowercase());
         unless(named || own.count() == 0 && has.simulated, "model");
     }
-    if let (Some(needs), Some(has)) = (needs.nozzle_um, has.nozzle_um) {
-        unless(needs.abs_diff(has) <= 1, "nozzle");
-    }
+    let alike = |needs: Option<u32>, has: Option<u32>| match (needs, has) {
+        (Some(needs), Some(has)) => needs.abs_diff(has) <= 1,
+        _ => true,
+    };
+    let own = |of: &[(u32, u32)], tool: u32| {
+        let mut of = of.iter().filter(|(other, _)| *other == tool);
+        of.next().map(|(_, um)| *um)
+    };
+    let tools = || needs.tools.iter().map(|tool| tool.tool);
+    let each = tools().all(|tool| {
+        alike(
+            own(&needs.nozzles, tool).or(needs.nozzle_um),
+            own(&has.nozzles, tool).or(has.nozzle_um),
+        )
+    });
+    let none = tools().next().is_none();
+    unless(
+        each && (!none || alike(needs.nozzle_um, has.nozzle_um)),
+        "nozzle",
+    );
     unless(
         !needs.hardened || has.hardened != Some(false),
         "soft nozzle",

@@ -432,6 +432,49 @@ fn r_m6_a_margin_stays_on_the_spool_and_a_person_prints_it_anyway() {
 }
 
 #[test]
+fn r_m7_each_tool_has_its_own_nozzle() {
+    let needs = |nozzles: &[(u32, u32)]| Needs {
+        nozzle_um: Some(400),
+        nozzles: nozzles.to_vec(),
+        tools: vec![tool(0, "PLA", 1), tool(1, "PLA", 1)],
+        ..Needs::default()
+    };
+    let has = |um: Option<u32>, nozzles: &[(u32, u32)]| Equipment {
+        nozzle_um: um,
+        nozzles: nozzles.to_vec(),
+        slots: vec![slot(0, "PLA", 900), slot(1, "PLA", 900)],
+        ..Equipment::default()
+    };
+    let mixed = &[(1, 600)][..];
+    for (needs, has, expected) in [
+        (needs(&[]), has(Some(400), &[]), "fits"),
+        (needs(mixed), has(Some(400), mixed), "fits"),
+        (needs(mixed), has(Some(400), &[(1, 601)]), "fits"),
+        (needs(mixed), has(Some(400), &[]), "nozzle"),
+        (needs(mixed), has(Some(400), &[(0, 600)]), "nozzle"),
+        (needs(&[]), has(Some(400), mixed), "nozzle"),
+        (needs(&[]), has(Some(400), &[(2, 600)]), "fits"),
+        // Nobody has said what is in the other tools.
+        (needs(mixed), has(None, mixed), "fits"),
+        (needs(mixed), has(None, &[(1, 400)]), "nozzle"),
+    ] {
+        assert_eq!(code(needs, has), expected);
+    }
+    let farm = Farm::new(1)
+        .has("p1", |e| *e = has(Some(400), &[]))
+        .job("A", 1)
+        .needs(needs(mixed));
+    let why = farm.why("A", "p1").expect("it waits").text();
+    assert!(
+        why.contains("0.6 mm for tool 1, and this one has 0.4 mm"),
+        "{why}"
+    );
+    let swapped = farm.has("p1", |e| e.put_nozzle(Some(1), 600));
+    check(&swapped, &[], &["p1 A1"]);
+    check(&swapped.has("p1", |e| e.put_nozzle(None, 400)), &[], &[]);
+}
+
+#[test]
 fn r_m3_models_and_tagged_printers_join_those_that_are_named() {
     let farm = Farm::new(5)
         .has("p1", |e| e.model = Some("MK4S".into()))

@@ -88,6 +88,7 @@ fn next(last: Option<&Reason>, text: &str) -> Option<Reason> {
         },
         Some(Reason::Model { .. }) => Reason::ModelUnknown { needs: text() },
         Some(Reason::ModelUnknown { .. }) => Reason::Nozzle {
+            tool: None,
             needs_um: u32::MAX,
             has_um: 0,
         },

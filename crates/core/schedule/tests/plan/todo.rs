@@ -61,7 +61,7 @@ fn words(change: &Change) -> String {
             let color = color.unwrap_or_default();
             format!("load {} {}={material}{color}", id.name, slot.slot)
         }
-        Change::Equip(id, Act::Nozzle { um, hardened }) => {
+        Change::Equip(id, Act::Nozzle { um, hardened, .. }) => {
             let um = um.map(|um| format!(" {um}")).unwrap_or_default();
             let hard = hardened.map(|_| " hardened").unwrap_or_default();
             format!("nozzle {}{um}{hard}", id.name)
@@ -289,7 +289,14 @@ fn r_t5_an_empty_list_means_that_no_single_change_starts_anything() {
             }
             let um = Some(400);
             let hardened = None;
-            tries.push(Change::Equip(id.clone(), Act::Nozzle { um, hardened }));
+            tries.push(Change::Equip(
+                id.clone(),
+                Act::Nozzle {
+                    tool: None,
+                    um,
+                    hardened,
+                },
+            ));
             if farm.snapshot.printers[id].equipment.model.is_none() {
                 tries.push(Change::Equip(id.clone(), Act::Model("M".into())));
             }
