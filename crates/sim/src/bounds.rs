@@ -70,7 +70,7 @@ impl World {
 
     /// L2 and L4: what a host that is lost had claimed is open again in time, and what was started without the voters is decided.
     pub(crate) fn check_bounds(&mut self, healed: u64) {
-        let since = self.now - healed;
+        let since = self.now - healed.max(self.freed_at);
         let Some(first) = self
             .alive()
             .first()
@@ -90,6 +90,11 @@ impl World {
         // What a host keeps of jobs that are over is its own.
         let open = view.snapshot.jobs.values();
         for job in open.filter(|job| job.state == JobState::Open) {
+            // The last word of who is gone is known to some: a person says that it is gone (SAFETY.md, Open).
+            let mut alive = self.alive().into_iter();
+            if alive.any(|host| self.is_last_word(host, job.id)) {
+                continue;
+            }
             for (copy, state) in view.snapshot.copies_of(job) {
                 let (claim, within) = match state {
                     CopyState::Claimed(claim) => (claim, Some(0)),

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use printmesh_node::Command;
-use printmesh_queue::{CopyState, HostId};
+use printmesh_queue::{CopyState, HostId, Job, JobState};
 
 use crate::{
     draw::Draw,
@@ -105,6 +105,7 @@ impl World {
         let long = self.now - healed > 3 * 3_600_000;
         if let Some((by, taker)) = by.and_then(|by| Some((by, self.lost_taker(by, long)?))) {
             self.coverage.hit("protocol: taken out by who is lost");
+            self.freed_at = self.now;
             self.remove(by, taker);
         }
     }
@@ -116,6 +117,21 @@ impl World {
             self.hosts[*host].destroyed && member.is_some_and(|member| !member.left)
         };
         let lost: Vec<usize> = (0..self.hosts.len()).filter(is_lost).collect();
+        let parted = |job: &&Job| {
+            let mut alive = self.alive().into_iter();
+            job.state == JobState::Open && alive.any(|host| self.is_last_word(host, job.id))
+        };
+        let jobs = snapshot.jobs.values().filter(|_| long).filter(parted);
+        let mut claims = jobs
+            .flat_map(|job| snapshot.copies_of(job))
+            .flat_map(|(copy, _)| snapshot.claims_of(copy));
+        let silent = claims.find_map(|claim| {
+            let mut lost = lost.iter().copied();
+            lost.find(|host| self.hosts[*host].id == claim.host)
+        });
+        if silent.is_some() {
+            return silent;
+        }
         let copies = snapshot
             .jobs
             .values()

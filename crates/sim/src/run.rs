@@ -594,7 +594,7 @@ impl World {
 
     /// Whether hosts may see a job differently: the queue got two keys at once, a host was lost for good in between, and of that
     /// host's last word on the job they know different parts. Only who followed the key that it knew has all of it.
-    fn is_last_word(&self, host: usize, job: JobId) -> bool {
+    pub(crate) fn is_last_word(&self, host: usize, job: JobId) -> bool {
         let forked = self.epochs.values().any(|authors| authors.len() > 1);
         let words = |host: usize| {
             let view = self.farm_view(host);

@@ -177,6 +177,8 @@ pub(crate) struct World {
     pub(crate) epochs: BTreeMap<String, BTreeSet<HostId>>,
     /// Somebody was to be removed.
     pub(crate) removed: bool,
+    /// When a person said of a host that it is lost: from then on its prints are given up.
+    pub(crate) freed_at: u64,
     /// Hosts for which nobody waits in the end: the liar, those that were put out.
     pub(crate) out: BTreeSet<usize>,
     trace: blake3::Hasher,
@@ -213,6 +215,7 @@ impl World {
             malice,
             epochs: BTreeMap::new(),
             removed: false,
+            freed_at: 0,
             out: BTreeSet::new(),
             trace: blake3::Hasher::new(),
             history: None,

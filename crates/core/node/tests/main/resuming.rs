@@ -91,8 +91,30 @@ fn up_to_the_intent_a_crash_gives_the_copy_back_and_it_is_printed_once() {
     assert!(rows > 10, "{rows}");
 }
 
+/// The machine takes its time: the order has left, and it has not said yet that it prints.
 #[test]
-fn an_intent_of_which_the_printer_never_said_that_it_began_stays_unknown_until_a_person_looks() {
+fn r_l4_a_start_is_waited_for_and_the_printer_is_sent_nothing_else_meanwhile() {
+    let mut farm = Farm::new(&[1]);
+    farm.machines = Machines::Wait;
+    let first = farm.submit(0, job("local", "bracket"));
+    let second = farm.submit(0, job("local", "lid"));
+    farm.pass(10 * 60_000);
+    assert_eq!(farm.starts.len(), 1);
+    assert_eq!(farm.status(0, second), "queued");
+    farm.begin(0, P0);
+    farm.finish(0, P0);
+    farm.settle();
+    assert_eq!(farm.status(0, first), "done");
+    assert_eq!(farm.starts.len(), 1, "the bed is not clear yet");
+    farm.ready(0);
+    farm.pass(10 * 60_000);
+    assert_eq!(farm.starts.len(), 2);
+    farm.check();
+}
+
+#[test]
+fn r_l5_a_printer_that_never_said_that_it_began_has_not_started_and_the_end_stays_unknown_until_a_person_looks()
+ {
     let mut farm = Farm::new(&[1]);
     farm.machines = Machines::Wait;
     let id = farm.submit(0, job("local", "bracket"));
