@@ -278,8 +278,8 @@ fn what_a_restored_host_had_said_of_a_print_counts_more_than_that_it_does_not_kn
         boot: hosts[1].document.author().boot + 1,
     };
     hosts[1].document = QueueDocument::load_with(queue(), author, Vec::new(), log).unwrap();
-    for _ in 0..3 {
-        hosts[1].edit(|edit| edit.set_my_name("so that it counts as later"));
+    for n in 0..3 {
+        hosts[1].edit(|edit| edit.set_my_name(&format!("so that it counts as later {n}")));
     }
     said(&mut hosts[1], RunResult::Unknown);
     settle(&mut hosts);

@@ -340,12 +340,14 @@ impl Farm {
                     job: job.parse().expect("a job"),
                     index: copy.parse().expect("a copy"),
                 };
-                // Only who took it out may give it back, for later attempts.
-                let given_back = view.snapshot.claims_of(copy).any(|claim| {
-                    claim.attempt == attempt
-                        && claim.host.to_string() == by
-                        && claim.record.is_reopening()
-                });
+                // Only who took it out may give it back, for later attempts; or the voters, when nobody will ever say why.
+                let lost = view.snapshot.is_lost(copy, attempt);
+                let given_back = lost
+                    || view.snapshot.claims_of(copy).any(|claim| {
+                        claim.attempt == attempt
+                            && claim.host.to_string() == by
+                            && claim.record.is_reopening()
+                    });
                 let began = self.starts.iter().find(|start| {
                     let of_copy = start.run.0 == job && start.run.1 == copy.index;
                     let began = view.snapshot.claims_of(copy).find(|claim| {
