@@ -184,8 +184,8 @@ pub(crate) struct Host {
     pub(crate) accepts_joins: bool,
     pub(crate) commands: u64,
     pub(crate) asked: BTreeMap<u64, Asked>,
-    /// Every job that somebody at this host was answered with.
-    pub(crate) acknowledged: BTreeSet<JobId>,
+    /// Every job that somebody at this host was answered with, and how many commits there were by then.
+    pub(crate) acknowledged: BTreeMap<JobId, u64>,
     pub(crate) memory: Memory,
     /// A bit of its disk has flipped, and nobody has noticed so far.
     pub(crate) flipped: bool,
@@ -197,13 +197,14 @@ pub(crate) struct Host {
 pub(crate) struct Backup {
     pub(crate) bytes: Vec<u8>,
     pub(crate) memory: Memory,
-    pub(crate) acknowledged: BTreeSet<JobId>,
+    pub(crate) acknowledged: BTreeMap<JobId, u64>,
 }
 
 /// What the world remembers of a host's disk: to find what is new on it, and what is missing.
 #[derive(Clone, Default)]
 pub(crate) struct Memory {
     pub(crate) values: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(crate) commits: u64,
     /// Entries of each log, and a sum over them that does not depend on their order.
     pub(crate) logs: BTreeMap<[u8; 32], LogSum>,
     /// Writes of a commit that did not say that it happened.
@@ -222,6 +223,7 @@ pub(crate) struct Memory {
 
 impl Memory {
     pub(crate) fn apply(&mut self, writes: &[Write]) {
+        self.commits += 1;
         for write in writes {
             match write {
                 Write::Put { key, value } => {

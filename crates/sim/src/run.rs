@@ -1,7 +1,7 @@
 //! One seed: the farm is set up in peace, things go wrong for hours, everything heals, and all that was asked for must come to an end.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     panic::{self, AssertUnwindSafe},
 };
 
@@ -221,8 +221,8 @@ impl World {
             peers: BTreeSet::new(),
             accepts_joins: false,
             commands: 0,
-            asked: std::collections::BTreeMap::new(),
-            acknowledged: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
             memory,
         }
     }
@@ -635,7 +635,10 @@ impl World {
                     claim.record.state,
                     ClaimState::Started | ClaimState::Printing | ClaimState::Finished
                 );
-                if claim.record.speculative && open && !self.is_gone(claim.host) {
+                // One too many that still goes on, and was said to be that, is decided.
+                let spare = claim.record.state != ClaimState::Finished
+                    && self.has_told_surplus(claim.host, *copy);
+                if claim.record.speculative && open && !spare && !self.is_gone(claim.host) {
                     let job = copy.job;
                     return Some(format!(
                         "{job}/{} was started without the voters and never reconciled",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use printmesh_node::{Effect, Event};
-use printmesh_queue::{ClaimState, CopyId};
+use printmesh_queue::{ClaimState, CopyId, HostId};
 
 use crate::{sabotage::Bug, world::World};
 
@@ -20,6 +20,12 @@ impl World {
     /// Whoever listens at that host has heard it.
     pub(crate) fn note_told(&mut self, host: usize, event: &Event) {
         self.hosts[host].memory.told.extend(word(event));
+    }
+
+    /// Whether a host has said that its print of a copy is one too many.
+    pub(crate) fn has_told_surplus(&self, host: HostId, copy: CopyId) -> bool {
+        let mut hosts = self.hosts.iter().filter(|entry| entry.id == host);
+        hosts.any(|entry| entry.memory.told.contains(&("copy.surplus", copy)))
     }
 
     /// What a host knows since this step it says in this step; what is one too many it may have said already. After a start it

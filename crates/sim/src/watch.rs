@@ -7,7 +7,7 @@ use printmesh_node::{
     Answer, ConfigMessage, Effect, Input, Message, Nack, Node, Problem, QueueView, Ticket, Value,
     Vote, Write,
 };
-use printmesh_queue::{ClaimState, CopyId, JobState, Voters};
+use printmesh_queue::{ClaimState, CopyId, JobId, JobState, Voters};
 
 use crate::{
     history::{Attempt, Config, Fact, Outcome, Owner, Printer, Unit},
@@ -492,7 +492,7 @@ impl World {
         let before = memory.values.clone();
         memory.in_flight = None;
         memory.values = state.iter().cloned().collect();
-        memory.logs.clear();
+        let logs_before = std::mem::take(&mut memory.logs);
         for (log, entries) in logs {
             for entry in entries {
                 let (count, sum) = memory.logs.entry(*log).or_default();
@@ -500,7 +500,12 @@ impl World {
                 add(sum, entry);
             }
         }
-        let other = before != memory.values;
+        let other = before != memory.values || logs_before != memory.logs;
+        if other {
+            // The store took the flip for a write that was torn, and went back by one commit (SAFETY.md, Open).
+            let last = memory.commits;
+            self.hosts[host].acknowledged.retain(|_, at| *at < last);
+        }
         self.coverage.hit(match other {
             true => "machine: flipped bit read as something else",
             false => "machine: flipped bit where nothing was",
@@ -517,13 +522,18 @@ impl World {
         }
     }
 
+    fn acknowledge(&mut self, host: usize, job: JobId) {
+        let entry = &mut self.hosts[host];
+        entry.acknowledged.insert(job, entry.memory.commits);
+    }
+
     /// A: what somebody was answered with is there.
     pub(crate) fn check_acknowledged(&mut self, host: usize) {
         let Some(node) = self.hosts[host].node() else {
             return;
         };
         let queues = node.queues();
-        let gone = self.hosts[host].acknowledged.iter().find(|job| {
+        let gone = self.hosts[host].acknowledged.keys().find(|job| {
             !queues
                 .iter()
                 .any(|(_, view)| view.snapshot.jobs.contains_key(job))
@@ -630,7 +640,7 @@ impl World {
     }
 
     /// A job goes on in another queue, under another id.
-    fn moved(&mut self, host: usize, id: printmesh_queue::JobId) {
+    fn moved(&mut self, host: usize, id: JobId) {
         let node = self.hosts[host].node();
         let views = node.into_iter().flat_map(|node| node.queues());
         let mut jobs = views.filter_map(|(_, view)| view.snapshot.jobs.get(&id));
@@ -650,7 +660,7 @@ impl World {
         };
         match (asked, result) {
             (Asked::Submit(new), Ok(Answer::Job(job))) => {
-                self.hosts[host].acknowledged.insert(job);
+                self.acknowledge(host, job);
                 self.jobs.push(job);
                 if new.name.starts_with("bad") {
                     self.bad_jobs.insert(job.to_string());
@@ -692,7 +702,7 @@ impl World {
                 if let Answer::Job(new) = answer
                     && new != job
                 {
-                    self.hosts[host].acknowledged.insert(new);
+                    self.acknowledge(host, new);
                     self.jobs.push(new);
                     self.moved(host, new);
                 }

@@ -37,6 +37,8 @@ pub(crate) struct Heal {
     deadline_ms: u64,
     /// Not tried again before.
     again_ms: u64,
+    /// How long voters that decide nothing were waited for last.
+    behind_ms: u64,
     /// What the voters gave to others.
     taken: BTreeSet<Unit>,
 }
@@ -251,6 +253,7 @@ impl Node {
             round: None,
             deadline_ms,
             again_ms: 0,
+            behind_ms: 0,
             taken: BTreeSet::new(),
         };
         let heal = self.heals.entry((queue, from.0, from.1)).or_insert(new);
@@ -373,8 +376,11 @@ impl Node {
                 }
                 DUEL_MS + jitter_ms
             }
-            Nack::StaleConfig { .. } => DUEL_MS + jitter_ms,
-            Nack::Unknown | Nack::Waking | Nack::Place { .. } => BEHIND_MS + jitter_ms,
+            // Mostly that passes at once; where two admins have put each other out it lasts until a person decides.
+            Nack::StaleConfig { .. } | Nack::Unknown | Nack::Waking | Nack::Place { .. } => {
+                heal.behind_ms = (heal.behind_ms * 2).clamp(BEHIND_MS, REFUSED_MS);
+                heal.behind_ms + jitter_ms
+            }
         };
         if let Some(heal) = self.heals.get_mut(&key) {
             heal.again_ms = now_ms + wait_ms;
@@ -444,6 +450,7 @@ impl Node {
             round: None,
             deadline_ms: 0,
             again_ms: 0,
+            behind_ms: 0,
             taken: BTreeSet::new(),
         };
         self.heals.insert((queue, copy, attempt), heal);

@@ -63,11 +63,6 @@ impl Queue {
                 });
         let mut begun: BTreeSet<u32> = accepted.map(|((_, attempt), _)| *attempt).collect();
         let claims = || snapshot.claims_of(copy);
-        begun.extend(
-            claims()
-                .filter(|c| c.record.state.is_begun())
-                .map(|c| c.attempt),
-        );
         for over in claims().filter(|c| c.record.state.is_over() && !c.record.speculative) {
             // A print that counts elsewhere says nothing of the one that the voters let start.
             let elsewhere = matches!(
@@ -78,6 +73,9 @@ impl Queue {
                 begun.remove(&over.attempt);
             }
         }
+        // Also where the one that the voters chose is over: another one that began without them is waited for as long.
+        let claims = claims().filter(|c| c.record.state.is_begun());
+        begun.extend(claims.map(|c| c.attempt));
         begun.retain(|attempt| !snapshot.is_lost(copy, *attempt));
         begun
     }

@@ -5,11 +5,11 @@ use printmesh_queue::{Ballot, ClaimState, CopyId, JobId, RunResult};
 
 use crate::farm::{Crash, Farm, Machines, file, job};
 
-const MINUTE: u64 = 60_000;
-const HOUR: u64 = 60 * MINUTE;
+pub(crate) const MINUTE: u64 = 60_000;
+pub(crate) const HOUR: u64 = 60 * MINUTE;
 
 /// A print that begins with a minute left is given up after this much silence.
-const ABANDON: u64 = 30 * MINUTE + 75_000;
+pub(crate) const ABANDON: u64 = 30 * MINUTE + 75_000;
 
 /// The host that was told to start a print last.
 fn last_start(farm: &Farm) -> usize {
@@ -17,7 +17,7 @@ fn last_start(farm: &Farm) -> usize {
 }
 
 /// How many voters gave an attempt on the first copy up, as host `n` knows.
-fn words(farm: &Farm, n: usize, job: JobId, attempt: u32) -> usize {
+pub(crate) fn words(farm: &Farm, n: usize, job: JobId, attempt: u32) -> usize {
     let snapshot = farm.snapshot(n, "farm");
     let words = snapshot.lost.get(&(CopyId { job, index: 0 }, attempt));
     words.map_or(0, std::collections::BTreeMap::len)
@@ -44,14 +44,14 @@ fn beats(farm: &Farm, n: usize) -> usize {
 }
 
 /// Whether the voter has accepted a start.
-fn accepted(farm: &Farm) -> bool {
+pub(crate) fn accepted(farm: &Farm) -> bool {
     let keys = farm.hosts[0].keys.iter();
     let mut votes = keys.filter(|(key, _)| key.starts_with(b"vote/"));
     votes.any(|(_, vote)| String::from_utf8_lossy(vote).contains("\"accepted\":["))
 }
 
 /// A print under way on one of two hosts, `a` being the only voter: the job and the host that prints.
-fn printing(farm: &mut Farm) -> (JobId, usize) {
+pub(crate) fn printing(farm: &mut Farm) -> (JobId, usize) {
     farm.machines = Machines::Wait;
     let id = farm.submit(0, job("farm", "bracket"));
     let holder = last_start(farm);
@@ -114,44 +114,6 @@ fn what_is_given_up_never_is_left_to_a_person() {
         None,
         "nor is anybody woken up for it"
     );
-    farm.check();
-}
-
-#[test]
-fn a_copy_that_the_voters_gave_to_a_host_that_is_lost_for_good_is_hardly_asked_for() {
-    let mut farm = Farm::shared(&[0, 1, 1]);
-    farm.set("abandon", "never");
-    farm.machines = Machines::Wait;
-    let autoprint = |farm: &mut Farm, on| {
-        let printers = Vec::new();
-        farm.ok(2, Command::Autoprint { printers, on });
-    };
-    autoprint(&mut farm, false);
-    farm.give_job(0, job("farm", "bracket"));
-    // It dies when the voter's word is on the way: the document does not say that the copy is its.
-    while !accepted(&farm) {
-        let act = farm.acts()[0];
-        farm.act(act);
-    }
-    farm.kill(1);
-    farm.settle();
-    farm.hosts[2].effects.clear();
-    autoprint(&mut farm, true);
-    farm.pass(24 * HOUR);
-    let sent = farm.hosts[2].effects.iter();
-    let asked: std::collections::BTreeSet<Ballot> = sent
-        .filter_map(|effect| match effect {
-            Effect::Send { bytes, .. } => Message::decode(bytes),
-            _ => None,
-        })
-        .filter_map(|message| match message {
-            Message::Prepare(ask) => Some(ask.ballot),
-            _ => None,
-        })
-        .collect();
-    assert!(farm.starts.is_empty());
-    // Every ten leases of a minute and a half.
-    assert!((24 * 4..=24 * 6).contains(&asked.len()), "{}", asked.len());
     farm.check();
 }
 
@@ -702,57 +664,6 @@ fn an_unknown_end_of_a_member_that_was_put_out_is_given_up_although_its_host_sti
     assert_eq!(farm.starts.len(), 2, "the other printer makes it");
 }
 
-#[test]
-fn a_print_of_a_host_that_never_comes_back_is_given_up_although_another_one_had_printed_the_same_without_the_voters()
- {
-    let mut farm = Farm::available(&[0, 1, 1], &[0]);
-    farm.set("budget", "all");
-    farm.set("foreign-wait", "0");
-    farm.machines = Machines::Wait;
-    let pause = |reason: Option<&str>| {
-        let printer = "p0".to_owned();
-        match reason {
-            Some(reason) => Command::PrinterPause {
-                printer,
-                reason: reason.to_owned(),
-            },
-            None => Command::PrinterResume { printer },
-        }
-    };
-    farm.ok(1, pause(Some("later")));
-    farm.ok(2, pause(Some("later")));
-    // Both have its file.
-    for n in [1, 2] {
-        let draft = NewJob {
-            draft: true,
-            ..job("local", "bracket")
-        };
-        farm.submit(n, draft);
-    }
-    let id = farm.submit(0, job("farm", "bracket"));
-    farm.pass(2_000);
-    farm.cut(2, 0);
-    farm.cut(2, 1);
-    farm.pass(60_000);
-    farm.ok(1, pause(None));
-    farm.ok(2, pause(None));
-    farm.pass(2 * MINUTE);
-    assert_eq!(farm.starts.len(), 2, "one on each side");
-    farm.begin(1, "p0");
-    farm.begin(2, "p0");
-    farm.heal(2, 0);
-    farm.heal(2, 1);
-    farm.pass(2_000);
-    farm.finish(2, "p0");
-    farm.settle();
-    farm.kill(1);
-    farm.settle();
-    farm.ready(2);
-    farm.pass(10 * HOUR);
-    assert_eq!(farm.starts.len(), 3, "{}", farm.dump(id));
-    assert_eq!(words(&farm, 0, id, 0), 1);
-}
-
 /// It still gives its vote away, and has nothing else to do meanwhile.
 #[test]
 fn a_voter_that_stops_while_it_waits_for_a_silent_print_does_not_work_without_a_pause() {
@@ -930,26 +841,6 @@ fn what_was_decided_and_does_not_print_at_once_is_said_in_the_document() {
     farm.settle();
     assert_eq!((state(&farm), farm.starts.len()), (ClaimState::Printing, 1));
     farm.check();
-}
-
-#[test]
-fn a_job_that_is_to_be_stopped_on_a_host_that_never_comes_back_leaves_the_queue_when_its_print_is_given_up()
- {
-    let mut farm = Farm::shared(&[0, 1, 1]);
-    let (id, holder) = printing(&mut farm);
-    farm.kill(holder);
-    farm.settle();
-    farm.ok(
-        0,
-        Command::JobStop {
-            job: id.to_string(),
-        },
-    );
-    farm.pass(ABANDON - MINUTE);
-    assert_ne!(farm.status(0, id), "cancelled");
-    farm.pass(2 * MINUTE);
-    assert_eq!(farm.status(0, id), "cancelled");
-    assert_eq!(farm.starts.len(), 1);
 }
 
 /// Whoever has not heard that its print was stopped may write it off and make the next one.

@@ -20,6 +20,7 @@ mod members;
 mod moving;
 mod naming;
 mod network;
+mod never_back;
 mod ordering;
 mod outlook;
 mod pacing;

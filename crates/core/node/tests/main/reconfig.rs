@@ -22,7 +22,7 @@ fn set(farm: &mut Farm, n: usize, names: &str) -> Result<printmesh_node::Answer,
     farm.command(n, Command::VotersSet { queue, hosts })
 }
 
-fn give_set(farm: &mut Farm, n: usize, names: &str) -> u64 {
+pub(crate) fn give_set(farm: &mut Farm, n: usize, names: &str) -> u64 {
     let hosts = names.chars().map(String::from).collect();
     let queue = "farm".into();
     farm.give(n, Command::VotersSet { queue, hosts })
@@ -36,7 +36,7 @@ fn copies(name: &str, copies: u32) -> NewJob {
 }
 
 /// What a host says about its own vote.
-fn me(farm: &Farm, n: usize) -> &'static str {
+pub(crate) fn me(farm: &Farm, n: usize) -> &'static str {
     farm.node(n).voters_view(farm.queue(n, "farm")).me
 }
 

@@ -1,9 +1,12 @@
 //! Going on without the voters: when, who, and how much.
 
-use printmesh_node::{Command, Input, NewJob};
+use printmesh_node::{Command, Effect, Input, Message, NewJob};
 use printmesh_queue::{ClaimState, CopyId, JobId};
 
-use crate::farm::{Farm, Machines, file, job};
+use crate::{
+    farm::{Farm, Machines, file, job},
+    reconfig::{give_set, me},
+};
 
 const MINUTE: u64 = 60_000;
 
@@ -450,4 +453,37 @@ fn settings_are_changed_by_an_admin_with_values_that_mean_something() {
         farm.snapshot(1, "farm").settings.budget,
         printmesh_queue::Budget::One
     );
+}
+
+/// They are asked as long as it lasts: until a person recovers the queue.
+#[test]
+fn a_print_without_the_voters_does_not_ask_twice_a_second_who_has_given_way_to_a_host_that_died() {
+    let mut farm = Farm::available(&[0, 0, 1], &[0]);
+    farm.machines = Machines::Wait;
+    let_print(&mut farm, false);
+    let id = submit_everywhere(&mut farm, job("farm", "bracket"));
+    farm.pass(2_000);
+    farm.cut(0, 2);
+    farm.cut(1, 2);
+    give_set(&mut farm, 0, "b");
+    while me(&farm, 0) == "serves" {
+        let act = farm.acts()[0];
+        farm.act(act);
+    }
+    farm.kill(1);
+    let_print(&mut farm, true);
+    farm.pass(2 * MINUTE);
+    assert_eq!(claims(&farm, 2, id), [(0, 2, ClaimState::Printing, true)]);
+    farm.hosts[2].effects.clear();
+    farm.heal(0, 2);
+    farm.pass(10 * MINUTE);
+    let sent = farm.hosts[2].effects.iter();
+    let asked = sent.filter(|effect| match effect {
+        Effect::Send { bytes, .. } => {
+            matches!(Message::decode(bytes), Some(Message::Prepare(_)))
+        }
+        _ => false,
+    });
+    let asked = asked.count();
+    assert!((100..=130).contains(&asked), "{asked} in ten minutes");
 }
