@@ -141,13 +141,21 @@ async fn join(founder: &Host, joiner: &Host) -> Result<()> {
     Ok(())
 }
 
+/// When a job was submitted, and how long it took until its print began.
+#[derive(Clone, Copy)]
+struct Start {
+    at: Duration,
+    took: Duration,
+}
+
 /// From the answer to `submit` to the begin of the print, one job after another, until it is told to end.
 async fn starts(
     host: &Host,
     file: &Path,
     round: &str,
     more: impl Fn(usize) -> bool,
-) -> Result<Vec<Duration>> {
+) -> Result<Vec<Start>> {
+    let began = Instant::now();
     let client = &host.client;
     let uploaded = client.upload(file, "clip.gcode", |_| {}).await?;
     let mut events = client.events().await?;
@@ -179,14 +187,16 @@ async fn starts(
                 continue;
             }
             match event.state.as_deref() {
-                Some("printing") => times.push(from.elapsed()),
+                Some("printing") => times.push(Start {
+                    at: from - began,
+                    took: from.elapsed(),
+                }),
                 Some("finished") => break,
                 Some(_) | None => {}
             }
         }
         sleep(Duration::from_millis(50)).await;
     }
-    times.sort();
     Ok(times)
 }
 
@@ -368,6 +378,14 @@ async fn main() -> Result<()> {
     let links = flooding.await??;
     let (rss, peak) = (memory("VmRSS:")?, memory("VmHWM:")?);
     let after = starts(&hosts[0], &file, "after", |n| n < JOBS).await?;
+    let mut slowest = meanwhile.clone();
+    slowest.sort_by_key(|start| std::cmp::Reverse(start.took));
+    let sorted = |starts: &[Start]| {
+        let mut times: Vec<Duration> = starts.iter().map(|start| start.took).collect();
+        times.sort();
+        times
+    };
+    let (before, meanwhile, after) = (sorted(&before), sorted(&meanwhile), sorted(&after));
     for (what, times) in [
         ("before", &before),
         ("meanwhile", &meanwhile),
@@ -385,6 +403,14 @@ async fn main() -> Result<()> {
             ratio(99),
         );
     }
+    let slowest = slowest.iter().take(12).map(|start| {
+        let (at, took) = (start.at.as_secs_f64(), start.took.as_millis());
+        format!("{took} ms after {at:.1} s")
+    });
+    println!(
+        "the slowest meanwhile: {}",
+        slowest.collect::<Vec<_>>().join(", ")
+    );
     println!(
         "memory of the hosts, KiB: {rss_before:?} before, {rss:?} after; peak {peak_before:?} before, {peak:?} after"
     );

@@ -243,6 +243,9 @@ impl Node {
         unit: (CopyId, u32),
         nack: Nack,
     ) {
+        if let Nack::StaleConfig { cfg } = &nack {
+            self.heard_passed(from, reply.queue, reply.cfg, *cfg);
+        }
         if self.heal_refused(from, reply, phase, unit, nack.clone())
             || self.heat_refused(from, reply, phase, unit, &nack)
         {

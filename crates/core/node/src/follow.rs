@@ -1,12 +1,14 @@
 //! What was asked of the voters while they changed is asked of the ones that follow: the same ballots, which those
 //! before handed over.
 
-use printmesh_queue::{QueueId, Voters};
+use std::collections::BTreeMap;
+
+use printmesh_queue::{HostId, QueueId, Voters};
 
 use crate::{
     limits::ROUND_MS,
     message::Reply,
-    node::Node,
+    node::{Node, Queue},
     register::{Phase, Round},
 };
 
@@ -18,7 +20,36 @@ impl Round {
     }
 }
 
+impl Queue {
+    /// The voters that said that they decide nothing in the present configuration any more. They count again when a later one
+    /// is published; mostly it is on its way. When it was decided among hosts that follow another key of the queue, it never
+    /// comes, and a person recovers the queue.
+    pub(crate) fn passed(&self) -> impl Iterator<Item = HostId> {
+        let cfg = self.doc.snapshot().voters.cfg;
+        let of_it = (self.passed.0 == cfg).then_some(&self.passed.1);
+        of_it.into_iter().flatten().map(|(host, _)| *host)
+    }
+}
+
 impl Node {
+    /// A voter refused what it was asked in configuration `asked`: it serves, or served last, number `cfg`.
+    pub(crate) fn heard_passed(&mut self, from: HostId, queue: QueueId, asked: u32, cfg: u32) {
+        let Some(entry) = self.queues.get_mut(&queue) else {
+            return;
+        };
+        let voters = &entry.doc.snapshot().voters;
+        // Who is behind takes the present one in yet.
+        if asked != voters.cfg || cfg < asked || !voters.hosts.contains(&from) {
+            return;
+        }
+        if entry.passed.0 != asked {
+            entry.passed = (asked, BTreeMap::new());
+        }
+        if entry.passed.1.insert(from, cfg).is_none() {
+            tracing::info!(peer = %from, %queue, asked, cfg, "a voter has given way to others");
+        }
+    }
+
     /// Whether an answer is to what is being asked right now: an answer from before a change of the voters is not.
     pub(crate) fn is_asked(&self, reply: &Reply) -> bool {
         let n = reply.ballot.n;

@@ -77,12 +77,13 @@ pub(crate) fn is_loose(snapshot: &Snapshot, copy: CopyId, claim: &Claim) -> bool
         | ClaimState::Printing
         | ClaimState::Unknown
         | ClaimState::Finished
-        | ClaimState::Failed => claim.record.speculative,
+        | ClaimState::Failed
+        // Until the voters have closed that attempt, its own host may not claim the copy again, and it may be the only one.
+        | ClaimState::Released => claim.record.speculative,
         ClaimState::Claimed
         | ClaimState::Fetching
         | ClaimState::Staged
         | ClaimState::Dropped
-        | ClaimState::Released
         | ClaimState::Credited
         | ClaimState::Surplus => false,
     }
@@ -192,7 +193,10 @@ impl Node {
             return Target::Ask(from);
         }
         // Nobody knows whether there is a part: it is not given out as one.
-        if matches!(claim.record.state, ClaimState::Failed | ClaimState::Unknown) {
+        if matches!(
+            claim.record.state,
+            ClaimState::Failed | ClaimState::Unknown | ClaimState::Released
+        ) {
             let unsure = self.unsure.values().any(|unsure| {
                 unsure.work.queue == queue && (unsure.work.copy, unsure.work.attempt) == from
             });

@@ -178,6 +178,9 @@ pub(crate) struct Queue {
     pub(crate) goes_on: bool,
     /// Voters of the configuration with this number that have forgotten what they decided.
     pub(crate) forgetful: (u32, BTreeSet<HostId>),
+    /// Voters of the configuration with this number that said that another one came after it, and the number that they serve
+    /// or served last.
+    pub(crate) passed: (u32, BTreeMap<HostId, u32>),
     /// Hosts of which nothing is taken until a person says otherwise.
     pub(crate) quarantined: BTreeMap<HostId, Quarantine>,
     /// Members that signed two histories.
@@ -605,10 +608,11 @@ impl Node {
             .extend(here.map(|work| (work.copy, work.attempt)));
         if let Some(entry) = self.queues.get(&queue) {
             presence.refused.extend(entry.refused.keys());
-            presence.forgetful.extend(entry.forgetful(self.me));
+            presence.mute.extend(entry.forgetful(self.me));
+            presence.mute.extend(entry.passed());
             // Nobody claims before the voters had their say about what this host has claimed before.
             let silent = self.peers.iter().filter(|(_, peer)| !peer.vouched);
-            presence.forgetful.extend(silent.map(|(host, _)| *host));
+            presence.mute.extend(silent.map(|(host, _)| *host));
             let alone_ms = entry.alone_ms;
             presence.voters_away_ms = alone_ms.map(|at| now_ms.saturating_sub(at));
         }
@@ -719,6 +723,7 @@ impl Queue {
             here_ms: None,
             goes_on: false,
             forgetful: Default::default(),
+            passed: Default::default(),
             quarantined: BTreeMap::new(),
             proofs: BTreeMap::new(),
             told_proofs: BTreeSet::new(),

@@ -243,6 +243,9 @@ impl Node {
             ?why,
             "a voter refused a change of the voters"
         );
+        if let ConfigNack::Other { cfg } = why {
+            self.heard_passed(from, ask.queue, ask.cfg, cfg);
+        }
         let ConfigNack::Promised(higher) = why else {
             // It is behind, or ahead and the document is on its way: asked again.
             return;

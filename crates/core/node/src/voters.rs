@@ -243,7 +243,7 @@ impl Node {
         if self.presence(id).has_quorum(&self.deciding_voters(id)) {
             return Err(
                 Problem::new(Code::VotersAnswer, format!("{queue} needs no recovery"))
-                    .because("a majority of its voters can be reached")
+                    .because("a majority of its voters can be reached and decides")
                     .fix(
                         format!("printmesh queue voters {queue} --set HOST"),
                         "change them with their consent",
@@ -261,7 +261,9 @@ impl Node {
             );
         }
         let known = snapshot.voters.cfg.max(entry.config_number());
-        let Some(cfg) = next_era(known) else {
+        // Also past what voters serve of which this document does not know.
+        let passed = entry.passed.1.values().copied().max().unwrap_or(0);
+        let Some(cfg) = next_era(known.max(passed)).or_else(|| next_era(known)) else {
             return Err(Problem::new(
                 Code::Document,
                 format!("{queue} has been recovered too often"),

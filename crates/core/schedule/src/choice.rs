@@ -228,15 +228,19 @@ pub(crate) fn voters_away(
     only: Option<JobId>,
 ) -> Reason {
     let snapshot = planner.snapshot;
-    let away = snapshot
-        .voters
-        .hosts
-        .iter()
-        .filter(|host| !planner.presence.votes(**host));
-    let names: Vec<String> = away.map(|host| snapshot.host_name(*host)).collect();
+    let presence = planner.presence;
+    let voters = snapshot.voters.hosts.iter();
+    let missing = voters.filter(|host| !presence.votes(**host));
+    let (mute, away): (Vec<HostId>, Vec<HostId>) =
+        missing.partition(|host| presence.reachable.contains(host));
+    let names = |hosts: Vec<HostId>| {
+        let names: Vec<String> = hosts.iter().map(|host| snapshot.host_name(*host)).collect();
+        names.join(", ")
+    };
     let without = planner.without(printer, only);
     Reason::VotersAway {
-        names: names.join(", "),
+        names: names(away),
+        mute: names(mute),
         without: without.err().unwrap_or(Without::Now),
     }
 }

@@ -27,8 +27,9 @@ pub struct Presence {
     pub voters_away_ms: Option<u64>,
     /// For how many milliseconds each host that cannot be reached has been away.
     pub gone_ms: BTreeMap<HostId, u64>,
-    /// Voters that have forgotten what they decided: they can be reached and do not count.
-    pub forgetful: BTreeSet<HostId>,
+    /// Voters that can be reached and decide nothing: they forgot what they decided, have not said yet what they remember, or
+    /// have given way to voters of whom this host has not heard.
+    pub mute: BTreeSet<HostId>,
     /// Starts of own printers that the voters may have heard of and have not answered, with the printer's name.
     pub set_aside: BTreeMap<(CopyId, u32), String>,
     /// What time it is, by this host's clock: some jobs start later.
@@ -49,7 +50,7 @@ impl Presence {
             unsliced: BTreeMap::new(),
             voters_away_ms: None,
             gone_ms: BTreeMap::new(),
-            forgetful: BTreeSet::new(),
+            mute: BTreeSet::new(),
             set_aside: BTreeMap::new(),
             now: Timestamp(0),
         }
@@ -75,7 +76,7 @@ impl Presence {
 
     /// Returns whether a voter can be reached and knows what it decided.
     pub fn votes(&self, host: HostId) -> bool {
-        self.reachable.contains(&host) && !self.forgetful.contains(&host)
+        self.reachable.contains(&host) && !self.mute.contains(&host)
     }
 
     /// Returns whether enough voters can be reached to decide a claim.

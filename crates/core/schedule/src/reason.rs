@@ -167,6 +167,8 @@ pub enum Reason {
     VotersAway {
         /// Names of the voters that cannot be reached.
         names: String,
+        /// Names of those that can be and decide nothing.
+        mute: String,
         /// When the printer goes on without them, or why not.
         without: Without,
     },
@@ -469,9 +471,18 @@ impl Reason {
             Self::PrinterFault { fault } => format!("the printer halted: {fault}"),
             Self::HostAway => "its host cannot be reached".into(),
             Self::Role => "this host's role does not include printing".into(),
-            Self::VotersAway { names, without } => {
-                let then = without.text();
-                format!("who prints it is decided by {names}, which cannot be reached{then}")
+            Self::VotersAway {
+                names,
+                mute,
+                without,
+            } => {
+                let away = (!names.is_empty()).then(|| format!("{names}, which cannot be reached"));
+                let mute = (!mute.is_empty()).then(|| {
+                    format!("{mute}, which has nothing to say any more: it forgot, or other voters came after it")
+                });
+                let who: Vec<String> = away.into_iter().chain(mute).collect();
+                let (who, then) = (who.join("; and by "), without.text());
+                format!("who prints it is decided by {who}{then}")
             }
             Self::Contended => "another printer was just given the copy".into(),
             Self::FileMissing { file } => format!("no host that can be reached has {file}"),

@@ -344,6 +344,7 @@ mod tests {
             (
                 Reason::VotersAway {
                     names: text(),
+                    mute: text(),
                     without: Without::Never,
                 },
                 "queue voters farm",

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use printmesh_node::{Ask, Code, Command, Effect, Input, Message, Nack, NewJob, Problem, Value};
 use printmesh_queue::{Ballot, CopyId, HostId, JobId, Role};
 
-use crate::farm::{Crash, Farm, Machines, job};
+use crate::{
+    farm::{Crash, Farm, Machines, job},
+    speculation::let_print,
+};
 
 /// Names of the voters, as a host's document has them.
 pub(crate) fn voters(farm: &Farm, n: usize) -> String {
@@ -641,6 +644,36 @@ fn a_queue_whose_next_voter_dies_as_the_others_have_given_way_to_it_is_recovered
     farm.finish_all(0);
     farm.settle();
     assert_eq!(farm.status(2, id), "done");
+}
+
+/// Its voter can be reached, and says that others decide; of whom no document tells.
+#[test]
+fn an_admin_that_is_no_voter_recovers_a_queue_whose_voter_has_given_way_to_a_host_that_died() {
+    let mut farm = Farm::new(&[0, 0, 1]);
+    let name = "farm".to_owned();
+    farm.ok(0, Command::QueueCreate { name: name.clone() });
+    for n in [1, 2] {
+        farm.join(n, Role::Admin);
+    }
+    farm.set_voters(&[0]);
+    farm.machines = Machines::Wait;
+    let_print(&mut farm, false);
+    give_set(&mut farm, 0, "b");
+    while me(&farm, 0) == "serves" {
+        let act = farm.acts()[0];
+        farm.act(act);
+    }
+    farm.kill(1);
+    farm.pass(100_000);
+    assert_eq!(voters(&farm, 2), "a", "the document does not know it");
+    let id = farm.submit(2, copies("bracket", 1));
+    let_print(&mut farm, true);
+    farm.pass(100_000);
+    assert!(farm.starts.is_empty(), "nobody decides");
+    recovery(&mut farm, 2, &name).expect("who decides does so no more");
+    farm.pass(100_000);
+    assert_eq!(farm.starts.len(), 1, "{}", farm.dump(id));
+    assert_eq!(voters(&farm, 0), "c");
 }
 
 #[test]

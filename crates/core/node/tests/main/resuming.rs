@@ -8,7 +8,7 @@ use crate::farm::{Alone, Crash, Farm, Machines, file, job};
 
 const P0: &str = "p0";
 
-fn resolve(copy: &str, resolve: Resolve) -> Command {
+pub(crate) fn resolve(copy: &str, resolve: Resolve) -> Command {
     Command::JobResolve {
         copy: copy.to_owned(),
         resolve,
@@ -594,4 +594,33 @@ fn a_copy_that_the_voters_gave_away_in_mid_print_goes_on_after_a_crash_with_its_
     farm.pass(60_000);
     assert_eq!(farm.starts.len(), 2, "the second part");
     assert_eq!((farm.starts[0].run.2, farm.starts[1].run.2), (0, 1));
+}
+
+/// Its first part is good, as a person says, and the rest of the copy was given back: nobody else has a printer.
+#[test]
+fn the_rest_of_a_copy_that_was_begun_without_the_voters_is_made_by_the_only_printer_once_they_are_back()
+ {
+    let mut farm = Farm::available(&[0, 1], &[0]);
+    farm.machines = Machines::Wait;
+    farm.kill(0);
+    farm.settle();
+    let mut bracket = job("farm", "bracket");
+    bracket.sets[0].per_run = 2;
+    let id = farm.submit(1, bracket);
+    farm.pass(120_000);
+    assert_eq!(farm.starts.len(), 1);
+    farm.begin(1, P0);
+    farm.kill(1);
+    farm.boot(1);
+    farm.pass(600_000);
+    farm.ok(1, resolve(&format!("{id}#1"), Resolve::Done));
+    farm.pass(60_000);
+    farm.boot(0);
+    farm.ready(1);
+    farm.pass(600_000);
+    assert_eq!(farm.starts.len(), 2, "{}", farm.dump(id));
+    farm.finish(1, P0);
+    farm.pass(60_000);
+    assert_eq!(farm.status(0, id), "done", "{}", farm.dump(id));
+    farm.check();
 }

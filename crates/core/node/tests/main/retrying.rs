@@ -4,7 +4,10 @@
 use printmesh_node::{Command, NewJob, NewSet, Resolve};
 use printmesh_queue::{CopyId, JobId, Setting};
 
-use crate::farm::{Farm, Machines, file, job};
+use crate::{
+    farm::{Farm, Machines, file, job},
+    resuming::resolve,
+};
 
 /// The print that this printer is at fails.
 fn fails(farm: &mut Farm, host: usize, printer: &str, why: &str) {
@@ -28,13 +31,6 @@ fn prints(farm: &Farm) -> Vec<(usize, u32, u32)> {
 /// The first reason why the job waits, as the first printer has it.
 fn reason(farm: &Farm, n: usize, id: JobId) -> &'static str {
     farm.why(n, id)[0].1
-}
-
-fn resolve(copy: &str, resolve: Resolve) -> Command {
-    Command::JobResolve {
-        copy: copy.to_owned(),
-        resolve,
-    }
 }
 
 #[test]

@@ -141,7 +141,7 @@ fn members(farm: &mut Farm, odds: &mut Odds<'_>) {
     farm.snapshot.voters.hosts = voters.to_vec();
     farm.snapshot.configs.insert(1, voters.to_vec());
     if odds.rarely() {
-        farm.presence.forgetful.insert(odds.dice.of(&HOSTS));
+        farm.presence.mute.insert(odds.dice.of(&HOSTS));
     }
     let away = |host: &HostId| !farm.presence.reachable.contains(host);
     for host in HOSTS.into_iter().filter(away) {

@@ -30,7 +30,7 @@ fn obstacles(farm: &Farm, id: &PrinterId, open: OpenCopy) -> BTreeSet<&'static s
 fn host_and_machine(farm: &Farm, id: &PrinterId, unless: &mut impl FnMut(bool, &'static str)) {
     let (snapshot, presence) = (&farm.snapshot, &farm.presence);
     let voters = &snapshot.voters.hosts;
-    let there = |host| presence.reachable.contains(host) && !presence.forgetful.contains(host);
+    let there = |host| presence.reachable.contains(host) && !presence.mute.contains(host);
     unless(
         2 * voters.iter().filter(|host| there(host)).count() > voters.len(),
         "voters",

@@ -59,11 +59,13 @@ fn next(last: Option<&Reason>, text: &str) -> Option<Reason> {
         Some(Reason::HostAway) => Reason::Role,
         Some(Reason::Role) => Reason::VotersAway {
             names: text(),
+            mute: text(),
             without: next_without(None)?,
         },
         Some(Reason::VotersAway { without, .. }) => match next_without(Some(without)) {
             Some(without) => Reason::VotersAway {
                 names: text(),
+                mute: text(),
                 without,
             },
             None => Reason::Contended,

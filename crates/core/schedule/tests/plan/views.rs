@@ -294,7 +294,7 @@ impl Names {
                 .iter()
                 .map(|(host, ms)| (self.host(*host), *ms))
                 .collect(),
-            forgetful: hosts(&old.forgetful),
+            mute: hosts(&old.mute),
             set_aside: set_aside.collect(),
             now: old.now,
         }
