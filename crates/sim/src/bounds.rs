@@ -86,6 +86,11 @@ impl World {
             self.broken("L4", what);
             return;
         }
+        // Open again, and no printer was free for it so far.
+        let lapsed = self.hosts[first]
+            .node()
+            .map(|node| node.presence_in(view.id).lapsed);
+        let lapsed = lapsed.unwrap_or_default();
         let mut late = None;
         // What a host keeps of jobs that are over is its own.
         let open = view.snapshot.jobs.values();
@@ -97,6 +102,9 @@ impl World {
             }
             for (copy, state) in view.snapshot.copies_of(job) {
                 let (claim, within) = match state {
+                    CopyState::Claimed(claim) if lapsed.contains(&(copy, claim.attempt)) => {
+                        continue;
+                    }
                     CopyState::Claimed(claim) => (claim, Some(0)),
                     CopyState::Begun(claim) => (claim, given_up_within_ms(view.snapshot, job)),
                     _ => continue,

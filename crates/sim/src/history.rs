@@ -196,6 +196,29 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// Returns the attempt that it is about; `None` when it is about none or several.
+    pub fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            Self::Accepted { attempt, .. }
+            | Self::Speculated { attempt, .. }
+            | Self::WentOn { attempt, .. }
+            | Self::Lost { attempt, .. }
+            | Self::Recorded { attempt, .. }
+            | Self::Resolved { attempt }
+            | Self::Began { attempt, .. }
+            | Self::Ended { attempt, .. }
+            | Self::SaidEnded { attempt, .. } => Some(attempt),
+            Self::Submitted { .. }
+            | Self::Copies { .. }
+            | Self::TakenOut { .. }
+            | Self::Voters { .. }
+            | Self::Asked { .. }
+            | Self::OntoPart { .. } => None,
+        }
+    }
+}
+
 /// Facts in order, each with its time in milliseconds by the one clock of whoever recorded them.
 pub type History = Vec<(u64, Fact)>;
 

@@ -522,6 +522,12 @@ impl World {
         let Some(backup) = self.hosts[host].backup.take() else {
             return;
         };
+        let queues = self.hosts[host].node().map(printmesh_node::Node::queues);
+        let queues = queues.into_iter().flatten().filter(|(_, view)| view.local);
+        let local: Vec<String> = queues.map(|(_, view)| view.id.to_string()).collect();
+        for queue in local {
+            self.judge.restored_alone(&queue);
+        }
         self.power_off(host);
         let entry = &mut self.hosts[host];
         entry.disk.restore(backup.bytes);

@@ -136,15 +136,18 @@ impl World {
             .jobs
             .values()
             .flat_map(|job| snapshot.copies_of(job));
-        let mut open = copies.filter_map(|(copy, state)| match state {
-            CopyState::Open(number) => Some(Attempt {
-                unit: Unit {
-                    job: copy.job.to_string(),
-                    copy: copy.index,
-                },
-                number,
-            }),
+        let next = copies.filter_map(|(copy, state)| match state {
+            CopyState::Open(number) => Some((copy, number)),
+            // Stopped so that it could be taken out.
+            CopyState::Failed(claim) => Some((copy, claim.attempt + 1)),
             _ => None,
+        });
+        let mut open = next.map(|(copy, number)| Attempt {
+            unit: Unit {
+                job: copy.job.to_string(),
+                copy: copy.index,
+            },
+            number,
         });
         open.find_map(|attempt| {
             let had = |host: &usize| {

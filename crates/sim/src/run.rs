@@ -339,7 +339,16 @@ impl World {
                 .hosts
                 .iter()
                 .filter(|host| self.is_gone(host.id) && voters.hosts.contains(&host.id));
-            if voters.hosts.len() - gone.count() < voters.majority() {
+            let lost = voters.hosts.len() - gone.count() < voters.majority();
+            // All links are up: who can be reached and still does not decide never will.
+            let undecided = node
+                .zip(farm)
+                .is_some_and(|(node, farm)| !node.presence_in(farm).has_quorum(&voters));
+            self.undecided = if undecided { self.undecided + 1 } else { 0 };
+            if self.undecided == 2 {
+                self.freed_at = self.now;
+            }
+            if lost || self.undecided >= 2 {
                 let (queue, confirm) = ("farm".to_owned(), "farm".to_owned());
                 self.command(
                     first,

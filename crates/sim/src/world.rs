@@ -179,6 +179,8 @@ pub(crate) struct World {
     pub(crate) removed: bool,
     /// When a person said of a host that it is lost: from then on its prints are given up.
     pub(crate) freed_at: u64,
+    /// How often in a row a person who looks in saw that nobody decides.
+    pub(crate) undecided: u32,
     /// Hosts for which nobody waits in the end: the liar, those that were put out.
     pub(crate) out: BTreeSet<usize>,
     trace: blake3::Hasher,
@@ -216,6 +218,7 @@ impl World {
             epochs: BTreeMap::new(),
             removed: false,
             freed_at: 0,
+            undecided: 0,
             out: BTreeSet::new(),
             trace: blake3::Hasher::new(),
             history: None,

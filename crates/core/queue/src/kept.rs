@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Claim, CopyId, HostId, Job, JobId, LostRecord, RunRecord, RunResult, Snapshot,
-    epoch::Authority, rules::strongest,
+    Claim, CopyId, CopyState, HostId, Job, JobId, JobState, LostRecord, RunRecord, RunResult,
+    Snapshot, epoch::Authority, rules::strongest,
 };
 
 /// One job of an earlier epoch, as this host knew it.
@@ -21,6 +21,9 @@ pub struct KeptJob {
     /// Number of the epoch that began without it because it was over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over_since: Option<u64>,
+    /// Nothing of it was left to be made when an epoch began without it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made: bool,
     /// What was to be made; absent when the document has the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<Job>,
@@ -56,6 +59,7 @@ impl KeptJob {
         let kept = Self {
             id,
             over_since: None,
+            made: snapshot.made.contains(&id),
             job: snapshot.jobs.get(&id).cloned(),
             claims: claims.collect(),
             lost: lost.collect(),
@@ -96,6 +100,10 @@ impl Base {
                 };
                 let words = snapshot.lost.entry((copy, *attempt)).or_default();
                 words.insert(*host, word.clone());
+            }
+            let is_made = |job| kept.made || is_over(snapshot, job);
+            if kept.job.as_ref().is_some_and(is_made) {
+                snapshot.made.insert(*id);
             }
         }
     }
@@ -150,4 +158,10 @@ pub(crate) fn further(document: Claim, again: bool, known: Option<&Claim>) -> Cl
         runs,
         ..document
     }
+}
+
+/// Whether nothing of a job is left to be made.
+pub(crate) fn is_over(snapshot: &Snapshot, job: &Job) -> bool {
+    let done = |(_, state)| matches!(state, CopyState::Done(_));
+    job.state != JobState::Open || snapshot.copies_of(job).all(done)
 }

@@ -108,6 +108,7 @@ pub(crate) fn empty(queue: QueueId) -> Snapshot {
         configs: BTreeMap::new(),
         settings: Settings::default(),
         requests: BTreeMap::new(),
+        made: BTreeSet::new(),
     }
 }
 
@@ -225,6 +226,9 @@ pub(crate) fn refresh(
     }
     for id in jobs {
         let found = job_map(engine, id).and_then(|map| job(engine, id, map));
+        if found.is_some() {
+            snapshot.made.remove(&id);
+        }
         match found.or_else(|| base.job(id).cloned()) {
             Some(job) => snapshot.jobs.insert(id, job),
             None => snapshot.jobs.remove(&id),

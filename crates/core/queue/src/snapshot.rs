@@ -1,6 +1,6 @@
 //! The plain value that everybody reads: what a queue says now, without a trace of Automerge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Bed, Claim, ClaimState, CopyId, HostId, InviteRecord, Job, JobId, JobState, LostRecord, Member,
@@ -35,6 +35,9 @@ pub struct Snapshot {
     pub settings: Settings,
     /// What hosts ask of one another.
     pub requests: BTreeMap<RequestId, Request>,
+    /// Jobs that this host knew to be made when an epoch began without them. They stay so: also when a part of them turns out to
+    /// be one too many, and the one that counts was never heard of here.
+    pub made: BTreeSet<JobId>,
 }
 
 /// What a copy is up to; derived from its claims.
@@ -165,6 +168,7 @@ impl Snapshot {
         let mut begun: Option<&Claim> = None;
         let mut failed: Option<&Claim> = None;
         let mut failures = 0;
+        let mut spare: Option<&Claim> = None;
         let counts = |claim: &&Claim| without != Some((claim.attempt, claim.host));
         for claim in self.claims_of(copy).filter(counts) {
             let decided = !claim.record.speculative;
@@ -184,6 +188,7 @@ impl Snapshot {
                     next = next.max(claim.attempt + 1);
                 }
                 ClaimState::Released if decided => next = next.max(claim.attempt + 1),
+                ClaimState::Surplus if self.made.contains(&copy.job) => spare = Some(claim),
                 ClaimState::Failed
                 | ClaimState::Released
                 | ClaimState::Credited
@@ -201,6 +206,9 @@ impl Snapshot {
         }
         if let Some(claim) = begun {
             return CopyState::Begun(claim);
+        }
+        if let Some(claim) = spare {
+            return CopyState::Done(claim);
         }
         let lost = self.lost.range((copy, 0)..=(copy, u32::MAX));
         for ((_, attempt), _) in lost.filter(|((_, attempt), _)| self.is_lost(copy, *attempt)) {

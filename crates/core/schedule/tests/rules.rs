@@ -106,6 +106,7 @@ impl Farm {
             settings: printmesh_queue::Settings::default(),
             invites: BTreeMap::new(),
             requests: BTreeMap::new(),
+            made: BTreeSet::new(),
         };
         Self {
             snapshot,

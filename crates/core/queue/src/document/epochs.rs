@@ -6,12 +6,13 @@ use ed25519_dalek::SigningKey;
 
 use super::*;
 use crate::{
-    CopyState, EpochHash, EpochId, EpochRecord, EpochRefusal, JobId, JobState, KEPT_MAX, Role,
+    EpochHash, EpochId, EpochRecord, EpochRefusal, JobId, JobState, KEPT_MAX, Role,
     carry::{CarriedOver, OwnWrite, inherited, own_writes},
     change::{Action, Target},
     compact::{Beginning, compact},
     edit::Fate,
     epoch::{Anchor, theirs_count},
+    kept::is_over,
     schema::{Container, Place},
 };
 
@@ -624,9 +625,4 @@ fn founding_of(engine: &Engine, authority: &Authority, to: Beginning) -> Option<
         bodies.iter().map(SignedChange::founding).collect()
     });
     std::panic::catch_unwind(work).unwrap_or_default()
-}
-
-fn is_over(snapshot: &Snapshot, job: &crate::Job) -> bool {
-    let done = |(_, state)| matches!(state, CopyState::Done(_));
-    job.state != JobState::Open || snapshot.copies_of(job).all(done)
 }

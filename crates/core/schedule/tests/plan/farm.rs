@@ -123,6 +123,7 @@ impl Farm {
             settings: Settings::default(),
             invites: BTreeMap::new(),
             requests: BTreeMap::new(),
+            made: BTreeSet::new(),
         };
         let mut presence = Presence::alone(ME);
         presence.now = Timestamp(1_000_000);
