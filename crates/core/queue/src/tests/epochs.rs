@@ -107,7 +107,8 @@ fn at_work() -> Vec<Host> {
 #[test]
 fn the_next_epoch_has_what_lives_and_each_host_keeps_what_is_over() {
     let mut hosts = at_work();
-    let before = hosts[0].snapshot().clone();
+    let mut before = hosts[0].snapshot().clone();
+    before.made.insert(job_id(2));
     let (way, founding) = hosts[0].rotate(&queue_key(), &next_key(1));
     for n in 1..hosts.len() {
         let records = hosts[0].records();
@@ -606,6 +607,49 @@ fn what_is_said_of_a_job_that_is_made_does_not_wait_for_ever_when_the_queue_got_
         true
     });
     assert!(n.is_some(), "one of many records has the lower hash");
+}
+
+/// Seed 8690 of the simulator: who printed the part that counts was never heard of here, and nobody will say it again.
+#[test]
+fn a_job_that_was_made_stays_so_when_the_part_that_made_it_turns_out_to_be_one_too_many() {
+    let mut hosts = farm(&[Role::Printer, Role::Printer, Role::Operator]);
+    let (made, admin) = (job_id(1), hosts[0].id());
+    hosts[0].edit(|edit| {
+        edit.add_job(&Job {
+            copies: 1,
+            ..job(made, admin)
+        });
+    });
+    settle(&mut hosts);
+    let [one, other] = [1, 2].map(|n| hosts[n].id());
+    hosts[1].edit(|edit| edit.put_claim(copy(made, 0), 0, &claim(one, 1, ClaimState::Finished)));
+    let without = ClaimRecord {
+        speculative: true,
+        ..claim(other, 2, ClaimState::Finished)
+    };
+    hosts[2].edit(|edit| edit.put_claim(copy(made, 0), 0, &without));
+    settle(&mut hosts[..2]);
+    settle(&mut hosts[2..]);
+    let mut keys = vec![queue_key()];
+    for n in 1..3 {
+        let (next, last) = (next_key(n), keys.last().expect("the first one").clone());
+        let (_, founding) = hosts[0].rotate(&last, &next);
+        keys.push(next);
+        let records = hosts[0].records();
+        for host in &mut hosts[2..] {
+            let way = host.judge(records.clone()).expect("it is genuine");
+            host.follow(&way.expect("it goes on"), founding.clone(), None);
+        }
+        if n == 1 {
+            let spare = claim(other, 2, ClaimState::Surplus);
+            hosts[2].edit(|edit| edit.put_claim(copy(made, 0), 0, &spare));
+            settle(&mut hosts[2..]);
+        }
+        for host in &hosts[2..] {
+            let state = host.snapshot().copy_state(copy(made, 0));
+            assert!(matches!(state, CopyState::Done(_)), "epoch {n}: {state:?}");
+        }
+    }
 }
 
 #[test]
