@@ -175,10 +175,13 @@ pub(crate) fn voters(voters: &Voters) -> Vec<Block> {
         _ => "does not vote",
     };
     let rows = voters.voters.iter().map(|voter| {
-        let here = match (voter.me, voter.reachable) {
-            (true, _) => Cell::both("this host", "me"),
-            (false, true) => Cell::both("answers", "connected").tone(Tone::Good),
-            (false, false) => Cell::both("away", "away").tone(Tone::Warn),
+        let here = match (voter.me, voter.reachable, voter.decides) {
+            (true, ..) => Cell::both("this host", "me"),
+            (false, true, true) => Cell::both("answers", "connected").tone(Tone::Good),
+            (false, true, false) => {
+                Cell::both("answers, and decides nothing any more", "mute").tone(Tone::Warn)
+            }
+            (false, false, _) => Cell::both("away", "away").tone(Tone::Warn),
         };
         vec![Cell::new(&voter.host), Cell::new(&voter.fingerprint), here]
     });

@@ -124,4 +124,4 @@ pub use set_aside::GUARDED;
 pub use slice::Sliced;
 pub use spools::{SpoolFault, SpoolReading};
 pub use view::{HistoryEntry, LOST, Link, OwnPrinter, QueueView, claim_word, listed_jobs};
-pub use voters::VotersView;
+pub use voters::{VoterView, VotersView};

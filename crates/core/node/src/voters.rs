@@ -26,12 +26,23 @@ pub struct VotersView {
     pub choice: VoterChoice,
     /// Enough of them can be reached to decide.
     pub answer: bool,
-    /// Each voter, and whether it can be reached.
-    pub hosts: Vec<(HostId, bool)>,
+    /// Each voter.
+    pub hosts: Vec<VoterView>,
     /// What this host is: `serves`, `sealed`, `forgot` what it decided, `waits` for what the others hold, `parked` after its last clean stop, or `none`.
     pub me: &'static str,
     /// A change is under way, as far as this host knows.
     pub changing: bool,
+}
+
+/// One voter, as this host sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VoterView {
+    /// The voter.
+    pub host: HostId,
+    /// It can be reached.
+    pub reachable: bool,
+    /// Its word counts: it can be reached, knows what it decided, and has not given way to others.
+    pub decides: bool,
 }
 
 impl Node {
@@ -63,7 +74,11 @@ impl Node {
             hosts: voters
                 .hosts
                 .iter()
-                .map(|host| (*host, presence.reachable.contains(host)))
+                .map(|host| VoterView {
+                    host: *host,
+                    reachable: presence.reachable.contains(host),
+                    decides: presence.votes(*host),
+                })
                 .collect(),
             me,
             changing: entry.change.is_some() || half_done,

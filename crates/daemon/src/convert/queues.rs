@@ -1,8 +1,8 @@
 //! Queues, their settings, voters and peers.
 
 use printmesh_api::reply;
-use printmesh_node::{Node, QueueView, listed_jobs};
-use printmesh_queue::{HostId, QueueId, VoterChoice};
+use printmesh_node::{Node, QueueView, VoterView, listed_jobs};
+use printmesh_queue::{QueueId, VoterChoice};
 
 use super::{printers::printer_in, with_overviews};
 use crate::{clock::rfc3339, people};
@@ -89,11 +89,12 @@ pub(crate) fn queue_named(node: &Node, id: QueueId) -> Option<reply::Queue> {
 pub(crate) fn voters(node: &Node, id: QueueId, name: String) -> reply::Voters {
     let view = node.voters_view(id);
     let snapshot = node.queue_view(id).snapshot;
-    let voter = |(host, reachable): &(HostId, bool)| reply::Voter {
-        host: snapshot.host_name(*host),
-        fingerprint: host.fingerprint(),
-        reachable: *reachable,
-        me: *host == node.me(),
+    let voter = |voter: &VoterView| reply::Voter {
+        host: snapshot.host_name(voter.host),
+        fingerprint: voter.host.fingerprint(),
+        reachable: voter.reachable,
+        decides: voter.decides,
+        me: voter.host == node.me(),
     };
     reply::Voters {
         queue: name,

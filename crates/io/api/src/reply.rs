@@ -197,6 +197,9 @@ pub struct Voter {
     pub fingerprint: String,
     /// Whether it can be reached.
     pub reachable: bool,
+    /// Whether its word counts: a voter that has forgotten what it decided, or has given way to others, can be reached and
+    /// decides nothing.
+    pub decides: bool,
     /// It is this host.
     pub me: bool,
 }

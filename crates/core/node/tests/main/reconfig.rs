@@ -670,6 +670,9 @@ fn an_admin_that_is_no_voter_recovers_a_queue_whose_voter_has_given_way_to_a_hos
     let_print(&mut farm, true);
     farm.pass(100_000);
     assert!(farm.starts.is_empty(), "nobody decides");
+    let seen = farm.node(2).voters_view(farm.queue(2, "farm"));
+    let of_a = (seen.hosts[0].reachable, seen.hosts[0].decides);
+    assert_eq!((seen.answer, of_a), (false, (true, false)));
     recovery(&mut farm, 2, &name).expect("who decides does so no more");
     farm.pass(100_000);
     assert_eq!(farm.starts.len(), 1, "{}", farm.dump(id));

@@ -1,6 +1,6 @@
 //! A farm to plan for, as a test says it: one host, its printers, its jobs, what has been printed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use printmesh_queue::{
     Ballot, Bed, Certificate, Claim, ClaimRecord, ClaimState, CopyId, Equipment, FileHash,
