@@ -1,4 +1,5 @@
-//! The one file that knows Automerge: it builds changes, applies them, and reads values back as plain types.
+//! The one file that knows Automerge: it builds changes, applies them, and reads values back as plain types. What Automerge
+//! breaks on is in `tests/engine_traps.rs`.
 //!
 //! Nothing here judges a change, and nothing here catches a panic of the library; the document does both.
 

@@ -85,7 +85,7 @@ fn bucket(job: JobId) -> Spot {
 }
 
 /// Checks that the admin's host refuses what `member` signed, says why, and stays as it was.
-fn refuses(name: &str, hosts: &mut [Host], forged: SignedChange, wanted: Refusal) {
+pub(super) fn refuses(name: &str, hosts: &mut [Host], forged: SignedChange, wanted: Refusal) {
     let admin = &mut hosts[ADMIN];
     let before = (admin.snapshot().clone(), admin.document.vector());
     let admitted = admin.admit(vec![forged]);

@@ -3,6 +3,7 @@
 mod configurations;
 mod convergence;
 mod edits;
+mod engine_traps;
 mod epochs;
 mod forgeries;
 mod generator;
