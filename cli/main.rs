@@ -8,9 +8,10 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{alloc::System, process::ExitCode, sync::Arc};
 
 use clap::{CommandFactory, FromArgMatches};
+use zeroizing_alloc::ZeroAlloc;
 
 use crate::{
     args::Cli,
@@ -18,6 +19,10 @@ use crate::{
     error::{exit, system, to_json, usage},
     render::{Output, Style},
 };
+
+/// Whatever is freed is wiped: copies of keys go through buffers of other crates, which know nothing of secrets.
+#[global_allocator]
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     let matches = match Cli::command().try_get_matches() {

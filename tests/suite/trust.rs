@@ -9,6 +9,7 @@ mod mesh;
 mod other_user;
 mod relays;
 mod rotation;
+mod secrets;
 mod tickets;
 
 use std::collections::BTreeSet;

@@ -104,7 +104,7 @@ pub async fn run(options: RunOptions) -> Result<(), Problem> {
     let database = Database::open(&home.state()).map_err(|error| problems::open(&error))?;
     let database = Arc::new(database);
     let seed = device.seed();
-    let (node, first) = wake(&database, device)?.ok_or_else(not_set_up)?;
+    let (node, first) = aside(|| wake(&database, device))?.ok_or_else(not_set_up)?;
 
     let (network_events, told) = mpsc::channel(NETWORK_EVENTS);
     let net = start_network(&home, &config, *seed, network_events).await?;
@@ -241,6 +241,13 @@ async fn until_stopped(
 
 fn unserved(error: &printmesh_api::server::ServeError) -> Problem {
     problems::new("api.socket", 1, "the local API cannot be served").because(problems::chain(error))
+}
+
+/// Runs something on a stack that goes with it: this thread's own would keep, for as long as the daemon runs, the keys that
+/// were moved over it.
+fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let done = std::thread::scope(|scope| scope.spawn(work).join());
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Wakes the node up from the disk; `None` when the home was never set up.
