@@ -21,6 +21,11 @@ pub(crate) struct Withheld {
 }
 
 impl Withheld {
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.changes.len()
+    }
+
     pub(crate) fn contains(&self, hash: ChangeHash) -> bool {
         self.changes.contains_key(&hash)
     }

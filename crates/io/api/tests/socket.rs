@@ -36,6 +36,25 @@ async fn every_request_arrives_as_it_was_sent() {
     door.close().await;
 }
 
+#[tokio::test]
+async fn a_body_larger_than_any_request_is_refused() {
+    let door = Door::open().await;
+    let join = |bytes: usize| Request::QueueJoin {
+        ticket: Some("p".repeat(bytes)),
+        as_name: None,
+        wan: false,
+    };
+    let most = 4 * 1024 * 1024;
+    door.client.call(&join(most - 1024)).await.unwrap();
+    let refused = door.client.call(&join(most + 1)).await.unwrap_err();
+    let ClientError::Refused(problem) = refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(problem.code, "request.bad");
+    assert_eq!(door.service.calls.lock().unwrap().len(), 1);
+    door.close().await;
+}
+
 /// A predecessor's call ignored the name of its method and always made the same one (defect D16).
 #[tokio::test]
 async fn d16_commands_with_one_and_the_same_content_arrive_as_what_they_are() {

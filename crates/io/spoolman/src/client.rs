@@ -260,6 +260,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_answer_without_end_is_none() {
+        let fake = Fake::start().await;
+        let spool = r#"{"id": 3, "filament": {"material": "PETG"}, "used_weight": 0}"#;
+        let answer = |bytes: usize| {
+            let spaces = " ".repeat(bytes - spool.len());
+            Mischief::Answer(200, format!("{spool}{spaces}"))
+        };
+        let client = client(&fake);
+        fake.mischief(answer(ANSWER_BYTES_MAX));
+        assert!(client.spool(3).await.is_ok());
+        fake.mischief(answer(ANSWER_BYTES_MAX + 1));
+        let refused = client.spool(3).await;
+        assert!(matches!(refused, Err(Fault::Unanswered(_))), "{refused:?}");
+    }
+
+    #[tokio::test]
     async fn each_fault_says_whether_something_may_have_been_booked() {
         let fake = Fake::start().await;
         fake.put(3, "PETG", None, Some(100.0));

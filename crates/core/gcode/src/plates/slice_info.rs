@@ -120,3 +120,19 @@ fn pairs(filaments: &[Filament<'_>]) -> Pairs {
     .map(|(key, value)| (key.to_owned(), value))
     .into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_too_many_parts_is_not_read() {
+        let plate = r#"<plate><metadata key="index" value="1"/><filament id="1" type="PLA" used_g="1"/></plate>"#;
+        let said = |parts: u32| {
+            let rest = "<a/>".repeat(parts as usize);
+            read(format!("<config>{plate}{rest}</config>").as_bytes(), 1)
+        };
+        assert!(!said(100).is_empty());
+        assert!(said(XML_NODES_MAX).is_empty());
+    }
+}

@@ -1,6 +1,7 @@
 //! Whole files through [`inspect`](crate::inspect) and [`unpack`](crate::unpack): real ones, made ones, and bytes that mean harm.
 
 mod binary;
+mod bounds;
 mod build;
 mod guard;
 mod hostile;

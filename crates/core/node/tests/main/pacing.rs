@@ -228,6 +228,41 @@ fn who_writes_too_much_in_a_day_goes_on_the_next_day() {
     assert_eq!(of(&farm, 0, &changes), changes.len());
 }
 
+#[test]
+fn what_waits_of_all_members_together_has_its_room_too() {
+    const FLOODING: usize = 17;
+    let mut farm = Farm::shared(&[0; FLOODING + 1]);
+    let queue = farm.queue(0, "farm");
+    let log = farm.hosts[0].logs[&queue.0].clone();
+    let (mut waiting, mut counts) = (0, Vec::new());
+    for n in 1..=FLOODING {
+        let me = farm.hosts[n].id;
+        let author = Author {
+            host: me,
+            boot: 999,
+        };
+        let mut doc = QueueDocument::load(queue, author, log.clone()).expect("its own log");
+        let device = farm.device(n);
+        let mut size = 0;
+        for job in 0..9 {
+            let edited = doc.edit(farm.now().wall, &device, |edit| {
+                edit.add_job(&large((100 * n + job) as u32, me));
+                Ok::<(), EditError>(())
+            });
+            let change = edited.expect("it may").1.expect("it changes something");
+            size = change.size();
+            bring(&mut farm, n, 0, &[SignedChange::clone(&change)]);
+        }
+        let count = farm.node(0).too_fast(queue, me).unwrap_or(0);
+        waiting += count * size;
+        counts.push(count);
+    }
+    let all = printmesh_node::limits::WAITING_BYTES_ALL;
+    assert!(waiting <= all, "{waiting} bytes wait: {counts:?}");
+    assert!(waiting > all / 2, "{waiting} bytes wait: {counts:?}");
+    assert!(counts[FLOODING - 1] < counts[0], "{counts:?}");
+}
+
 /// So many changes that nobody of the queue signed: each of an author of its own, and as good as any otherwise.
 fn forged(farm: &Farm, first: u32, count: u32) -> Vec<SignedChange> {
     let queue = farm.queue(0, "farm");

@@ -21,6 +21,10 @@ impl QueueDocument {
         self.parked.len()
     }
 
+    pub(crate) fn withheld(&self) -> usize {
+        self.withheld.len()
+    }
+
     /// Asserts that what is kept up to date step by step is what a fresh reading says.
     pub(crate) fn check(&self) {
         let fresh = read::all(&self.engine, &self.base);

@@ -1,5 +1,6 @@
 //! Tests of the whole document, on several hosts at once. Nothing here sends anything: changes are handed over.
 
+mod bounds;
 mod configurations;
 mod convergence;
 mod edits;

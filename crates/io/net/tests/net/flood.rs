@@ -76,6 +76,28 @@ async fn one_member_greets_on_so_many_connections_at_a_time() {
 }
 
 #[tokio::test]
+async fn a_member_opens_so_many_streams_on_a_connection_and_no_more() {
+    let seeds = seeds_by_key(2);
+    let a = host(seeds[0]).await;
+    a.net.set_peers(member(PeerKey::of_secret(&[seeds[1]; 32])));
+    let peer = raw(seeds[1]).await;
+    let (connection, _send, _recv) = raw_link(&peer, &a, 7).await;
+    // What is allowed is allowed at once; what is not waits until a stream has ended.
+    let at_once = Duration::ZERO;
+    let mut open = Vec::new();
+    while let Ok(stream) = tokio::time::timeout(at_once, connection.open_bi()).await {
+        open.push(stream.unwrap());
+        assert!(open.len() < 64, "it may open any number");
+    }
+    assert_eq!(open.len(), 31, "and the one of the link");
+    assert!(
+        tokio::time::timeout(at_once, connection.open_uni())
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
 async fn one_address_has_so_many_conversations_at_a_time() {
     let mut door = host(1).await;
     door.net.accept_joins(true);

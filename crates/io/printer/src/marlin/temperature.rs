@@ -89,4 +89,10 @@ mod tests {
             assert_eq!(parse(nothing), None, "{nothing}");
         }
     }
+
+    #[test]
+    fn more_tools_than_a_machine_has_are_a_garbled_line() {
+        let report: String = (0..2 * TOOLS_MAX).map(|n| format!("T{n}:20 /0 ")).collect();
+        assert_eq!(parse(&report).unwrap().tools.len(), TOOLS_MAX);
+    }
 }

@@ -104,6 +104,14 @@ mod tests {
     }
 
     #[test]
+    fn of_a_file_that_heats_and_stops_all_the_time_so_much_is_shown() {
+        let heats = "M104 S60\nM104 S70\n".repeat(HEATS_MAX);
+        assert_eq!(plan(&heats).unwrap().heats.len(), HEATS_MAX);
+        let stops = "M0\nG4 S1\n".repeat(STOPS_MAX + 1);
+        assert_eq!(plan(&stops).unwrap().stops.len(), STOPS_MAX);
+    }
+
+    #[test]
     fn what_is_no_gcode_is_refused_with_a_reason() {
         assert!(plan("").unwrap_err().contains("no G-code commands"));
         assert!(
