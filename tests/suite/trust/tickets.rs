@@ -238,6 +238,34 @@ fn tickets_are_listed_taken_back_and_shown_as_a_code_to_photograph() {
 }
 
 #[test]
+fn a_ticket_is_after_a_restart_of_its_host_what_it_was_before() {
+    let farm = Farm::new();
+    let [mut a, b, c] = hosts(&farm);
+    let share = |host: &Host| {
+        let share = host.json(&["queue", "share", "farm"]);
+        let text = |key: &str| share[key].as_str().unwrap().to_owned();
+        (text("ticket"), text("id"))
+    };
+    let ((used, _), (revoked, id), (open, _)) = (share(&a), share(&a), share(&a));
+    b.ok(&["join", &used]);
+    a.ok(&["queue", "share", "farm", "--revoke", &id]);
+    // In order, and without a goodbye.
+    for is_killed in [false, true] {
+        match is_killed {
+            true => a.kill(),
+            false => a.stop(),
+        }
+        a.start();
+        c.problem("ticket.used", &["join", &used]);
+        c.problem("ticket.revoked", &["join", &revoked]);
+        assert!(!is_member(&a, "c"));
+    }
+    assert_eq!(b.json(&["join", &used])["state"], "already");
+    c.ok(&["join", &open]);
+    a.until_link("farm", "c", "connected");
+}
+
+#[test]
 fn the_queue_key_is_shown_only_to_who_asks_for_it_in_so_many_words() {
     let farm = Farm::new();
     let [a, b, _c] = hosts(&farm);

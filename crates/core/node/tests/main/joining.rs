@@ -1,7 +1,7 @@
 //! Queues: names, tickets, asking on the LAN, leaving and coming back.
 
 use printmesh_node::{Answer, Command, Effect, Input, Ticket};
-use printmesh_queue::{HostId, Role};
+use printmesh_queue::{HostId, Role, Timestamp};
 
 use crate::farm::{Farm, file, job};
 
@@ -231,6 +231,72 @@ fn tickets_that_are_expired_used_up_foreign_or_tampered_with_let_nobody_in() {
     farm.ok(3, join(two));
     assert_eq!(code(farm, 0, share(None, 0, false)), "number.bad");
     assert_eq!(code(farm, 2, share(None, 1, false)), "member.no-key");
+}
+
+#[test]
+fn whether_a_ticket_has_expired_is_said_by_the_clock_of_who_admits_and_a_wrong_one_lets_nobody_in_twice()
+ {
+    const DAY_MS: u64 = 24 * 3_600_000;
+    let mut farm = Farm::new(&[0, 0, 0, 0]);
+    let farm = &mut farm;
+    farm.ok(0, create("farm"));
+    let off = |farm: &mut Farm, n: usize, days: i64| {
+        let right = farm.now().wall;
+        let wrong = right.0.saturating_add_signed(days * DAY_MS as i64);
+        farm.hosts[n].wall = (days != 0).then_some(Timestamp(wrong));
+    };
+    let half_a_day = share(Some(DAY_MS / 2), 1, false);
+
+    // The joiner's clock is a day behind: the host says that it comes too late.
+    let late = shared_ticket(farm, share(Some(60_000), 1, false));
+    farm.pass(61_000);
+    off(farm, 1, -1);
+    assert_eq!(code(farm, 1, join(late)), "ticket.expired");
+    // A day ahead it takes a good ticket for one that has expired, and asks nobody.
+    let good = shared_ticket(farm, half_a_day.clone());
+    off(farm, 1, 1);
+    assert_eq!(code(farm, 1, join(good.clone())), "ticket.expired");
+    // A day behind, nothing is in the way; nor once the clock is right.
+    off(farm, 1, -1);
+    farm.ok(1, join(good.clone()));
+    off(farm, 1, 0);
+
+    // The host's clock is a day ahead: nobody comes in, until it is right again.
+    let other = shared_ticket(farm, half_a_day.clone());
+    off(farm, 0, 1);
+    assert_eq!(code(farm, 2, join(other.clone())), "ticket.expired");
+    off(farm, 0, 0);
+    farm.ok(2, join(other.clone()));
+
+    // A ticket that it makes with a clock that is a day behind has expired for everybody else.
+    off(farm, 0, -1);
+    let early = shared_ticket(farm, half_a_day);
+    assert_eq!(code(farm, 3, join(early)), "ticket.expired");
+    // What is used up stays so whatever the clock says.
+    for days in [-1, 1, 0] {
+        off(farm, 0, days);
+        for used in [&good, &other] {
+            let endless = Ticket {
+                expires_at_s: None,
+                ..used.clone()
+            };
+            let code = code(farm, 3, join(endless));
+            let expected = if days == 1 {
+                "ticket.expired"
+            } else {
+                "ticket.used"
+            };
+            assert_eq!(code, expected, "{days} days off");
+        }
+    }
+    assert_eq!(farm.snapshot(0, "farm").members.len(), 3);
+    // What nobody has used is good for so much longer as the host's clock is behind.
+    let unused = shared_ticket(farm, share(Some(60_000), 1, false));
+    farm.pass(61_000);
+    assert_eq!(code(farm, 3, join(unused.clone())), "ticket.expired");
+    off(farm, 0, -1);
+    off(farm, 3, -1);
+    farm.ok(3, join(unused));
 }
 
 #[test]
