@@ -30,7 +30,7 @@ pub(crate) struct Epochs {
     /// What an epoch begins with, as far as it has arrived.
     incoming: Option<Incoming>,
     /// Keys of epochs that have not arrived.
-    next_keys: Vec<QueueKey>,
+    pub(crate) next_keys: Vec<QueueKey>,
     /// To whom the key of which epoch was given over the link that is up.
     gave: BTreeMap<HostId, EpochHash>,
     /// How far members were seen to have come on this way.

@@ -1,6 +1,6 @@
 //! Leaving a queue. A voter hands its vote over first: without it the others could start nothing.
 
-use printmesh_queue::QueueId;
+use printmesh_queue::{HostId, Member, QueueId, Role};
 
 use crate::{
     effect::Answer,
@@ -141,6 +141,10 @@ impl Node {
         let queue = self.queues[&id].name();
         let snapshot = self.queues[&id].doc.snapshot();
         let others = snapshot.present_members().any(|(host, _)| *host != self.me);
+        let admin =
+            |(host, member): (&HostId, &Member)| *host != self.me && member.may(Role::Admin);
+        let had_key = self.queues[&id].record.key.is_some();
+        let last = others && had_key && !snapshot.present_members().any(admin);
         // What nobody has heard yet is taken back, and said to who waits for it.
         let about = |queue: QueueId, then: &Then| touches(id, queue, then);
         self.abandon_withdrawals(|w| about(w.queue, &w.then))?;
@@ -149,12 +153,20 @@ impl Node {
         self.record(id, |edit| edit.leave());
         if let Some(entry) = self.queues.get_mut(&id) {
             entry.record.left = true;
+            // It lets nobody in any more: who comes back is given the key again, if it is an admin then.
+            entry.record.key = None;
+            entry.epochs.next_keys.clear();
             entry.leaving_ms = others.then_some(self.now.mono_ms + LEAVING_MS);
         }
         self.save_queue(id);
         Ok(Answer::Done {
             already: false,
-            text: format!("left {queue}; its jobs stay with the others"),
+            text: match last {
+                true => format!(
+                    "left {queue}; its jobs stay with the others. No other host has its key: nobody can be let in or put out any more"
+                ),
+                false => format!("left {queue}; its jobs stay with the others"),
+            },
         })
     }
 }

@@ -146,6 +146,35 @@ fn a_voter_that_leaves_hands_its_vote_over_and_the_others_print_on() {
 }
 
 #[test]
+fn who_leaves_with_the_only_key_of_a_queue_is_told_and_a_second_admin_is_one_more() {
+    for admins in [1, 2] {
+        let mut farm = Farm::new(&[0, 1]);
+        let name = "farm".to_owned();
+        farm.ok(0, Command::QueueCreate { name: name.clone() });
+        let role = if admins == 2 {
+            Role::Admin
+        } else {
+            Role::Operator
+        };
+        farm.join(1, role);
+        farm.pass(20_000);
+        let id = farm.submit(1, copies("bracket", 1));
+        farm.pass(60_000);
+        let queue = name;
+        let left = farm.command(0, Command::QueueLeave { queue });
+        let Ok(printmesh_node::Answer::Done { text, .. }) = left else {
+            panic!("{left:?}");
+        };
+        assert_eq!(
+            text.contains("No other host has its key"),
+            admins == 1,
+            "{text}"
+        );
+        assert_eq!(farm.status(1, id), "done");
+    }
+}
+
+#[test]
 fn a_voter_that_nobody_can_follow_stays_and_says_why() {
     let mut farm = Farm::choosing(&[1, 1]);
     let leave = || Command::QueueLeave {
