@@ -17,6 +17,7 @@ mod autoprint;
 mod beats;
 mod boot;
 mod bucket;
+mod bytes;
 mod change;
 mod claim;
 mod command;

@@ -37,6 +37,7 @@ pub enum Message {
         /// The epoch of which they are.
         epoch: EpochHash,
         /// Encoded changes.
+        #[serde(with = "crate::bytes")]
         changes: Vec<Vec<u8>>,
         /// Members that the sender sees to: they have these changes from it, or from whom it has them.
         also: Vec<Tag>,
@@ -121,6 +122,7 @@ pub enum Message {
         /// The queue.
         queue: QueueId,
         /// Encoded records, each following the one before.
+        #[serde(with = "crate::bytes")]
         records: Vec<Vec<u8>>,
     },
     /// Asks for what an epoch begins with.
@@ -139,6 +141,7 @@ pub enum Message {
         /// Position of the first of these.
         from: u32,
         /// Encoded changes.
+        #[serde(with = "crate::bytes")]
         changes: Vec<Vec<u8>>,
     },
     /// A printer is done with its places to heat: tells a voter.
@@ -162,6 +165,7 @@ pub enum Message {
         /// The queue.
         queue: QueueId,
         /// As [`printmesh_queue::Equivocation::to_bytes`] wrote it.
+        #[serde(with = "serde_bytes")]
         proof: Vec<u8>,
     },
     /// Asks for changes by name: numbers do not tell them from others of the same author, if that one signed two histories.
