@@ -613,12 +613,21 @@ fn the_rest_of_a_copy_that_was_begun_without_the_voters_is_made_by_the_only_prin
     farm.kill(1);
     farm.boot(1);
     farm.pass(600_000);
-    farm.ok(1, resolve(&format!("{id}#1"), Resolve::Done));
-    farm.pass(60_000);
-    farm.boot(0);
+    // It prints something else meanwhile.
     farm.ready(1);
-    farm.pass(600_000);
+    farm.submit(1, job("local", "other"));
+    farm.pass(60_000);
     assert_eq!(farm.starts.len(), 2, "{}", farm.dump(id));
+    farm.begin(1, P0);
+    farm.ok(1, resolve(&format!("{id}#1"), Resolve::Done));
+    farm.settle();
+    assert_eq!(claim(&farm, 1, id).0, ClaimState::Released);
+    farm.finish(1, P0);
+    farm.pass(60_000);
+    farm.ready(1);
+    farm.boot(0);
+    farm.pass(600_000);
+    assert_eq!(farm.starts.len(), 3, "{}", farm.dump(id));
     farm.finish(1, P0);
     farm.pass(60_000);
     assert_eq!(farm.status(0, id), "done", "{}", farm.dump(id));
