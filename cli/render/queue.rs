@@ -179,7 +179,7 @@ pub(crate) fn voters(voters: &Voters) -> Vec<Block> {
             (true, ..) => Cell::both("this host", "me"),
             (false, true, true) => Cell::both("answers", "connected").tone(Tone::Good),
             (false, true, false) => {
-                Cell::both("answers, and decides nothing any more", "mute").tone(Tone::Warn)
+                Cell::both("answers, and decides nothing now", "mute").tone(Tone::Warn)
             }
             (false, false, _) => Cell::both("away", "away").tone(Tone::Warn),
         };

@@ -478,7 +478,7 @@ impl Reason {
             } => {
                 let away = (!names.is_empty()).then(|| format!("{names}, which cannot be reached"));
                 let mute = (!mute.is_empty()).then(|| {
-                    format!("{mute}, which has nothing to say any more: it forgot, or other voters came after it")
+                    format!("{mute}, which answers and decides nothing now: it says not what it remembers, or gave its vote to others")
                 });
                 let who: Vec<String> = away.into_iter().chain(mute).collect();
                 let (who, then) = (who.join("; and by "), without.text());

@@ -7,7 +7,7 @@ use printmesh_queue::{Ballot, CopyId, HostId, JobId, Role};
 
 use crate::{
     farm::{Crash, Farm, Machines, job},
-    speculation::let_print,
+    speculation::{let_print, words},
 };
 
 /// Names of the voters, as a host's document has them.
@@ -702,6 +702,11 @@ fn an_admin_that_is_no_voter_recovers_a_queue_whose_voter_has_given_way_to_a_hos
     let seen = farm.node(2).voters_view(farm.queue(2, "farm"));
     let of_a = (seen.hosts[0].reachable, seen.hosts[0].decides);
     assert_eq!((seen.answer, of_a), (false, (true, false)));
+    let why = words(&farm, 2, id);
+    assert!(
+        why[0].contains("a, which answers and decides nothing now"),
+        "{why:?}"
+    );
     recovery(&mut farm, 2, &name).expect("who decides does so no more");
     farm.pass(100_000);
     assert_eq!(farm.starts.len(), 1, "{}", farm.dump(id));

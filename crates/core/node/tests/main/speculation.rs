@@ -85,7 +85,7 @@ pub(crate) fn split(farm: &mut Farm, side: &[usize]) {
     farm.settle();
 }
 
-fn words(farm: &Farm, n: usize, id: JobId) -> Vec<String> {
+pub(crate) fn words(farm: &Farm, n: usize, id: JobId) -> Vec<String> {
     let (snapshot, job) = farm.job(n, id);
     let presence = farm.node(n).presence_at(snapshot.queue, farm.now_of(n));
     printmesh_schedule::why(snapshot, &presence, job)
